@@ -1,0 +1,67 @@
+import { useEffect, useRef } from 'react';
+
+type Listener = () => void;
+interface Action {
+  keybindings: number[];
+  run: () => void;
+}
+
+interface Props {
+  value: string;
+  options: { ariaLabel?: string };
+  beforeMount?: (monaco: unknown) => void;
+  onMount?: (editor: unknown, monaco: unknown) => void;
+}
+
+const monaco = {
+  KeyMod: { Shift: 1024 },
+  KeyCode: { Enter: 3, Tab: 2, KeyS: 49 },
+  languages: {
+    getLanguages: () => [{ id: 'cbc-lucene' }],
+  },
+};
+
+export const loader = { config: () => undefined };
+
+/** Monaco needs a layout engine. A text area with the part of its interface that the editor uses stands in for it. */
+export default function Editor({ value, options, beforeMount, onMount }: Props) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const listeners = useRef<Listener[]>([]);
+  const actions = useRef<Action[]>([]);
+  useEffect(() => {
+    const editor = {
+      getValue: () => area.current?.value ?? '',
+      getModel: () => ({ id: 'model', onDidChangeContent: () => undefined }),
+      getContentHeight: () => 32,
+      onKeyDown: () => undefined,
+      onDidContentSizeChange: () => undefined,
+      onDidChangeModelContent: (listener: Listener) => listeners.current.push(listener),
+      addAction: (action: Action) => actions.current.push(action),
+    };
+    beforeMount?.(monaco);
+    onMount?.(editor, monaco);
+    // As in Monaco, the handlers of the first drawing stay.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, []);
+  useEffect(() => {
+    if (area.current) {
+      area.current.value = value;
+    }
+  }, [value]);
+  return (
+    <textarea
+      ref={area}
+      aria-label={options.ariaLabel}
+      defaultValue={value}
+      onInput={() => listeners.current.forEach((listener) => listener())}
+      onKeyDown={(event) => {
+        const pressed = (event.shiftKey ? monaco.KeyMod.Shift : 0) | (event.key === 'Enter' ? monaco.KeyCode.Enter : 0);
+        const action = actions.current.find(({ keybindings }) => keybindings.includes(pressed));
+        if (action) {
+          event.preventDefault();
+          action.run();
+        }
+      }}
+    />
+  );
+}

@@ -1,0 +1,147 @@
+package auditlog
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Key names a property of an event that can be filtered and grouped by.
+type Key string
+
+// The first six keys are Carbon Black Cloud's own criteria; the last three are derived from the description by the Catalog.
+const (
+	KeyActor       Key = "actor"
+	KeyActorIP     Key = "actor_ip"
+	KeyRequestURL  Key = "request_url"
+	KeyDescription Key = "description"
+	KeyFlagged     Key = "flagged"
+	KeyVerbose     Key = "verbose"
+	KeyCategory    Key = "category"
+	KeyAction      Key = "action"
+	KeyOutcome     Key = "outcome"
+)
+
+// Keys lists every key in the order in which they are shown.
+func Keys() []Key {
+	return []Key{KeyActor, KeyActorIP, KeyRequestURL, KeyDescription, KeyFlagged, KeyVerbose, KeyCategory, KeyAction, KeyOutcome}
+}
+
+// Derived tells whether the key comes from the Catalog, so that Carbon Black Cloud cannot filter by it.
+func (k Key) Derived() bool { return k == KeyCategory || k == KeyAction || k == KeyOutcome }
+
+// Boolean tells whether the key's values are "true" and "false".
+func (k Key) Boolean() bool { return k == KeyFlagged || k == KeyVerbose }
+
+// matchedByCloud are the keys whose matching only Carbon Black Cloud knows: whether by phrase, by word or by the whole field
+// is not documented.
+func (k Key) matchedByCloud() bool { return k == KeyDescription || k == KeyRequestURL }
+
+// Value returns the event's value of the key; "" is an empty or missing one.
+func (k Key) Value(e *Event, c Class) string {
+	switch k {
+	case KeyActor:
+		return e.Actor
+	case KeyActorIP:
+		return e.ActorIP
+	case KeyRequestURL:
+		return e.RequestURL
+	case KeyDescription:
+		return e.Description
+	case KeyFlagged:
+		return strconv.FormatBool(e.Flagged)
+	case KeyVerbose:
+		return strconv.FormatBool(e.Verbose)
+	case KeyCategory:
+		return c.Category
+	case KeyAction:
+		return c.Action
+	case KeyOutcome:
+		return c.Outcome
+	}
+	return ""
+}
+
+// Terms are the wanted values by key: one of the values of every key. A key without values says nothing.
+type Terms map[Key][]string
+
+// Filter selects events: those that match the Lucene text Query and all of Criteria, and none of Exclusions.
+type Filter struct {
+	Query      string
+	Criteria   Terms
+	Exclusions Terms
+}
+
+// Cloud returns the part of the filter that Carbon Black Cloud can evaluate. It never selects less than the whole filter.
+// Derived keys stay behind, and so does a key with an empty value among its values: whether the cloud finds an event by the
+// absence of a value is not documented.
+func (f Filter) Cloud() Filter {
+	return Filter{Query: strings.TrimSpace(f.Query), Criteria: f.Criteria.cloud(), Exclusions: f.Exclusions.cloud()}
+}
+
+func (t Terms) cloud() Terms {
+	out := Terms{}
+	for key, values := range t {
+		if len(values) > 0 && !key.Derived() && !slices.Contains(values, "") {
+			out[key] = values
+		}
+	}
+	return out
+}
+
+// Local returns a matcher for the part of the filter that is decided here, over events that Cloud selected. Keys that the
+// cloud matches by rules of its own are left to it.
+func (f Filter) Local() Matcher {
+	return Matcher{criteria: f.Criteria.local(), exclusions: f.Exclusions.local()}
+}
+
+func (t Terms) local() []wanted {
+	var out []wanted
+	for _, key := range Keys() {
+		values := t[key]
+		if len(values) == 0 || (key.matchedByCloud() && !slices.Contains(values, "")) {
+			continue
+		}
+		out = append(out, wanted{key, values})
+	}
+	return out
+}
+
+// Matcher decides about one event. The zero Matcher takes every event.
+type Matcher struct{ criteria, exclusions []wanted }
+
+type wanted struct {
+	key    Key
+	values []string
+}
+
+// Match tells whether the event passes.
+func (m Matcher) Match(e *Event, c Class) bool {
+	for _, w := range m.criteria {
+		if !w.match(e, c) {
+			return false
+		}
+	}
+	for _, w := range m.exclusions {
+		if w.match(e, c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w wanted) match(e *Event, c Class) bool { return slices.Contains(w.values, w.key.Value(e, c)) }
+
+// CountedByCloud tells whether the number of events that Carbon Black Cloud finds for Cloud is the number that the whole
+// filter selects, so that counting needs no reading.
+func (f Filter) CountedByCloud() bool {
+	for _, terms := range [...]Terms{f.Criteria, f.Exclusions} {
+		for key, values := range terms {
+			if len(values) > 0 && (key.Derived() || slices.Contains(values, "")) {
+				return false
+			}
+		}
+	}
+	// Several exclusions might be read as "not all of them" by the cloud, where they mean "none of them" here.
+	return len(f.Exclusions.cloud()) <= 1
+}

@@ -1,0 +1,120 @@
+// Package cbc speaks HTTP with Carbon Black Cloud: a page of a search, a batch of the queue, an export, a job.
+//
+// It knows the wire and nothing of panels: every request goes through one pipe, [Client.do], which signs it, bounds the answer
+// and turns whatever goes wrong into an [Error] that says what to mend.
+package cbc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// DefaultMaxResponseBytes bounds an answer. A full page of 10,000 events takes about 5 MB.
+const DefaultMaxResponseBytes = 64 << 20
+
+// Config says where Carbon Black Cloud is and who asks.
+type Config struct {
+	URL       string // the console's address, https (http for a loopback host)
+	OrgKey    string
+	APIID     string
+	APISecret string
+	UserAgent string
+	// MaxResponseBytes bounds the body of one answer; 0 means DefaultMaxResponseBytes.
+	MaxResponseBytes int64
+	// Now tells the time against which a Retry-After date is measured; nil means time.Now.
+	Now func() time.Time
+}
+
+// Client asks one organization of Carbon Black Cloud with one API key. It is safe for concurrent use.
+type Client struct {
+	config Config
+	base   *url.URL
+	http   *http.Client
+}
+
+// New returns a client that sends its requests by hc, which decides about proxies, TLS and timeouts. A redirect is never
+// followed: the token belongs to the configured host alone.
+func New(config Config, hc *http.Client) (*Client, error) {
+	base, err := url.Parse(strings.TrimRight(strings.TrimSpace(config.URL), "/"))
+	if err != nil || base.Host == "" {
+		return nil, fmt.Errorf("the URL %q is not an address: expected one like https://defense.conferdeploy.net", config.URL)
+	}
+	if config.OrgKey == "" || config.OrgKey == "." || config.OrgKey == ".." || url.PathEscape(config.OrgKey) != config.OrgKey {
+		return nil, fmt.Errorf("the org key %q cannot be one: expected letters and digits, as shown in the console under Settings > API Access", config.OrgKey)
+	}
+	if config.MaxResponseBytes == 0 {
+		config.MaxResponseBytes = DefaultMaxResponseBytes
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	pinned := *hc
+	pinned.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{config: config, base: base, http: &pinned}, nil
+}
+
+// request is one call of the API: what do needs to send it and to explain its failure.
+type request struct {
+	method     string
+	path       string // below the host
+	body       []byte // JSON, nil for none
+	permission string // what the key must be allowed
+}
+
+// do sends one request and hands the body of a good answer to read. Every failure is an *Error.
+func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) error {
+	hr, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(r.body))
+	if err != nil {
+		return &Error{Kind: KindHost, Message: c.redact(err.Error()), err: err}
+	}
+	hr.Header.Set("X-Auth-Token", c.config.APISecret+"/"+c.config.APIID)
+	hr.Header.Set("Accept", "application/json")
+	hr.Header.Set("User-Agent", c.config.UserAgent)
+	if r.body != nil {
+		hr.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(hr)
+	if err != nil {
+		return c.transportError(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return c.statusError(r, resp)
+	}
+	limited := &boundedReader{r: resp.Body, left: c.config.MaxResponseBytes}
+	if err := read(limited); err != nil {
+		return c.answerError(ctx, limited, resp, err)
+	}
+	return nil
+}
+
+// boundedReader fails once more than left bytes were read: the bound is an error, never a silent end.
+type boundedReader struct {
+	r    io.Reader
+	left int64
+	read int64
+	over bool
+	err  error // what the connection said, to tell a broken one from a bad answer
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.read += int64(n)
+	if b.left -= int64(n); b.left < 0 {
+		b.over = true
+		return 0, errTooLarge
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
+var errTooLarge = errors.New("the answer is larger than the bound")

@@ -1,0 +1,296 @@
+package cbc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// stream cuts a JSON text that arrives piece by piece into values. A value is handed out as a part of the buffer, valid until
+// the next call.
+type stream struct {
+	r   io.Reader
+	buf []byte // what was read and is not consumed is buf[pos:]
+	pos int
+	// read counts the bytes taken from r.
+	read int64
+}
+
+// errMore says that a value goes on beyond the bytes at hand.
+var errMore = errors.New("more is needed")
+
+// fill reads on, until the buffer is full: a value that does not fit is scanned again only after the buffer has doubled.
+func (s *stream) fill() error {
+	if s.pos > 0 {
+		s.buf = s.buf[:copy(s.buf, s.buf[s.pos:])]
+		s.pos = 0
+	}
+	if len(s.buf) == cap(s.buf) {
+		grown := make([]byte, len(s.buf), max(2*cap(s.buf), 512))
+		copy(grown, s.buf)
+		s.buf = grown
+	}
+	n, err := io.ReadFull(s.r, s.buf[len(s.buf):cap(s.buf)])
+	s.buf = s.buf[:len(s.buf)+n]
+	s.read += int64(n)
+	if n > 0 && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)) {
+		return nil // the next call finds the end
+	}
+	return err
+}
+
+// peek returns the next byte that is not white space, without consuming it.
+func (s *stream) peek() (byte, error) {
+	for {
+		if s.pos = skipSpace(s.buf, s.pos); s.pos < len(s.buf) {
+			return s.buf[s.pos], nil
+		}
+		if err := s.fill(); err != nil {
+			return 0, unexpectedEnd(err)
+		}
+	}
+}
+
+func unexpectedEnd(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// expect consumes one byte of punctuation.
+func (s *stream) expect(want byte) error {
+	b, err := s.peek()
+	if err != nil {
+		return err
+	}
+	if b != want {
+		return fmt.Errorf("%q stands where %q was expected", b, want)
+	}
+	s.pos++
+	return nil
+}
+
+// raw consumes one value.
+func (s *stream) raw() ([]byte, error) {
+	if _, err := s.peek(); err != nil {
+		return nil, err
+	}
+	for {
+		end, err := valueEnd(s.buf, s.pos)
+		if err == nil {
+			value := s.buf[s.pos:end]
+			s.pos = end
+			return value, nil
+		}
+		if !errors.Is(err, errMore) {
+			return nil, err
+		}
+		if err := s.fill(); err != nil {
+			return nil, unexpectedEnd(err)
+		}
+	}
+}
+
+// list consumes a bracketed, comma separated list; item must consume one item.
+func (s *stream) list(open, shut byte, item func() error) error {
+	if err := s.expect(open); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		b, err := s.peek()
+		if err != nil {
+			return err
+		}
+		if b == shut && first {
+			break
+		}
+		if !first {
+			if b == shut {
+				break
+			}
+			if err := s.expect(','); err != nil {
+				return err
+			}
+		}
+		if err := item(); err != nil {
+			return err
+		}
+	}
+	s.pos++
+	return nil
+}
+
+// ended makes sure that nothing but white space follows.
+func (s *stream) ended() error {
+	b, err := s.peek()
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%q stands behind the end", b)
+}
+
+// eachMember calls f for each member of an object that is at hand as a whole. The name comes with its quotes.
+func eachMember(object []byte, f func(name, value []byte) error) error {
+	if len(object) < 2 || object[0] != '{' {
+		return errors.New("it is not an object")
+	}
+	pos := skipSpace(object, 1)
+	if object[pos] == '}' {
+		return nil
+	}
+	for {
+		if object[pos] != '"' {
+			return errors.New("a member's name is not a string")
+		}
+		end, err := valueEnd(object, pos)
+		if err != nil {
+			return err
+		}
+		name := object[pos:end]
+		if pos = skipSpace(object, end); object[pos] != ':' {
+			return errors.New("a member has no value")
+		}
+		pos = skipSpace(object, pos+1)
+		if end, err = valueEnd(object, pos); err != nil {
+			return err
+		}
+		if err := f(name, object[pos:end]); err != nil {
+			return err
+		}
+		switch pos = skipSpace(object, end); object[pos] {
+		case ',':
+			pos = skipSpace(object, pos+1)
+		case '}':
+			if pos != len(object)-1 {
+				return errors.New("its braces do not match")
+			}
+			return nil
+		default:
+			return errors.New("a comma is missing")
+		}
+	}
+}
+
+func skipSpace(b []byte, pos int) int {
+	for pos < len(b) && (b[pos] == ' ' || b[pos] == '\n' || b[pos] == '\r' || b[pos] == '\t') {
+		pos++
+	}
+	return pos
+}
+
+// valueEnd returns the position behind the value that starts at pos. It balances brackets and leaves it to the readers of the
+// parts to look at them.
+func valueEnd(b []byte, pos int) (int, error) {
+	if pos >= len(b) {
+		return 0, errMore
+	}
+	switch b[pos] {
+	case '"':
+		return stringEnd(b, pos)
+	case '{', '[':
+		return bracketEnd(b, pos)
+	}
+	for end := pos; end < len(b); end++ {
+		switch b[end] {
+		case ',', ':', '}', ']', ' ', '\n', '\r', '\t', '"', '{', '[':
+			if end == pos {
+				return 0, fmt.Errorf("%q stands where a value was expected", b[pos])
+			}
+			return end, nil
+		}
+	}
+	return 0, errMore
+}
+
+func stringEnd(b []byte, pos int) (int, error) {
+	for end := pos + 1; ; end += 2 { // behind an escaped byte
+		i := bytes.IndexByte(b[min(end, len(b)):], '"')
+		if i < 0 {
+			return 0, errMore
+		}
+		escape := bytes.IndexByte(b[end:end+i], '\\')
+		if escape < 0 {
+			return end + i + 1, nil
+		}
+		end += escape
+	}
+}
+
+func bracketEnd(b []byte, pos int) (int, error) {
+	depth := 0
+	for end := pos; end < len(b); {
+		switch b[end] {
+		case '"':
+			next, err := stringEnd(b, end)
+			if err != nil {
+				return 0, err
+			}
+			end = next
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return end + 1, nil
+			}
+		}
+		end++
+	}
+	return 0, errMore
+}
+
+// plain tells whether a string's inside is its value: no escape, no control character, no broken UTF-8.
+func plain(b []byte) bool {
+	ascii := true
+	for _, c := range b {
+		if c < 0x20 || c == '\\' {
+			return false
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	return ascii || utf8.Valid(b)
+}
+
+// simpleEscapes are the escapes of one letter.
+var simpleEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// unescape appends the value of a string's inside to dst. Escapes of one letter are done here, because descriptions are full
+// of them; the rest is left to the standard library.
+func unescape(dst, b []byte) ([]byte, error) {
+	if !utf8.Valid(b) {
+		return unescapeSlowly(dst, b)
+	}
+	start := len(dst)
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case c < 0x20:
+			return nil, errors.New("a string holds a control character")
+		case c != '\\':
+			dst = append(dst, c)
+		case i+1 < len(b) && simpleEscapes[b[i+1]] != 0:
+			i++
+			dst = append(dst, simpleEscapes[b[i]])
+		default:
+			return unescapeSlowly(dst[:start], b)
+		}
+	}
+	return dst, nil
+}
+
+func unescapeSlowly(dst, b []byte) ([]byte, error) {
+	quoted := make([]byte, 0, len(b)+2)
+	quoted = append(append(append(quoted, '"'), b...), '"')
+	var s string
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		return nil, errors.New("a string holds a bad escape")
+	}
+	return append(dst, s...), nil
+}

@@ -1,0 +1,86 @@
+package frame
+
+import (
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+const countField = "count"
+
+// RestName is the name of the series that sums what is not shown on its own.
+const RestName = "other"
+
+// Counts makes one number a group (numeric-multi). Without groups there is one unlabelled number.
+func Counts(keys []auditlog.Key, groups []Group, m Meta) Frames {
+	frames := make(Frames, 0, max(len(groups), 1))
+	for _, g := range groups {
+		frames = append(frames, data.NewFrame("", data.NewField(countField, g.labels(keys), []int64{g.Count})))
+	}
+	if len(groups) == 0 {
+		frames = append(frames, data.NewFrame("", data.NewField(countField, nil, []int64{0})))
+	}
+	return describe(frames, data.FrameTypeNumericMulti, "", m)
+}
+
+// Series makes one series of counts a group (timeseries-multi) over the same times. Without groups there is one unlabelled
+// series.
+func Series(keys []auditlog.Key, times []time.Time, groups []Group, m Meta) Frames {
+	if len(groups) == 0 {
+		groups = []Group{{Buckets: make([]int64, len(times))}}
+	}
+	frames := make(Frames, 0, len(groups))
+	for _, g := range groups {
+		value := data.NewField(countField, g.labels(keys), g.Buckets)
+		value.Config = &data.FieldConfig{DisplayNameFromDS: displayName(g)}
+		if g.Rest {
+			value.Name = RestName // so that it stays apart from a group whose value is "other"
+		}
+		frames = append(frames, data.NewFrame("", data.NewField("time", nil, times), value))
+	}
+	return describe(frames, data.FrameTypeTimeSeriesMulti, data.VisTypeGraph, m)
+}
+
+// displayName is what a legend shows.
+func displayName(g Group) string {
+	if g.Rest {
+		return RestName
+	}
+	if len(g.Values) == 0 {
+		return countField
+	}
+	shown := make([]string, len(g.Values))
+	for i, v := range g.Values {
+		if shown[i] = v; v == "" {
+			shown[i] = "(empty)"
+		}
+	}
+	return strings.Join(shown, ", ")
+}
+
+// Top makes one table of groups (numeric-long): a text column a key, then the number of events and when the first and the last
+// happened.
+func Top(keys []auditlog.Key, groups []Group, m Meta) Frames {
+	fields := make([]*data.Field, 0, len(keys)+3)
+	for i, key := range keys {
+		values := make([]string, len(groups))
+		for j, g := range groups {
+			values[j] = g.Values[i]
+		}
+		fields = append(fields, data.NewField(string(key), nil, values))
+	}
+	counts := make([]int64, len(groups))
+	first := make([]*time.Time, len(groups))
+	last := make([]*time.Time, len(groups))
+	for i, g := range groups {
+		counts[i] = g.Count
+		if g.Count > 0 {
+			first[i], last[i] = &groups[i].First, &groups[i].Last
+		}
+	}
+	fields = append(fields, data.NewField(countField, nil, counts), data.NewField("first", nil, first), data.NewField("last", nil, last))
+	return describe(Frames{data.NewFrame("", fields...)}, data.FrameTypeNumericLong, data.VisTypeTable, m)
+}

@@ -1,0 +1,188 @@
+package frame
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// Row is one event of a list.
+type Row struct {
+	Event *auditlog.Event
+	Class auditlog.Class
+	ID    string // unique in the answer and the same in every answer that holds the event
+}
+
+// Logs makes a log (log-lines): the description is the line, everything else its labels.
+func Logs(rows []Row, m Meta) Frames {
+	timestamps := make([]time.Time, len(rows))
+	bodies := make([]string, len(rows))
+	severities := make([]string, len(rows))
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		timestamps[i], bodies[i], severities[i], ids[i] = r.Event.CreateTime, r.Event.Description, r.Class.Severity, r.ID
+	}
+	frames := describe(Frames{data.NewFrame("",
+		data.NewField("timestamp", nil, timestamps),
+		data.NewField("body", nil, bodies),
+		data.NewField("severity", nil, severities),
+		data.NewField("id", nil, ids),
+		data.NewField("labels", nil, labels(rows)),
+	)}, data.FrameTypeLogLines, data.VisTypeLogs, m)
+	custom := map[string]any{"limit": m.Limit, "total": m.Stats.Found}
+	if len(m.SearchWords) > 0 {
+		custom["searchWords"] = m.SearchWords
+	}
+	frames[0].Meta.Custom = custom
+	return frames
+}
+
+// labels writes the labels of all rows into one buffer: a row costs no allocation of its own.
+func labels(rows []Row) []json.RawMessage {
+	out := make([]json.RawMessage, len(rows))
+	ends := make([]int, len(rows))
+	buf := make([]byte, 0, 320*len(rows))
+	for i, r := range rows {
+		buf = appendLabels(buf, r)
+		ends[i] = len(buf)
+	}
+	start := 0
+	for i, end := range ends {
+		out[i] = buf[start:end:end]
+		start = end
+	}
+	return out
+}
+
+func appendLabels(buf []byte, r Row) []byte {
+	buf = append(buf, '{')
+	label := func(name, value string) {
+		if value == "" {
+			return
+		}
+		if buf[len(buf)-1] != '{' {
+			buf = append(buf, ',')
+		}
+		buf = append(appendString(buf, name), ':')
+		buf = appendString(buf, value)
+	}
+	label("actor", r.Event.Actor)
+	label("actor_ip", r.Event.ActorIP)
+	label("category", r.Class.Category)
+	label("action", r.Class.Action)
+	label("outcome", r.Class.Outcome)
+	label("code", r.Class.Code)
+	label("request_url", r.Event.RequestURL)
+	label("flagged", strconv.FormatBool(r.Event.Flagged))
+	label("verbose", strconv.FormatBool(r.Event.Verbose))
+	label("org_key", r.Event.OrgKey)
+	for _, f := range r.Event.Extra {
+		label(extraName(f.Name), plainValue(f.Value))
+	}
+	return append(buf, '}')
+}
+
+// taken are the names of columns and labels that this plugin gives.
+var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id"}
+
+// extraName keeps a field that the vendor added later apart from a column of the same name.
+func extraName(name string) string {
+	if slices.Contains(taken, name) {
+		return "cbc_" + name
+	}
+	return name
+}
+
+// plainValue is the text of a field's value: a string without its quotes, anything else as it is written.
+func plainValue(raw json.RawMessage) string {
+	if len(raw) > 0 && raw[0] == '"' {
+		var s string
+		if json.Unmarshal(raw, &s) == nil {
+			return s
+		}
+	}
+	return string(raw)
+}
+
+// appendString appends s as a JSON string.
+func appendString(buf []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			quoted, err := json.Marshal(s)
+			if err != nil {
+				quoted = []byte(`""`) // a string always marshals
+			}
+			return append(buf, quoted...)
+		}
+	}
+	buf = append(buf, '"')
+	buf = append(buf, s...)
+	return append(buf, '"')
+}
+
+// Table makes a table of events with a column a field.
+func Table(rows []Row, m Meta) Frames {
+	n := len(rows)
+	times := make([]time.Time, n)
+	text := func(value func(Row) string) []string {
+		out := make([]string, n)
+		for i, r := range rows {
+			out[i] = value(r)
+		}
+		return out
+	}
+	flag := func(value func(Row) bool) []bool {
+		out := make([]bool, n)
+		for i, r := range rows {
+			out[i] = value(r)
+		}
+		return out
+	}
+	for i, r := range rows {
+		times[i] = r.Event.CreateTime
+	}
+	f := data.NewFrame("",
+		data.NewField("create_time", nil, times),
+		data.NewField("actor", nil, text(func(r Row) string { return r.Event.Actor })),
+		data.NewField("actor_ip", nil, text(func(r Row) string { return r.Event.ActorIP })),
+		data.NewField("description", nil, text(func(r Row) string { return r.Event.Description })),
+		data.NewField("category", nil, text(func(r Row) string { return r.Class.Category })),
+		data.NewField("action", nil, text(func(r Row) string { return r.Class.Action })),
+		data.NewField("outcome", nil, text(func(r Row) string { return r.Class.Outcome })),
+		data.NewField("request_url", nil, text(func(r Row) string { return r.Event.RequestURL })),
+		data.NewField("flagged", nil, flag(func(r Row) bool { return r.Event.Flagged })),
+		data.NewField("verbose", nil, flag(func(r Row) bool { return r.Event.Verbose })),
+		data.NewField("org_key", nil, text(func(r Row) string { return r.Event.OrgKey })),
+		data.NewField("id", nil, text(func(r Row) string { return r.ID })),
+	)
+	f.Fields = append(f.Fields, extraColumns(rows)...)
+	return describe(Frames{f}, data.FrameTypeTable, data.VisTypeTable, m)
+}
+
+// extraColumns are the fields that this version does not know, one column a name, in the order of their names.
+func extraColumns(rows []Row) []*data.Field {
+	columns := map[string][]string{}
+	var names []string
+	for i, r := range rows {
+		for _, f := range r.Event.Extra {
+			name := extraName(f.Name)
+			if columns[name] == nil {
+				columns[name] = make([]string, len(rows))
+				names = append(names, name)
+			}
+			columns[name][i] = plainValue(f.Value)
+		}
+	}
+	slices.Sort(names)
+	fields := make([]*data.Field, len(names))
+	for i, name := range names {
+		fields[i] = data.NewField(name, nil, columns[name])
+	}
+	return fields
+}

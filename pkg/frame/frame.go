@@ -1,0 +1,112 @@
+// Package frame turns answers into Grafana data frames, shape by shape, by the rules of Grafana's data plane. It is pure, and
+// the only package that knows the data frame library.
+package frame
+
+import (
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// Frames is the answer to one query.
+type Frames = data.Frames
+
+// typeVersion is the version of the data plane contract. Grafana's expressions take frames by their type only when it is not
+// zero.
+var typeVersion = data.FrameTypeVersion{0, 1}
+
+// Notice is a remark that Grafana shows on the panel.
+type Notice struct {
+	Warning bool // else it is for information
+	Text    string
+}
+
+// Stats say what an answer is made of. They are shown in the query inspector.
+type Stats struct {
+	Found        int // events that match in the window
+	FoundAtLeast bool
+	Read         int // events that were read to answer
+	Shown        int // rows, or events counted in what is shown
+	Calls        int // requests sent to Carbon Black Cloud
+	CacheShare   float64
+	Wait         time.Duration // time spent waiting for the rate limit
+	Unknown      float64       // share of the matching events that the catalog does not know
+}
+
+// Meta is what an answer says of itself, beside its rows.
+type Meta struct {
+	Executed    string // what was sent, without secrets
+	Notices     []Notice
+	Stats       Stats
+	SearchWords []string // words to highlight in the rows of a log
+	Limit       int
+}
+
+// describe puts the answer's remarks on its first frame and the query on all of them.
+func describe(frames Frames, frameType data.FrameType, visualization data.VisType, m Meta) Frames {
+	for i, f := range frames {
+		f.Meta = &data.FrameMeta{
+			Type:                   frameType,
+			TypeVersion:            typeVersion,
+			PreferredVisualization: visualization,
+			ExecutedQueryString:    m.Executed,
+		}
+		if i > 0 {
+			continue // Grafana adds up what it finds on the frames of an answer
+		}
+		for _, n := range m.Notices {
+			severity := data.NoticeSeverityInfo
+			if n.Warning {
+				severity = data.NoticeSeverityWarning
+			}
+			f.Meta.Notices = append(f.Meta.Notices, data.Notice{Severity: severity, Text: n.Text})
+		}
+		f.Meta.Stats = stats(m.Stats)
+	}
+	return frames
+}
+
+func stats(s Stats) []data.QueryStat {
+	stat := func(name, unit string, value float64) data.QueryStat {
+		return data.QueryStat{FieldConfig: data.FieldConfig{DisplayName: name, Unit: unit}, Value: value}
+	}
+	found := "Events found"
+	if s.FoundAtLeast {
+		found = "Events found (at least)"
+	}
+	return []data.QueryStat{
+		stat(found, "short", float64(s.Found)),
+		stat("Events read", "short", float64(s.Read)),
+		stat("Events shown", "short", float64(s.Shown)),
+		stat("API calls", "short", float64(s.Calls)),
+		stat("From cache", "percentunit", s.CacheShare),
+		stat("Waited for the rate limit", "ms", float64(s.Wait.Milliseconds())),
+		stat("Not in the catalog", "percentunit", s.Unknown),
+	}
+}
+
+// Group is a set of events with equal values of the grouping keys.
+type Group struct {
+	Values []string // one a key
+	Count  int64
+	First  time.Time
+	Last   time.Time
+	// Buckets holds the counts by time, for series.
+	Buckets []int64
+	// Rest marks the sum of all groups that are not shown on their own.
+	Rest bool
+}
+
+// labels are the group's values by key.
+func (g Group) labels(keys []auditlog.Key) data.Labels {
+	if len(keys) == 0 || len(g.Values) == 0 {
+		return nil
+	}
+	labels := make(data.Labels, len(keys))
+	for i, key := range keys {
+		labels[string(key)] = g.Values[i]
+	}
+	return labels
+}

@@ -1,0 +1,104 @@
+package panel
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/frame"
+)
+
+// grouping collects events into groups of equal values.
+type grouping struct {
+	keys    []auditlog.Key
+	index   map[string]int // position in groups by the group's values
+	groups  []frame.Group
+	scratch []byte
+	// points remembers the group and the bucket of each event. The counts by time are made of it once it is known which groups
+	// are shown: a table of all groups and all times could be very large.
+	buckets buckets
+	points  []point
+}
+
+type point struct{ group, bucket int32 }
+
+func newGrouping(keys []auditlog.Key, b buckets) *grouping {
+	return &grouping{keys: keys, index: map[string]int{}, buckets: b}
+}
+
+func (g *grouping) add(e *auditlog.Event, c auditlog.Class) {
+	i := g.find(e, c)
+	group := &g.groups[i]
+	if group.Count == 0 || e.CreateTime.Before(group.First) {
+		group.First = e.CreateTime
+	}
+	if group.Count == 0 || e.CreateTime.After(group.Last) {
+		group.Last = e.CreateTime
+	}
+	group.Count++
+	if g.buckets.n > 0 {
+		g.points = append(g.points, point{int32(i), int32(g.buckets.index(e.CreateTime))})
+	}
+}
+
+// find returns the position of the event's group.
+func (g *grouping) find(e *auditlog.Event, c auditlog.Class) int {
+	key := g.scratch[:0]
+	for _, k := range g.keys {
+		value := k.Value(e, c)
+		key = binary.AppendUvarint(key, uint64(len(value)))
+		key = append(key, value...)
+	}
+	g.scratch = key
+	if i, ok := g.index[string(key)]; ok {
+		return i
+	}
+	values := make([]string, len(g.keys))
+	for i, k := range g.keys {
+		values[i] = k.Value(e, c)
+	}
+	i := len(g.groups)
+	g.index[string(key)] = i
+	g.groups = append(g.groups, frame.Group{Values: values})
+	return i
+}
+
+// largest returns the groups with most events, at most limit of them, and how many were left out. Groups of equal size are in
+// the order of their values, so that the same question always gets the same answer.
+func (g *grouping) largest(limit int) (shown []frame.Group, rest frame.Group, left int) {
+	order := make([]int, len(g.groups))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := g.groups[a], g.groups[b]
+		return cmp.Or(cmp.Compare(y.Count, x.Count), slices.Compare(x.Values, y.Values))
+	})
+	n := min(limit, len(order))
+	position := make([]int, len(g.groups)) // of a group among the shown, n for the rest
+	for i := range position {
+		position[i] = n
+	}
+	shown = make([]frame.Group, n)
+	for i := range n {
+		position[order[i]] = i
+		shown[i] = g.groups[order[i]]
+		shown[i].Buckets = make([]int64, g.buckets.n)
+	}
+	rest = frame.Group{Values: make([]string, len(g.keys)), Rest: true, Buckets: make([]int64, g.buckets.n)}
+	for i := range rest.Values {
+		rest.Values[i] = frame.RestName
+	}
+	for _, i := range order[n:] {
+		rest.Count += g.groups[i].Count
+	}
+	for _, p := range g.points {
+		if at := position[p.group]; at < n {
+			shown[at].Buckets[p.bucket]++
+		} else {
+			rest.Buckets[p.bucket]++
+		}
+	}
+	return shown, rest, len(order) - n
+}

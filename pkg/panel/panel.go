@@ -1,0 +1,93 @@
+package panel
+
+import (
+	"context"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/history"
+)
+
+// History reads and counts events of the past.
+type History interface {
+	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func([]auditlog.Event) (more bool)) (history.Coverage, error)
+	Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *history.Cost) (int, error)
+}
+
+// Classifier names what an event's description tells.
+type Classifier interface {
+	Classify(description string) auditlog.Class
+}
+
+// Panel answers the queries of one data source.
+type Panel struct {
+	History    History
+	Classifier Classifier
+	SearchPath string // where searches go, for the query inspector
+	MaxEvents  int    // most events that one answer reads
+}
+
+// Request is one query with its circumstances.
+type Request struct {
+	Query         Query
+	Window        auditlog.Window
+	Interval      time.Duration // the wanted width of a series' buckets
+	MaxDataPoints int64
+	// Numbers says that an alert rule or an expression asks, which can use nothing but numbers.
+	Numbers bool
+}
+
+// Answer reads what the query needs and makes frames of it. The error is a *QueryError, or what reading failed with.
+func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
+	if err := r.Window.Validate(); err != nil {
+		return nil, badQuery("%v", err)
+	}
+	if err := available(r.Query); err != nil {
+		return nil, err
+	}
+	a := &answer{panel: p, request: r, query: r.Query, matcher: r.Query.Filter.Local(), cloud: r.Query.Filter.Cloud()}
+	if r.Numbers && a.query.Shape == ShapeEvents {
+		a.query.Shape = ShapeCount
+		if len(a.query.GroupBy) == 0 {
+			a.query.GroupBy = []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP, auditlog.KeyAction, auditlog.KeyOutcome}
+		}
+		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", list(names(a.query.GroupBy)))
+	}
+	return shapes[a.query.Shape](a, ctx)
+}
+
+// shapes say how each shape is answered.
+var shapes = map[Shape]func(*answer, context.Context) (frame.Frames, error){
+	ShapeEvents: (*answer).events,
+	ShapeCount:  (*answer).count,
+	ShapeSeries: (*answer).series,
+	ShapeTop:    (*answer).top,
+}
+
+// available refuses what the query model knows and this version cannot answer.
+func available(q Query) error {
+	if q.Source == SourceQueue {
+		return badQuery(`"source":"queue" is not available in this version: use "source":"search"`)
+	}
+	if shapes[q.Shape] == nil {
+		return badQuery("queryType %q is not available in this version: use events, count, series or top", q.Shape)
+	}
+	return nil
+}
+
+func order(q Query) cbc.Order {
+	if q.Oldest {
+		return cbc.OldestFirst
+	}
+	return cbc.NewestFirst
+}
+
+func names(keys []auditlog.Key) []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = string(k)
+	}
+	return out
+}

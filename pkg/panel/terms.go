@@ -1,0 +1,88 @@
+package panel
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// terms reads criteria or exclusions: an object of lists of texts, with flagged and verbose as booleans. A null or an empty
+// list says nothing.
+func (p *parser) terms(name string, raw json.RawMessage) (auditlog.Terms, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, wrongType(name, "an object of lists by key", raw)
+	}
+	terms := auditlog.Terms{}
+	for _, member := range sortedKeys(object) {
+		key := auditlog.Key(member)
+		if !slices.Contains(auditlog.Keys(), key) {
+			return nil, badQuery("%s has an unknown key %q: allowed are %s", name, member, list(keyNames()))
+		}
+		values, err := p.values(name+"."+member, key, object[member])
+		if err != nil {
+			return nil, err
+		}
+		if len(values) > 0 {
+			terms[key] = values
+		}
+	}
+	return terms, nil
+}
+
+// values reads the wanted values of one key, without repetitions.
+func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]string, error) {
+	if isNull(raw) {
+		return nil, nil
+	}
+	values, isList := texts(raw)
+	switch {
+	case key.Boolean():
+		var flag bool
+		if err := json.Unmarshal(raw, &flag); err == nil {
+			return []string{strconv.FormatBool(flag)}, nil
+		}
+		if !isList || len(values) > 0 {
+			return nil, wrongType(name, "true or false", raw)
+		}
+	case !isList:
+		return nil, wrongType(name, "a list of texts", raw)
+	}
+	if allowed := p.allowed(key); allowed != nil {
+		for _, v := range values {
+			if !slices.Contains(allowed, v) {
+				return nil, badQuery("%s has an unknown value %q: allowed are %s", name, v, list(allowed))
+			}
+		}
+	}
+	slices.Sort(values)
+	return slices.Compact(values), nil
+}
+
+// texts reads a list of texts.
+func texts(raw json.RawMessage) ([]string, bool) {
+	var items []*string
+	if json.Unmarshal(raw, &items) != nil || slices.Contains(items, nil) {
+		return nil, false
+	}
+	values := make([]string, len(items))
+	for i, item := range items {
+		values[i] = *item
+	}
+	return values, true
+}
+
+// allowed lists the values of a derived key, nil for a key that can have any.
+func (p *parser) allowed(key auditlog.Key) []string {
+	switch key {
+	case auditlog.KeyCategory:
+		return p.vocabulary.Categories()
+	case auditlog.KeyAction:
+		return p.vocabulary.Actions()
+	case auditlog.KeyOutcome:
+		return p.vocabulary.Outcomes()
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/panel"
+)
+
+// queryError is where our errors become Grafana's: its status, and whose fault it is. What the user wrote, the settings and
+// Carbon Black Cloud are downstream; what is left is the plugin's own.
+func queryError(err error) backend.DataResponse {
+	status, source := classify(err)
+	return backend.ErrDataResponseWithSource(status, source, err.Error())
+}
+
+func classify(err error) (backend.Status, backend.ErrorSource) {
+	var bad *panel.QueryError
+	var failed *cbc.Error
+	switch {
+	case errors.As(err, &bad):
+		return backend.StatusBadRequest, backend.ErrorSourceDownstream
+	case errors.As(err, &failed):
+		return statusOf(failed), backend.ErrorSourceDownstream
+	case errors.Is(err, history.ErrWithheld), errors.Is(err, history.ErrUncountable):
+		return backend.StatusBadGateway, backend.ErrorSourceDownstream
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return backend.StatusTimeout, backend.ErrorSourceDownstream
+	}
+	return backend.StatusInternal, backend.ErrorSourcePlugin
+}
+
+// statusOf is the status of a failed request. The vendor's own status is kept where it says the same to Grafana.
+func statusOf(e *cbc.Error) backend.Status {
+	switch e.Kind {
+	case cbc.KindKey, cbc.KindOrgKey:
+		return backend.StatusUnauthorized
+	case cbc.KindPermission:
+		return backend.StatusForbidden
+	case cbc.KindQuery:
+		return backend.StatusBadRequest
+	case cbc.KindThrottled:
+		return backend.StatusTooManyRequests
+	case cbc.KindTimeout, cbc.KindCanceled:
+		return backend.StatusTimeout
+	case cbc.KindHost, cbc.KindServer, cbc.KindAnswer, cbc.KindTooLarge:
+		return backend.StatusBadGateway
+	}
+	return backend.StatusInternal
+}
+
+// settingsError marks an error of the settings as the user's, so that Grafana shows it on every query.
+func settingsError(err error) error { return backend.DownstreamError(err) }

@@ -1,0 +1,87 @@
+// Package plugin is what Grafana talks to: one file a capability.
+package plugin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
+	"github.com/grafana/grafana-plugin-sdk-go/build/buildinfo"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/panel"
+)
+
+// ID is the plugin's id.
+const ID = "carbonblack-auditlog-datasource"
+
+var (
+	_ backend.QueryDataHandler      = (*Instance)(nil)
+	_ backend.CheckHealthHandler    = (*Instance)(nil)
+	_ backend.CallResourceHandler   = (*Instance)(nil)
+	_ instancemgmt.InstanceDisposer = (*Instance)(nil)
+)
+
+// Instance is one configured data source. Grafana makes a new one whenever the settings change and disposes the old one a
+// little later, so two can work side by side.
+type Instance struct {
+	backend.CallResourceHandler
+
+	settings settings
+	http     *http.Client
+	client   *cbc.Client
+	catalog  *auditlog.Catalog
+	panel    *panel.Panel
+}
+
+// NewInstance makes an instance of its settings. It sends nothing.
+func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+	parsed, err := parseSettings(s)
+	if err != nil {
+		return nil, settingsError(err)
+	}
+	httpClient, err := newHTTPClient(ctx, s)
+	if err != nil {
+		return nil, settingsError(err)
+	}
+	client, err := cbc.New(cbc.Config{
+		URL:       parsed.url,
+		OrgKey:    parsed.orgKey,
+		APIID:     parsed.apiID,
+		APISecret: parsed.apiSecret,
+		UserAgent: userAgent(),
+	}, httpClient)
+	if err != nil {
+		return nil, settingsError(err)
+	}
+	catalog := auditlog.DefaultCatalog()
+	d := &Instance{
+		settings: parsed,
+		http:     httpClient,
+		client:   client,
+		catalog:  catalog,
+		panel: &panel.Panel{
+			History:    history.New(client),
+			Classifier: catalog,
+			SearchPath: client.SearchPath(),
+			MaxEvents:  parsed.maxEvents,
+		},
+	}
+	d.CallResourceHandler = d.routes()
+	return d, nil
+}
+
+// Dispose closes what the instance holds open.
+func (d *Instance) Dispose() { d.http.CloseIdleConnections() }
+
+// userAgent tells Carbon Black Cloud who asks.
+func userAgent() string {
+	version := "dev"
+	if info, err := buildinfo.GetBuildInfo.GetInfo(); err == nil && info.Version != "" {
+		version = info.Version
+	}
+	return ID + "/" + version
+}

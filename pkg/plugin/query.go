@@ -1,0 +1,74 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"golang.org/x/sync/errgroup"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/panel"
+)
+
+// concurrentQueries bounds how many queries of one request are answered at a time.
+const concurrentQueries = 4
+
+// QueryData answers the queries of a panel, an alert rule or Explore, each on its own: one that fails leaves the others alone.
+func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	answers := make([]backend.DataResponse, len(req.Queries))
+	numbers := needsNumbers(req)
+	var group errgroup.Group
+	group.SetLimit(concurrentQueries)
+	for i, q := range req.Queries {
+		group.Go(func() error {
+			answers[i] = d.respond(ctx, q, numbers)
+			return nil
+		})
+	}
+	_ = group.Wait() // a query's failure is in its answer
+	resp := backend.NewQueryDataResponse()
+	for i, q := range req.Queries {
+		resp.Responses[q.RefID] = answers[i]
+	}
+	return resp, nil
+}
+
+// needsNumbers tells whether an alert rule or an expression asks. Alerting sends its mark as a plain key, not as a header.
+func needsNumbers(req *backend.QueryDataRequest) bool {
+	return req.Headers["FromAlert"] == "true" || req.GetHTTPHeader("X-Grafana-From-Expr") != ""
+}
+
+// respond answers one query. Whatever goes wrong, the process and the other queries live on.
+func (d *Instance) respond(ctx context.Context, q backend.DataQuery, numbers bool) (resp backend.DataResponse) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			backend.Logger.FromContext(ctx).Error("a query panicked", "error", failure, "stack", string(debug.Stack()))
+			resp = queryError(fmt.Errorf("the plugin failed on this query: please report it"))
+		}
+	}()
+	frames, err := d.answer(ctx, q, numbers)
+	if err != nil {
+		return queryError(err)
+	}
+	for _, f := range frames {
+		f.RefID = q.RefID
+	}
+	return backend.DataResponse{Status: backend.StatusOK, Frames: frames}
+}
+
+func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool) (frame.Frames, error) {
+	query, err := panel.ParseQuery(q.JSON, d.catalog, d.settings.maxEvents)
+	if err != nil {
+		return nil, err
+	}
+	return d.panel.Answer(ctx, panel.Request{
+		Query:         query,
+		Window:        auditlog.NewWindow(q.TimeRange.From, q.TimeRange.To),
+		Interval:      q.Interval,
+		MaxDataPoints: q.MaxDataPoints,
+		Numbers:       numbers,
+	})
+}

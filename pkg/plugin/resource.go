@@ -1,0 +1,39 @@
+package plugin
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
+)
+
+// routes are the resources of a data source. Grafana lets every viewer call them all.
+func (d *Instance) routes() backend.CallResourceHandler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /catalog", d.getCatalog)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		sendJSON(w, http.StatusNotFound, map[string]string{"error": "there is no " + r.Method + " " + r.URL.Path})
+	})
+	return httpadapter.New(mux)
+}
+
+// getCatalog lists the rows that classify descriptions, and the words they use.
+func (d *Instance) getCatalog(w http.ResponseWriter, _ *http.Request) {
+	sendJSON(w, http.StatusOK, map[string]any{
+		"rows":       d.catalog.Rows(),
+		"categories": d.catalog.Categories(),
+		"actions":    d.catalog.Actions(),
+		"outcomes":   d.catalog.Outcomes(),
+	})
+}
+
+func sendJSON(w http.ResponseWriter, status int, body any) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		status, raw = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(raw) // the reader may be gone
+}

@@ -1,0 +1,169 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+)
+
+// settings are the data source's settings, checked and with their defaults.
+type settings struct {
+	url                    string
+	orgKey                 string
+	apiID                  string
+	apiSecret              string
+	queueEnabled           bool
+	queuePoll              time.Duration
+	store                  string
+	storeDSN               string
+	requestsPerFiveMinutes int
+	maxEvents              int
+	settle                 time.Duration
+}
+
+// parseSettings reads the settings. Provisioning from environment variables turns numbers and switches into texts: those are
+// taken for what they say. Everything else that is wrong is an error that names the key.
+func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
+	r := settingsReader{}
+	if len(s.JSONData) > 0 {
+		if err := json.Unmarshal(s.JSONData, &r.values); err != nil {
+			return settings{}, fmt.Errorf("jsonData is not a JSON object: %w", err)
+		}
+	}
+	out := settings{
+		url:                    strings.TrimSpace(s.URL),
+		orgKey:                 r.text("orgKey", ""),
+		apiID:                  r.text("apiId", ""),
+		apiSecret:              strings.TrimSpace(s.DecryptedSecureJSONData["apiSecret"]),
+		queueEnabled:           r.flag("queueEnabled", false),
+		queuePoll:              time.Duration(r.number("queuePollSeconds", 60, 10, 86_400)) * time.Second,
+		store:                  r.text("store", "memory"),
+		storeDSN:               s.DecryptedSecureJSONData["storeDsn"],
+		requestsPerFiveMinutes: r.number("requestsPerFiveMinutes", 600, 1, 1_000_000),
+		maxEvents:              r.number("maxEvents", 100_000, 1, 10_000_000),
+		settle:                 time.Duration(r.number("settleSeconds", 60, 0, 86_400)) * time.Second,
+	}
+	if r.err != nil {
+		return settings{}, r.err
+	}
+	return out, out.check()
+}
+
+func (s settings) check() error {
+	switch {
+	case s.url == "":
+		return fmt.Errorf("url is missing: set the address of the Carbon Black Cloud console, such as https://defense.conferdeploy.net")
+	case s.orgKey == "":
+		return fmt.Errorf("orgKey is missing: the console shows it under Settings > API Access")
+	case s.apiID == "":
+		return fmt.Errorf("apiId is missing: it belongs to an API key of access level type Custom")
+	case s.apiSecret == "":
+		return fmt.Errorf("apiSecret is missing: the console shows it once, when the API key is created")
+	case strings.ContainsAny(s.apiID+s.apiSecret, "\r\n/"):
+		return fmt.Errorf("apiId or apiSecret hold a character that no key has: enter them in their own fields, without the slash between them")
+	case s.store != "memory" && s.store != "postgres":
+		return fmt.Errorf("store has an unknown value %q: allowed are memory, postgres", s.store)
+	}
+	return checkURL(s.url)
+}
+
+// checkURL makes sure that the key never travels in the clear.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" {
+		return fmt.Errorf("url %q is not an address: expected one such as https://defense.conferdeploy.net", text)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("url must be the console's address alone, without a user, a query or a fragment")
+	}
+	switch {
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	case u.Scheme == "http":
+		return fmt.Errorf("url %q must begin with https:// — http is accepted for a loopback host only", text)
+	}
+	return fmt.Errorf("url %q must begin with https://", text)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// settingsReader reads values leniently and keeps the first error.
+type settingsReader struct {
+	values map[string]any
+	err    error
+}
+
+func (r *settingsReader) fail(name, want string, got any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s must be %s, not %v", name, want, got)
+	}
+}
+
+func (r *settingsReader) text(name, fallback string) string {
+	switch v := r.values[name].(type) {
+	case nil:
+		return fallback
+	case string:
+		if v = strings.TrimSpace(v); v == "" {
+			return fallback
+		}
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64) // an org key of digits alone, provisioned without quotes
+	default:
+		r.fail(name, "a text", v)
+		return fallback
+	}
+}
+
+func (r *settingsReader) flag(name string, fallback bool) bool {
+	switch v := r.values[name].(type) {
+	case nil:
+		return fallback
+	case bool:
+		return v
+	case string:
+		if v = strings.TrimSpace(v); v == "" {
+			return fallback
+		}
+		if b, err := strconv.ParseBool(strings.ToLower(v)); err == nil {
+			return b
+		}
+	}
+	r.fail(name, "true or false", r.values[name])
+	return fallback
+}
+
+func (r *settingsReader) number(name string, fallback, least, most int) int {
+	n := float64(fallback)
+	switch v := r.values[name].(type) {
+	case nil:
+	case float64:
+		n = v
+	case string:
+		if v = strings.TrimSpace(v); v == "" {
+			break
+		}
+		var err error
+		if n, err = strconv.ParseFloat(v, 64); err != nil {
+			n = math.NaN()
+		}
+	default:
+		n = math.NaN()
+	}
+	if !(n >= float64(least) && n <= float64(most)) || n != math.Trunc(n) {
+		r.fail(name, fmt.Sprintf("a whole number from %d to %d", least, most), r.values[name])
+		return fallback
+	}
+	return int(n)
+}

@@ -1,0 +1,171 @@
+package simulator
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+)
+
+func (c *call) search() {
+	q, failed := parseSearch(c.body, c.sw, c.now)
+	if failed != nil {
+		c.refuse(failed)
+		return
+	}
+	found, failed := c.find(q)
+	if failed != nil {
+		c.refuse(failed)
+		return
+	}
+	page := c.page(found, q)
+	a := answer{rows: page, found: len(found), available: c.available(len(found), len(page))}
+	if c.sw.CapNumFound {
+		a.found = min(a.found, c.sw.Reach)
+	}
+	c.sendEvents(a)
+}
+
+// available is num_available, or -1 when it is not written.
+func (c *call) available(found, page int) int {
+	switch c.sw.NumAvailable {
+	case "found":
+		return found
+	case "page":
+		return page
+	case "absent":
+		return -1
+	}
+	return min(found, c.sw.Reach)
+}
+
+// find returns every event that the request asks for, ascending by time.
+func (c *call) find(q *searchRequest) ([]*Event, *apiError) {
+	f, failed := q.filter(c.sw)
+	if failed != nil {
+		return nil, failed
+	}
+	now := c.store.at(c.now)
+	inWindow := q.criteria.time.cut(now.sorted, c.sw)
+	switch {
+	case f.match == nil:
+		return inWindow, nil
+	case f.key == "" || len(inWindow) <= scanLimit:
+		return keep(inWindow, f.match), nil
+	}
+	return q.criteria.time.cut(c.store.cache.events(f.key, f.match, now), c.sw), nil
+}
+
+// page returns the rows from start on, in the order asked for.
+func (c *call) page(found []*Event, q *searchRequest) []*Event {
+	rows := q.rows
+	if c.sw.ShortPages > 0 {
+		rows = min(rows, c.sw.ShortPages)
+	}
+	from := min(q.start, len(found))
+	to := min(from+rows, len(found), max(c.sw.Reach, from))
+	if q.start >= c.sw.Reach || (c.sw.EmptyFrom > 0 && q.start >= c.sw.EmptyFrom) {
+		return nil
+	}
+	var chance *rand.Rand
+	if c.sw.Ties == "shuffled" {
+		chance = c.chance()
+	}
+	order := q.sort
+	if len(order) == 0 {
+		order = []sortKey{{"create_time", c.sw.DefaultSort == "newest"}}
+	}
+	if len(order) == 1 && order[0].field == "create_time" {
+		return timePage(found, from, to, order[0].descending, chance)
+	}
+	return sorted(found, order, chance)[from:to]
+}
+
+// timePage cuts a page out of ascending events without sorting them all.
+func timePage(found []*Event, from, to int, descending bool, chance *rand.Rand) []*Event {
+	if from == to {
+		return nil
+	}
+	if descending {
+		from, to = len(found)-to, len(found)-from
+	}
+	lo, hi := from, to
+	if chance != nil { // which of equal events come onto the page is a matter of chance as well
+		for lo > 0 && found[lo-1].CreateTime.Equal(found[from].CreateTime) {
+			lo--
+		}
+		for hi < len(found) && found[hi].CreateTime.Equal(found[to-1].CreateTime) {
+			hi++
+		}
+	}
+	part := slices.Clone(found[lo:hi])
+	if chance != nil {
+		shuffleTies(part, chance)
+	}
+	page := part[from-lo : to-lo]
+	if descending {
+		slices.Reverse(page)
+	}
+	return page
+}
+
+func shuffleTies(events []*Event, chance *rand.Rand) {
+	for from := 0; from < len(events); {
+		to := from + 1
+		for to < len(events) && events[to].CreateTime.Equal(events[from].CreateTime) {
+			to++
+		}
+		shuffle(events[from:to], chance)
+		from = to
+	}
+}
+
+func shuffle(events []*Event, chance *rand.Rand) {
+	chance.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+}
+
+// sorted orders a copy of events by several keys.
+func sorted(events []*Event, order []sortKey, chance *rand.Rand) []*Event {
+	events = slices.Clone(events)
+	if chance != nil {
+		shuffle(events, chance)
+	}
+	slices.SortStableFunc(events, func(a, b *Event) int {
+		for _, key := range order {
+			if result := key.compare(a, b); result != 0 {
+				return result
+			}
+		}
+		return 0
+	})
+	return events
+}
+
+func (k sortKey) compare(a, b *Event) int {
+	result := 0
+	if k.field == "create_time" {
+		result = byTime(a, b)
+	} else {
+		field := textField(k.field)
+		result = cmp.Compare(field(a), field(b))
+	}
+	if k.descending {
+		return -result
+	}
+	return result
+}
+
+// answer is what _search and _queue say.
+type answer struct {
+	rows             []*Event
+	found, available int // available -1 is left out
+}
+
+func (c *call) sendEvents(a answer) {
+	c.entry.set(func(r *Request) { r.Rows = len(a.rows) })
+	if len(a.rows) == 0 && c.sw.Empty204 {
+		c.send(http.StatusNoContent, "", nil)
+		return
+	}
+	c.send(http.StatusOK, "application/json", c.encodeAnswer(a))
+}

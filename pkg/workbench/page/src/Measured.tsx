@@ -1,0 +1,24 @@
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+
+interface Props {
+  height: number | string;
+  children: (width: number, height: number) => ReactNode;
+}
+
+/** Gives its size to what must know it in pixels. */
+export function Measured({ height, children }: Props) {
+  const element = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  useEffect(() => {
+    const observer = new ResizeObserver(([{ contentRect }]) =>
+      setSize({ width: Math.floor(contentRect.width), height: Math.floor(contentRect.height) })
+    );
+    observer.observe(element.current!);
+    return () => observer.disconnect();
+  }, []);
+  return (
+    <div ref={element} style={{ height, minWidth: 0, overflow: 'hidden' }}>
+      {size.width > 0 && children(size.width, size.height)}
+    </div>
+  );
+}

@@ -1,0 +1,122 @@
+import { css } from '@emotion/css';
+import {
+  applyFieldOverrides,
+  type DataFrame,
+  type FieldConfig,
+  FieldColorModeId,
+  FieldType,
+  getDisplayProcessor,
+  getFieldDisplayName,
+  type GrafanaTheme2,
+  outerJoinDataFrames,
+  type TimeRange,
+} from '@grafana/data';
+import { LegendDisplayMode, TooltipDisplayMode, type VizLegendOptions } from '@grafana/schema';
+import { BigValue, BigValueColorMode, BigValueGraphMode, Table, TimeSeries, TooltipPlugin, useStyles2, useTheme2 } from '@grafana/ui';
+
+import { LogList } from './LogList';
+import { flatten } from './frames';
+
+interface Props {
+  /** A panel type, or "auto" for what the frames themselves prefer. */
+  type: string;
+  frames: DataFrame[];
+  range: TimeRange;
+  width: number;
+  height: number;
+  defaults?: FieldConfig;
+}
+
+const legend: VizLegendOptions = { displayMode: LegendDisplayMode.List, placement: 'bottom', showLegend: true, calcs: [] };
+
+/** Draws frames with the components of Grafana. What the packages have no component for is shown as a table. */
+export function Visual(props: Props) {
+  const theme = useTheme2();
+  const styles = useStyles2(getStyles);
+  const filled = props.frames.filter((frame) => frame.fields.length > 0 && frame.length > 0);
+  if (filled.length === 0) {
+    return <div className={styles.empty}>No data</div>;
+  }
+  const frames = applyFieldOverrides({
+    data: filled.map((frame) => withDefaults(frame, props.defaults)),
+    fieldConfig: { defaults: {}, overrides: [] },
+    replaceVariables: (text) => text,
+    theme,
+    timeZone: 'utc',
+  });
+  switch (props.type === 'auto' ? preferred(frames) : props.type) {
+    case 'logs':
+      return <LogList frames={frames} height={props.height} />;
+    case 'timeseries':
+      return <Chart {...props} frames={frames} />;
+    case 'stat':
+      return <Stats {...props} frames={frames} />;
+    default:
+      return <Table data={flatten(frames, theme)} width={props.width} height={props.height} ariaLabel="Table" />;
+  }
+}
+
+export function preferred(frames: DataFrame[]): string {
+  const meta = frames[0]?.meta;
+  if (meta?.preferredVisualisationType === 'logs') {
+    return 'logs';
+  }
+  return meta?.type?.startsWith('timeseries') ? 'timeseries' : 'table';
+}
+
+function withDefaults(frame: DataFrame, defaults?: FieldConfig): DataFrame {
+  const color = { mode: FieldColorModeId.PaletteClassic };
+  const fields = frame.fields.map((field) => ({ ...field, config: { color, ...defaults, ...field.config } }));
+  return { ...frame, fields };
+}
+
+function Chart({ frames, range, width, height }: Props) {
+  return (
+    <div data-testid="workbench chart" role="img" aria-label="Chart">
+      <TimeSeries frames={frames} timeRange={range} timeZone="utc" width={width} height={height} legend={legend}>
+        {(config, data) => <TooltipPlugin config={config} data={data} mode={TooltipDisplayMode.Multi} timeZone="utc" />}
+      </TimeSeries>
+    </div>
+  );
+}
+
+/** One big number a value, the last of each series. */
+function Stats({ frames, width, height }: Props) {
+  const theme = useTheme2();
+  const styles = useStyles2(getStyles);
+  const values = frames.flatMap((frame) =>
+    frame.fields
+      .filter((field) => field.type === FieldType.number)
+      .map((field) => {
+        const display = field.display ?? getDisplayProcessor({ field, theme });
+        return { ...display(field.values[field.values.length - 1]), title: getFieldDisplayName(field, frame, frames) };
+      })
+  );
+  const each = Math.floor(width / Math.max(values.length, 1));
+  return (
+    <div className={styles.stats}>
+      {values.map((value, index) => (
+        <BigValue
+          key={index}
+          value={values.length === 1 ? { ...value, title: undefined } : value}
+          width={each}
+          height={height}
+          theme={theme}
+          colorMode={BigValueColorMode.Value}
+          graphMode={BigValueGraphMode.None}
+        />
+      ))}
+    </div>
+  );
+}
+
+/** Several series side by side by time, so that a chart can also be read as numbers. */
+export function joined(frames: DataFrame[]): DataFrame[] {
+  const table = outerJoinDataFrames({ frames });
+  return table ? [table] : frames;
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  empty: css({ color: theme.colors.text.secondary, padding: theme.spacing(2), textAlign: 'center' }),
+  stats: css({ display: 'flex' }),
+});

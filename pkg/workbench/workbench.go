@@ -1,0 +1,138 @@
+// Package workbench is a small host for the built plugin, for trying and testing it where no Grafana is. It starts the
+// plugin's executable over the same handshake as Grafana, with the same empty environment, and answers the few of
+// Grafana's HTTP routes that a data source needs. It is not Grafana: there are no users, no storage, no alerting, no
+// expressions and no live channels, and everything it holds is gone when it stops.
+package workbench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Config says what to host and where.
+type Config struct {
+	// Addr is a loopback address to listen on, 127.0.0.1:0 by default.
+	Addr string
+	// PluginDir holds the built plugin: plugin.json, module.js and the executable.
+	PluginDir string
+	// PageDir holds the built page. Without it only the HTTP routes are served.
+	PageDir string
+	// Provisioning holds datasources/*.yaml and dashboards/**.json, like the folder of the same name in Grafana.
+	Provisioning string
+	// Env answers $VAR and ${VAR} in provisioned data sources; as in Grafana an unknown name is empty.
+	Env map[string]string
+	// Stderr takes what the plugin logs; nil discards it.
+	Stderr io.Writer
+	// Now is the clock for relative times, time.Now by default.
+	Now func() time.Time
+}
+
+// Workbench is a running host. Close must be called.
+type Workbench struct {
+	config  Config
+	meta    pluginMeta
+	url     string
+	process *process
+	sources *sources
+	server  *http.Server
+	served  chan error
+}
+
+// Start starts the plugin and serves until Close or until ctx is done; in the latter case Close must still be called.
+func Start(ctx context.Context, config Config) (*Workbench, error) {
+	config = withDefaults(config)
+	meta, err := readPluginMeta(config.PluginDir)
+	if err != nil {
+		return nil, err
+	}
+	sources := newSources(meta.ID, config.Now)
+	if err := sources.provision(config.Provisioning, config.Env); err != nil {
+		return nil, err
+	}
+	listener, err := listenLoopback(ctx, config.Addr)
+	if err != nil {
+		return nil, err
+	}
+	w := &Workbench{
+		config:  config,
+		meta:    meta,
+		url:     "http://" + listener.Addr().String(),
+		process: newProcess(meta.executable(config.PluginDir), config.Stderr),
+		sources: sources,
+		served:  make(chan error, 1),
+	}
+	if _, err := w.process.connect(); err != nil {
+		return nil, errors.Join(err, listener.Close(), w.process.close())
+	}
+	w.server = &http.Server{
+		Handler:           http.NewCrossOriginProtection().Handler(w.routes()),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	go func() { w.served <- w.server.Serve(listener) }()
+	return w, nil
+}
+
+func withDefaults(config Config) Config {
+	if config.Addr == "" {
+		config.Addr = "127.0.0.1:0"
+	}
+	if config.Stderr == nil {
+		config.Stderr = io.Discard
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return config
+}
+
+// listenLoopback refuses any other address: whoever reaches the workbench may use its data sources without a password.
+func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("workbench address: %w", err)
+	}
+	if !tcp.IP.IsLoopback() {
+		return nil, fmt.Errorf("workbench address %q is not a loopback address", addr)
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+}
+
+// URL is the address of the page and of the routes, without a slash at its end.
+func (w *Workbench) URL() string { return w.url }
+
+// Close ends the server, its open requests and the plugin.
+func (w *Workbench) Close() error {
+	closed := w.server.Close()
+	served := <-w.served
+	w.served <- http.ErrServerClosed
+	if errors.Is(served, http.ErrServerClosed) {
+		served = nil
+	}
+	return errors.Join(closed, served, w.process.close())
+}
+
+func (w *Workbench) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/ds/query", w.handleQuery)
+	mux.HandleFunc("/api/datasources/uid/{uid}/health", w.handleHealth)
+	mux.HandleFunc("/api/datasources/uid/{uid}/resources/{path...}", w.handleResource)
+	mux.HandleFunc("GET /api/datasources", w.handleListSources)
+	mux.HandleFunc("POST /api/datasources", w.handleCreateSource)
+	mux.HandleFunc("GET /api/datasources/uid/{uid}", w.handleGetSource)
+	mux.HandleFunc("PUT /api/datasources/uid/{uid}", w.handleUpdateSource)
+	mux.HandleFunc("DELETE /api/datasources/uid/{uid}", w.handleDeleteSource)
+	mux.HandleFunc("GET /api/frontend/settings", w.handleFrontendSettings)
+	mux.HandleFunc("GET /api/search", w.handleSearchDashboards)
+	mux.HandleFunc("GET /api/dashboards/uid/{uid}", w.handleGetDashboard)
+	mux.HandleFunc("/api/", func(rw http.ResponseWriter, r *http.Request) {
+		writeError(rw, http.StatusNotFound, fmt.Errorf("the workbench has no route %s %s", r.Method, r.URL.Path))
+	})
+	w.routeFiles(mux)
+	return mux
+}

@@ -1,0 +1,29 @@
+import { css } from '@emotion/css';
+import type { DataSourcePluginOptionsEditorProps, GrafanaTheme2 } from '@grafana/data';
+import { useStyles2 } from '@grafana/ui';
+import { selectors } from '../selectors';
+import type { AuditLogOptions, AuditLogSecrets } from '../types';
+import { ConnectionSection } from './ConnectionSection';
+import { HttpSection } from './HttpSection';
+import { LimitsSection } from './LimitsSection';
+import { QueueSection } from './QueueSection';
+import { useSettings } from './useSettings';
+
+export type Props = DataSourcePluginOptionsEditorProps<AuditLogOptions, AuditLogSecrets>;
+
+export function ConfigEditor(props: Props) {
+  const styles = useStyles2(getStyles);
+  const settings = useSettings(props);
+  return (
+    <fieldset className={styles.editor} disabled={props.options.readOnly} data-testid={selectors.configEditor.container}>
+      <ConnectionSection settings={settings} />
+      <LimitsSection settings={settings} />
+      <QueueSection settings={settings} />
+      <HttpSection settings={settings} />
+    </fieldset>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  editor: css({ border: 0, margin: 0, padding: 0, minWidth: 0, maxWidth: theme.spacing(90) }),
+});

@@ -1,0 +1,61 @@
+import { Field } from '@grafana/ui';
+import { useId } from 'react';
+import { PickOne } from '../components/Pickers';
+import { selectors } from '../selectors';
+import { ENVIRONMENTS } from './environments';
+import { SecretField, TextField } from './fields';
+import { KeyHelp } from './KeyHelp';
+import type { Settings } from './useSettings';
+import { apiIdProblem, apiSecretProblem, orgKeyProblem, urlProblem } from './validation';
+
+const texts = selectors.configEditor;
+
+const OPTIONS = ENVIRONMENTS.map(({ name, region, url }) => ({ value: url, label: url, description: `${name}, ${region}` }));
+
+export function ConnectionSection({ settings }: { settings: Settings }) {
+  const { options, json, setJson, secret } = settings;
+  return (
+    <>
+      <UrlField settings={settings} />
+      <TextField
+        texts={texts.orgKey}
+        description="Shown in the console under Settings > API Access."
+        required
+        value={json.orgKey ?? ''}
+        problem={orgKeyProblem}
+        onChange={(orgKey) => setJson({ orgKey })}
+      />
+      <TextField
+        texts={texts.apiId}
+        required
+        value={json.apiId ?? ''}
+        problem={apiIdProblem}
+        onChange={(apiId) => setJson({ apiId })}
+      />
+      <SecretField texts={texts.apiSecret} required secret={secret('apiSecret')} problem={apiSecretProblem} />
+      <KeyHelp open={!options.secureJsonFields?.apiSecret} />
+    </>
+  );
+}
+
+function UrlField({ settings: { options, setUrl } }: { settings: Settings }) {
+  const id = useId();
+  const { label, placeholder, testId } = texts.url;
+  const url = options.url ?? '';
+  const error = urlProblem(url);
+  return (
+    <Field label={label} htmlFor={id} required description="The address that the console has in your browser." invalid={Boolean(error)} error={error}>
+      <PickOne
+        id={id}
+        label={label}
+        testId={testId}
+        placeholder={placeholder}
+        width={50}
+        custom
+        options={OPTIONS}
+        value={url || undefined}
+        onChange={(picked) => setUrl(picked.trim().replace(/\/+$/, ''))}
+      />
+    </Field>
+  );
+}

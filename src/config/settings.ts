@@ -1,0 +1,14 @@
+/** Settings may come as strings, because provisioning from environment variables knows nothing else. */
+export function readNumber(value: unknown): number | undefined {
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? value : undefined;
+  }
+  if (typeof value === 'string' && /^\s*\d+\s*$/.test(value)) {
+    return Number(value);
+  }
+  return undefined;
+}
+
+export function readBoolean(value: unknown): boolean {
+  return value === true || (typeof value === 'string' && /^(true|1)$/i.test(value.trim()));
+}

@@ -1,0 +1,121 @@
+import { CoreApp, type DataSourceInstanceSettings } from '@grafana/data';
+import { AuditLogDataSource } from './datasource';
+import { fakeTemplates } from './testing/templates';
+import type { AuditLogOptions, AuditLogQuery, Filters } from './types';
+
+type Variables = Parameters<typeof fakeTemplates>[0];
+
+function dataSource(variables: Variables = {}, jsonData: AuditLogOptions = {}) {
+  const settings = { uid: 'cbc', type: 'carbonblack-auditlog-datasource', jsonData } as DataSourceInstanceSettings<AuditLogOptions>;
+  return new AuditLogDataSource(settings, () => fakeTemplates(variables));
+}
+
+const apply = (query: Partial<AuditLogQuery>, variables: Variables = {}, scopedVars = {}) =>
+  dataSource(variables).applyTemplateVariables({ refId: 'A', ...query }, scopedVars);
+
+describe('criteria', () => {
+  const criteria = (filters: Filters, variables: Variables, scopedVars = {}) => apply({ criteria: filters }, variables, scopedVars).criteria;
+
+  it.each<[string, string[], Variables, string[] | undefined]>([
+    ['a value is taken as it is', ['$v'], { v: { value: 'a/b "c" *' } }, ['a/b "c" *']],
+    ['several values become several items', ['x', '$v'], { v: { value: ['a', 'b c'] } }, ['x', 'a', 'b c']],
+    ['the same value is sent once', ['a', '$v'], { v: { value: ['a', 'b'] } }, ['a', 'b']],
+    ['inside a longer text', ['web-${v}.local'], { v: { value: ['1', '2'] } }, ['web-1.local', 'web-2.local']],
+    ['an explicit format', ['${v:csv}'], { v: { value: ['a', 'b'] } }, ['a,b']],
+    ['an unknown variable stays', ['$other'], { v: { value: 'a' } }, ['$other']],
+    ['an empty text box is no condition', ['$v'], { v: { value: '' } }, undefined],
+    ['an empty text box next to a value', ['a', '$v'], { v: { value: '' } }, ['a']],
+    ['nothing selected matches nothing', ['$v'], { v: { value: [] } }, ['__empty__']],
+    ['All is no condition', ['$v'], { v: { value: '$__all', options: ['a', 'b'] } }, undefined],
+    ['All in a list', ['$v'], { v: { value: ['$__all'], options: ['a', 'b'] } }, undefined],
+    ['All with only one option', ['$v'], { v: { value: ['$__all'], options: ['a'] } }, undefined],
+    ['All with a custom value', ['$v'], { v: { value: '$__all', allValue: '*', options: ['a'] } }, undefined],
+    ['All next to a value', ['x', '$v'], { v: { value: '$__all', options: ['a', 'b'] } }, undefined],
+    ['an empty item is a wanted value', [''], {}, ['']],
+  ])('%s', (_, actor, variables, expected) => {
+    expect(criteria({ actor }, variables)?.actor).toEqual(expected);
+  });
+
+  it('in a repeated panel, the one value counts, not All', () => {
+    const variables = { v: { value: '$__all', options: ['a', 'b'] } };
+    expect(criteria({ actor: ['$v'] }, variables, { v: { value: 'b' } })).toEqual({ actor: ['b'] });
+  });
+
+  it('drops empty lists and keeps flags, also when false', () => {
+    const query = apply({ criteria: { actor: [], flagged: false }, exclusions: { actor: [], action: [] } });
+    expect(query).toEqual({ refId: 'A', criteria: { flagged: false } });
+  });
+
+  it('fills exclusions too', () => {
+    expect(apply({ exclusions: { actor_ip: ['$v'] } }, { v: { value: ['::1', '10.0.0.1'] } }).exclusions).toEqual({
+      actor_ip: ['::1', '10.0.0.1'],
+    });
+  });
+});
+
+describe('what is sent', () => {
+  it('keeps unknown keys and wrong types, so that the backend can name them', () => {
+    const foreign = { refId: 'A', expr: '{job="x"}', query: 5, criteria: { color: 'red', actor: 'jane' } } as unknown as AuditLogQuery;
+    expect(dataSource().applyTemplateVariables(foreign, {})).toEqual(foreign);
+  });
+
+  it('does not touch the query it was given', () => {
+    const query = { refId: 'A', query: '$v', criteria: { actor: ['$v'], actor_ip: [] } };
+    const before = JSON.stringify(query);
+    dataSource({ v: { value: 'a' } }).applyTemplateVariables(query, {});
+    expect(JSON.stringify(query)).toBe(before);
+  });
+
+  it('adds nothing of its own', () => {
+    expect(apply({ queryType: 'count' })).toEqual({ refId: 'A', queryType: 'count' });
+  });
+});
+
+test('queries that leave the dashboard carry values and their data source', () => {
+  const [query] = dataSource({ v: { value: ['a', 'b'] } }).interpolateVariablesInQueries([{ refId: 'A', query: 'actor:$v' }], {});
+  expect(query).toEqual({
+    refId: 'A',
+    query: 'actor:("a" OR "b")',
+    datasource: { uid: 'cbc', type: 'carbonblack-auditlog-datasource' },
+  });
+});
+
+test('only a hidden query is left out', () => {
+  expect(dataSource().filterQuery({ refId: 'A', query: '' })).toBe(true);
+  expect(dataSource().filterQuery({ refId: 'A', hide: true })).toBe(false);
+});
+
+test.each([
+  [CoreApp.Explore, 'events'],
+  [CoreApp.Dashboard, 'events'],
+  [CoreApp.PanelEditor, 'events'],
+  [CoreApp.UnifiedAlerting, 'count'],
+])('a new query in %s asks for %s', (app, queryType) => {
+  expect(dataSource().getDefaultQuery(app)).toMatchObject({ schemaVersion: 1, queryType, source: 'search', format: 'logs' });
+});
+
+test.each([
+  [{}, 'Events (newest 500)'],
+  [{ query: 'description:login', sort: 'asc', limit: 5 }, 'Events where description:login (oldest 5)'],
+  [
+    { queryType: 'count', groupBy: ['actor', 'actor_ip'], criteria: { outcome: ['failure', 'unknown'], flagged: true } },
+    'Count of events by actor, actor IP where outcome is failure or unknown and flagged (at most 500)',
+  ],
+  [
+    { queryType: 'top', source: 'queue', exclusions: { actor: ['a'], verbose: true }, criteria: { action: [], flagged: false }, limit: 9 },
+    'Top list of events where not flagged and actor is not a and not verbose from the queue (at most 9)',
+  ],
+  [{ queryType: 'firstSeen', groupBy: ['actor_ip'], baseline: '4w' }, 'First seen by actor IP not seen in the last 4w (at most 500)'],
+  [{ queryType: 'pie' }, 'Unknown shape "pie" (at most 500)'],
+])('the history reads %j as a sentence', (query, expected) => {
+  expect(dataSource().getQueryDisplayText({ refId: 'A', ...query } as AuditLogQuery)).toBe(expected);
+});
+
+test.each([
+  [undefined, 100_000, false],
+  [{ maxEvents: '2500', queueEnabled: 'true' }, 2500, true],
+  [{ maxEvents: 'many', queueEnabled: 'no' }, 100_000, false],
+])('settings may come as strings: %j', (jsonData, maxEvents, queueEnabled) => {
+  const source = dataSource({}, jsonData);
+  expect(source).toMatchObject({ maxEvents, queueEnabled });
+});

@@ -1,0 +1,190 @@
+import { css } from '@emotion/css';
+import { CoreApp, type GrafanaTheme2, type QueryEditorProps } from '@grafana/data';
+import { Alert, Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import { useId } from 'react';
+import { EditorField } from '../components/EditorField';
+import { PickMany } from '../components/Pickers';
+import type { AuditLogDataSource } from '../datasource';
+import { SCHEMA_VERSION, withDefaults } from '../query/defaults';
+import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
+import { fromRows, toRows, type FilterRow } from '../query/filterRows';
+import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
+import { selectors } from '../selectors';
+import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
+import { BaselineField } from './BaselineField';
+import { ALERT_HINTS, FORMATS, ORDERS, shapesFor, SOURCES } from './choices';
+import { LimitField } from './LimitField';
+import { LuceneField } from './LuceneField';
+import { FilterRows } from './FilterRows';
+
+export type Props = QueryEditorProps<AuditLogDataSource, AuditLogQuery, AuditLogOptions>;
+
+const texts = selectors.queryEditor;
+
+export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Props) {
+  const styles = useStyles2(getStyles);
+  const complete = withDefaults(query);
+  const { queryType, source } = complete;
+  const forAlert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  const problems = findProblems(query, datasource);
+  const problemAt = (key: ProblemKey) => problems.find(({ at }) => at === key)?.message;
+  const keysProblem = problemAt('keys');
+
+  const edit = (change: Partial<AuditLogQuery>) => onChange(compact({ ...query, schemaVersion: SCHEMA_VERSION, ...change }));
+  const editAndRun = (change: Partial<AuditLogQuery>) => {
+    edit(change);
+    onRunQuery();
+  };
+  const editRows = (rows: FilterRow[]) => {
+    edit(fromRows(rows));
+    if (conditions(rows) !== conditions(toRows(complete))) {
+      onRunQuery();
+    }
+  };
+  const dropUnknownKeys = () => {
+    const unknown = unknownKeys(query);
+    editAndRun(Object.fromEntries(unknown.map((key) => [key, undefined])));
+  };
+
+  return (
+    <div className={styles.editor} data-testid={texts.container}>
+      <div className={styles.line}>
+        <Choice
+          texts={texts.shape}
+          options={shapesFor(forAlert, queryType)}
+          value={queryType}
+          error={problemAt('shape')}
+          onChange={(value) => editAndRun({ queryType: value })}
+        />
+        {(source !== 'search' || (datasource.queueEnabled && !forAlert)) && (
+          <Choice
+            texts={texts.source}
+            options={SOURCES}
+            value={source}
+            error={problemAt('source')}
+            onChange={(value) => editAndRun({ source: value })}
+          />
+        )}
+      </div>
+      {forAlert && ALERT_HINTS[queryType] && (
+        <div className={styles.hint} role="note" data-testid={texts.alertHint}>
+          {ALERT_HINTS[queryType]}
+        </div>
+      )}
+      <LuceneField
+        value={complete.query}
+        error={problemAt('lucene')}
+        onChange={(text) => edit({ query: text })}
+        onRunQuery={onRunQuery}
+      />
+      <FilterRows rows={toRows(complete)} error={problemAt('filters')} onChange={editRows} />
+      <div className={styles.line}>
+        {queryType === 'events' ? (
+          <>
+            {!forAlert && (
+              <Choice
+                texts={texts.format}
+                options={FORMATS}
+                value={complete.format}
+                error={problemAt('format')}
+                onChange={(value) => editAndRun({ format: value })}
+              />
+            )}
+            <Choice
+              texts={texts.sort}
+              options={ORDERS}
+              value={complete.sort}
+              error={problemAt('sort')}
+              onChange={(value) => editAndRun({ sort: value })}
+            />
+          </>
+        ) : (
+          <GroupBy values={complete.groupBy} error={problemAt('groupBy')} onChange={(groupBy) => editAndRun({ groupBy })} />
+        )}
+        {queryType === 'firstSeen' && (
+          <BaselineField baseline={complete.baseline} onChange={(baseline) => edit({ baseline })} onRunQuery={onRunQuery} />
+        )}
+        <LimitField
+          limit={complete.limit}
+          max={datasource.maxEvents}
+          hint={queryType === 'events' ? 'The most events to show.' : 'The most groups to show, largest first.'}
+          onChange={(limit) => edit({ limit })}
+          onRunQuery={onRunQuery}
+        />
+      </div>
+      {keysProblem && (
+        <Alert
+          severity="warning"
+          title={keysProblem}
+          data-testid={texts.problems}
+          action={
+            <Button variant="secondary" size="sm" onClick={dropUnknownKeys}>
+              {texts.removeUnknownKeys}
+            </Button>
+          }
+        />
+      )}
+    </div>
+  );
+}
+
+interface ChoiceProps<T> {
+  texts: { label: string; testId: string };
+  options: { value: T; label: string; description: string }[];
+  value: T;
+  error?: string;
+  onChange: (value: T) => void;
+}
+
+function Choice<T>({ texts: { label, testId }, options, value, error, onChange }: ChoiceProps<T>) {
+  return (
+    <EditorField label={label} error={error}>
+      <div data-testid={testId}>
+        <RadioButtonGroup aria-label={label} options={options} value={value} onChange={onChange} />
+      </div>
+    </EditorField>
+  );
+}
+
+interface GroupByProps {
+  values: FilterField[];
+  error?: string;
+  onChange: (values: FilterField[]) => void;
+}
+
+const GROUP_OPTIONS = FIELD_NAMES.map((name) => ({ value: name, label: ALL_FIELDS[name].label, description: ALL_FIELDS[name].hint }));
+
+function GroupBy({ values, error, onChange }: GroupByProps) {
+  const id = useId();
+  const { label, placeholder, testId } = texts.groupBy;
+  return (
+    <EditorField label={label} htmlFor={id} labelId={`${id}-label`} hint="One result for each combination of these fields." error={error}>
+      <PickMany
+        id={id}
+        labelledBy={`${id}-label`}
+        label={label}
+        testId={testId}
+        placeholder={placeholder}
+        options={GROUP_OPTIONS}
+        values={values}
+        invalid={Boolean(error)}
+        onChange={(picked) => onChange(picked as FilterField[])}
+      />
+    </EditorField>
+  );
+}
+
+/** What of the rows takes part in the search; a row without values does not. */
+function conditions(rows: FilterRow[]): string {
+  return JSON.stringify(rows.filter(({ value }) => !Array.isArray(value) || value.length > 0));
+}
+
+function compact(query: AuditLogQuery): AuditLogQuery {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as AuditLogQuery;
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  editor: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1), minWidth: 0 }),
+  line: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'flex-start', gap: theme.spacing(1, 2) }),
+  hint: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
+});

@@ -1,0 +1,56 @@
+import { CoreApp } from '@grafana/data';
+import type { AuditLogQuery, EventFormat, FilterField, Filters, QueryShape, QuerySource, SortOrder } from '../types';
+
+export const SCHEMA_VERSION = 1;
+export const DEFAULT_LIMIT = 500;
+export const DEFAULT_MAX_EVENTS = 100_000;
+export const DEFAULT_BASELINE = '30d';
+
+/** A query in which everything that has a default is present. */
+export interface CompleteQuery extends AuditLogQuery {
+  schemaVersion: number;
+  queryType: QueryShape;
+  source: QuerySource;
+  format: EventFormat;
+  query: string;
+  criteria: Filters;
+  exclusions: Filters;
+  groupBy: FilterField[];
+  limit: number;
+  sort: SortOrder;
+  baseline: string;
+}
+
+/** The query of a new panel, alert rule or Explore pane. Panels, dashboards and Explore start with events, alerts with a count. */
+export function defaultQuery(app?: CoreApp): Partial<AuditLogQuery> {
+  const forAlert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    queryType: forAlert ? 'count' : 'events',
+    source: 'search',
+    format: 'logs',
+    query: '',
+    limit: DEFAULT_LIMIT,
+    sort: 'desc',
+  };
+}
+
+/** Fills in what is missing. What is present stays, also when it is wrong: the backend names it. */
+export function withDefaults(query: AuditLogQuery): CompleteQuery {
+  const present = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    queryType: 'events',
+    source: 'search',
+    format: 'logs',
+    query: '',
+    criteria: {},
+    exclusions: {},
+    groupBy: [],
+    limit: DEFAULT_LIMIT,
+    sort: 'desc',
+    baseline: DEFAULT_BASELINE,
+    ...Object.fromEntries(present),
+    refId: query.refId,
+  };
+}

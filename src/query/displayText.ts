@@ -1,0 +1,48 @@
+import type { AuditLogQuery, Filters } from '../types';
+import { withDefaults } from './defaults';
+import { ALL_FIELDS, isFlagField } from './fields';
+
+const SUBJECTS: Record<string, string> = {
+  events: 'Events',
+  count: 'Count of events',
+  series: 'Events over time',
+  top: 'Top list of events',
+  firstSeen: 'First seen',
+};
+
+/** One sentence for the query history, for example "Count of events by actor where outcome is failure". */
+export function displayText(query: AuditLogQuery): string {
+  const { queryType, groupBy, query: lucene, criteria, exclusions, source, limit, sort, baseline } = withDefaults(query);
+  const parts = [SUBJECTS[queryType] ?? `Unknown shape "${queryType}"`];
+  if (groupBy.length > 0 && queryType !== 'events') {
+    parts.push(`by ${groupBy.map(labelOf).join(', ')}`);
+  }
+  const conditions = [lucene.trim(), ...filterTexts(criteria, 'is'), ...filterTexts(exclusions, 'is not')].filter(Boolean);
+  if (conditions.length > 0) {
+    parts.push(`where ${conditions.join(' and ')}`);
+  }
+  if (queryType === 'firstSeen') {
+    parts.push(`not seen in the last ${baseline}`);
+  }
+  if (source === 'queue') {
+    parts.push('from the queue');
+  }
+  const order = queryType === 'events' ? `${sort === 'asc' ? 'oldest' : 'newest'} ` : 'at most ';
+  return `${parts.join(' ')} (${order}${limit})`;
+}
+
+function filterTexts(filters: Filters, verb: string): string[] {
+  return Object.entries(filters).flatMap(([field, value]) => {
+    if (isFlagField(field)) {
+      const wanted = (verb === 'is') === (value === true);
+      return [`${wanted ? '' : 'not '}${labelOf(field)}`];
+    }
+    const values = Array.isArray(value) ? value : [value];
+    return values.length > 0 ? [`${labelOf(field)} ${verb} ${values.join(' or ')}`] : [];
+  });
+}
+
+function labelOf(field: string): string {
+  const label = ALL_FIELDS[field as keyof typeof ALL_FIELDS]?.label;
+  return label ? label.charAt(0).toLowerCase() + label.slice(1) : field;
+}

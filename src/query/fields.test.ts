@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { ACTIONS, CATEGORIES, OUTCOMES } from './fields';
+
+const lines = readFileSync(path.join(__dirname, '../../pkg/auditlog/catalog.tsv'), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => line.split('\t'));
+const [header, ...rows] = lines;
+
+test.each([
+  ['category', CATEGORIES, 'other'],
+  ['action', ACTIONS, 'unknown'],
+  ['outcome', OUTCOMES, 'unknown'],
+])('the choices for %s are those of the catalog', (column, choices, fallback) => {
+  const index = header.indexOf(column);
+  const values = new Set([...rows.map((row) => row[index]), fallback]);
+  expect(rows.length).toBeGreaterThan(50);
+  expect(choices).toEqual([...values].sort());
+});

@@ -1,0 +1,52 @@
+import type { AuditLogQuery, FilterField, Filters } from '../types';
+import { FIELD_NAMES, isFlagField } from './fields';
+
+export type Side = 'criteria' | 'exclusions';
+
+/** One line of the filter editor: a field of the criteria or of the exclusions. */
+export interface FilterRow {
+  side: Side;
+  field: FilterField;
+  value: string[] | boolean;
+}
+
+export function toRows({ criteria, exclusions }: Pick<AuditLogQuery, Side>): FilterRow[] {
+  const rowsOf = (side: Side, filters: Filters = {}) =>
+    Object.entries(filters).map(([field, value]) => ({ side, field: field as FilterField, value }));
+  return [...rowsOf('criteria', criteria), ...rowsOf('exclusions', exclusions)];
+}
+
+export function fromRows(rows: FilterRow[]): Pick<AuditLogQuery, Side> {
+  const filtersOf = (side: Side) => {
+    const own = rows.filter((row) => row.side === side);
+    return own.length > 0 ? (Object.fromEntries(own.map(({ field, value }) => [field, value])) as Filters) : undefined;
+  };
+  return { criteria: filtersOf('criteria'), exclusions: filtersOf('exclusions') };
+}
+
+/** A field can be filtered once on each side: its values are alternatives there. */
+export function freeFields(rows: FilterRow[], side: Side): FilterField[] {
+  const taken = rows.filter((row) => row.side === side).map(({ field }) => field);
+  return FIELD_NAMES.filter((field) => !taken.includes(field));
+}
+
+/** The row that "Add filter" adds; nothing when every field is in use on both sides. */
+export function nextRow(rows: FilterRow[]): FilterRow | undefined {
+  for (const side of ['criteria', 'exclusions'] as const) {
+    const [field] = freeFields(rows, side);
+    if (field) {
+      return { side, field, value: emptyValue(field) };
+    }
+  }
+  return undefined;
+}
+
+/** A list starts empty, a flag starts at yes; values carry over only between two lists. */
+export function withField(row: FilterRow, field: FilterField): FilterRow {
+  const keeps = Array.isArray(row.value) && !isFlagField(field);
+  return { ...row, field, value: keeps ? row.value : emptyValue(field) };
+}
+
+function emptyValue(field: FilterField): string[] | boolean {
+  return isFlagField(field) ? true : [];
+}

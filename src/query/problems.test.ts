@@ -1,0 +1,43 @@
+import type { AuditLogQuery } from '../types';
+import { findProblems } from './problems';
+
+const problems = (query: object, abilities = { maxEvents: 1000, queueEnabled: true }) =>
+  findProblems({ refId: 'A', ...query } as AuditLogQuery, abilities);
+
+test.each([
+  ['nothing but a refId', {}],
+  ['all of Grafana’s own keys', { datasource: { uid: 'x' }, hide: false, key: 'Q-1', intervalMs: 1, maxDataPoints: 2, datasourceId: 3 }],
+  ['nulls mean the default', { queryType: null, limit: null, groupBy: null, criteria: null }],
+  ['a full query', { schemaVersion: 1, queryType: 'firstSeen', source: 'search', groupBy: ['actor'], baseline: '90d', limit: 1000, sort: 'asc' }],
+  ['a queue query without text', { source: 'queue', criteria: { flagged: false, actor: [] } }],
+])('%s: no problem', (_, query) => {
+  expect(problems(query)).toEqual([]);
+});
+
+test.each([
+  ['an unknown shape', { queryType: 'pie' }, 'shape', '"pie"'],
+  ['an unknown source', { source: 'cache' }, 'source', 'search, queue'],
+  ['an unknown format', { format: 'xml' }, 'format', 'logs, table'],
+  ['an unknown order', { sort: 'up' }, 'sort', 'desc, asc'],
+  ['no limit at all', { limit: 0 }, 'limit', '1 to 1,000'],
+  ['a limit above the most', { limit: 1001 }, 'limit', '1 to 1,000'],
+  ['half a row', { limit: 1.5 }, 'limit', 'whole number'],
+  ['a limit in quotes', { limit: '5' }, 'limit', 'whole number'],
+  ['first seen of nothing', { queryType: 'firstSeen' }, 'groupBy', 'at least one field'],
+  ['an unknown group', { queryType: 'count', groupBy: ['actor', 'colour'] }, 'groupBy', 'colour'],
+  ['a baseline that is too long', { queryType: 'firstSeen', groupBy: ['actor'], baseline: '91d' }, 'baseline', '90d'],
+  ['a baseline without a unit', { queryType: 'firstSeen', groupBy: ['actor'], baseline: '30' }, 'baseline', '30d'],
+  ['Lucene text on the queue', { source: 'queue', query: 'a' }, 'lucene', 'search'],
+  ['an unknown criterion', { criteria: { colour: ['red'] } }, 'filters', 'colour'],
+  ['an unknown exclusion', { exclusions: { colour: ['red'] } }, 'filters', 'colour'],
+  ['a flag that is neither yes nor no', { criteria: { flagged: 'true' } }, 'filters', 'yes or no'],
+  ['a list that is none', { criteria: { actor: 'jane' } }, 'filters', 'list'],
+  ['foreign keys', { expr: 'x', legend: '' }, 'keys', 'expr, legend'],
+])('%s is told at its control', (_, query, at, words) => {
+  expect(problems(query)).toEqual([{ at, message: expect.stringContaining(words) }]);
+});
+
+test('the queue is a problem while it is switched off', () => {
+  const [problem] = problems({ source: 'queue' }, { maxEvents: 10_000, queueEnabled: false });
+  expect(problem).toEqual({ at: 'source', message: expect.stringContaining('switched off') });
+});

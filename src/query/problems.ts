@@ -1,0 +1,94 @@
+import type { AuditLogQuery, Filters } from '../types';
+import { withDefaults } from './defaults';
+import { FIELD_NAMES, isFlagField, isListField } from './fields';
+
+export type ProblemKey = 'shape' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'filters' | 'keys';
+
+/** What is wrong with a query, in words, and at which control. */
+export interface Problem {
+  at: ProblemKey;
+  message: string;
+}
+
+/** What the data source's settings allow. */
+export interface Abilities {
+  maxEvents: number;
+  queueEnabled: boolean;
+}
+
+const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly string[]][] = [
+  ['shape', 'queryType', ['events', 'count', 'series', 'top', 'firstSeen']],
+  ['source', 'source', ['search', 'queue']],
+  ['format', 'format', ['logs', 'table']],
+  ['sort', 'sort', ['desc', 'asc']],
+];
+
+const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline'.split(' ');
+// What Grafana itself adds to a query.
+const GRAFANA_KEYS = (
+  'datasource datasourceId hide key intervalMs maxDataPoints timeRange relativeTimeRange queryCachingTTL supportingQueryType ' +
+  'requestId queryGroupId scopes adhocFilters type'
+).split(' ');
+
+export function findProblems(query: AuditLogQuery, abilities: Abilities): Problem[] {
+  const complete = withDefaults(query);
+  const problems: Problem[] = [];
+  const add = (at: ProblemKey, message: string | undefined) => message && problems.push({ at, message });
+
+  for (const [at, key, allowed] of CHOICES) {
+    const value = complete[key];
+    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.join(', ')}.`);
+  }
+  if (complete.source === 'queue' && !abilities.queueEnabled) {
+    add('source', "Reading the queue is switched off in the data source's settings.");
+  }
+  if (complete.source === 'queue' && complete.query.trim() !== '') {
+    add('lucene', 'Lucene text works with the search only. Use filters here, or choose Search.');
+  }
+  add('limit', limitProblem(complete.limit, abilities.maxEvents));
+  add('groupBy', groupByProblem(complete.groupBy));
+  if (complete.queryType === 'firstSeen') {
+    add('groupBy', complete.groupBy.length === 0 ? 'First seen needs something to be new: group by at least one field, such as actor.' : undefined);
+    add('baseline', baselineProblem(complete.baseline));
+  }
+  add('filters', filterProblem(complete.criteria) ?? filterProblem(complete.exclusions));
+  const unknown = unknownKeys(query);
+  add('keys', unknown.length > 0 ? `This query has keys that are not known here: ${unknown.join(', ')}.` : undefined);
+  return problems;
+}
+
+export function unknownKeys(query: AuditLogQuery): string[] {
+  return Object.keys(query).filter((key) => !QUERY_KEYS.includes(key) && !GRAFANA_KEYS.includes(key));
+}
+
+export function limitProblem(limit: unknown, max: number): string | undefined {
+  const valid = typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= max;
+  return valid ? undefined : `Enter a whole number from 1 to ${max.toLocaleString('en-US')}.`;
+}
+
+/** A baseline is a whole number and a unit: minutes, hours, days or weeks, up to 90 days. */
+export function baselineProblem(baseline: string): string | undefined {
+  const [, count, unit] = /^(\d+)([mhdw])$/.exec(baseline) ?? [];
+  const days = Number(count) * ({ m: 1 / 1440, h: 1 / 24, d: 1, w: 7 }[unit] ?? NaN);
+  return days > 0 && days <= 90 ? undefined : 'Enter a time such as 12h, 30d or 4w, up to 90d.';
+}
+
+function groupByProblem(groupBy: string[]): string | undefined {
+  const unknown = groupBy.filter((name) => !isFlagField(name) && !isListField(name));
+  return unknown.length > 0 ? `Cannot group by ${unknown.join(', ')}. Choose from ${FIELD_NAMES.join(', ')}.` : undefined;
+}
+
+function filterProblem(filters: Filters): string | undefined {
+  for (const [field, value] of Object.entries(filters)) {
+    if (!isFlagField(field) && !isListField(field)) {
+      return `"${field}" is not a field. Choose from ${FIELD_NAMES.join(', ')}.`;
+    }
+    if (isFlagField(field) && typeof value !== 'boolean') {
+      return `${field} is either yes or no.`;
+    }
+    if (isListField(field) && !Array.isArray(value)) {
+      return `${field} needs a list of values.`;
+    }
+  }
+  return undefined;
+}

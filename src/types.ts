@@ -1,0 +1,65 @@
+import type { DataSourceJsonData } from '@grafana/data';
+import type { DataQuery } from '@grafana/schema';
+
+/** The shape of an answer. */
+export type QueryShape = 'events' | 'count' | 'series' | 'top' | 'firstSeen';
+/** Where an answer comes from: a search over history, or what the API key's read-once queue delivered. */
+export type QuerySource = 'search' | 'queue';
+export type EventFormat = 'logs' | 'table';
+export type SortOrder = 'asc' | 'desc';
+
+export type ListField = 'actor' | 'actor_ip' | 'request_url' | 'description' | 'category' | 'action' | 'outcome';
+export type FlagField = 'flagged' | 'verbose';
+/** A field of an audit event that can be filtered or grouped by. */
+export type FilterField = ListField | FlagField;
+
+/** Values of one field are alternatives; fields are combined with AND. */
+export type Filters = Partial<Record<ListField, string[]>> & Partial<Record<FlagField, boolean>>;
+
+/** One panel query. Every key but refId has a default; see query/defaults.ts. */
+export interface AuditLogQuery extends DataQuery {
+  schemaVersion?: number;
+  queryType?: QueryShape;
+  source?: QuerySource;
+  format?: EventFormat;
+  /** Lucene text, sent to Carbon Black Cloud as it is. */
+  query?: string;
+  criteria?: Filters;
+  exclusions?: Filters;
+  groupBy?: FilterField[];
+  /** The most events or groups of an answer. */
+  limit?: number;
+  sort?: SortOrder;
+  /** How far back firstSeen looks, for example 30d. */
+  baseline?: string;
+}
+
+/** Provisioning from environment variables turns numbers and booleans into strings. */
+export type Lenient<T extends number | boolean> = T | string;
+
+/** jsonData of the data source. */
+export interface AuditLogOptions extends DataSourceJsonData {
+  orgKey?: string;
+  apiId?: string;
+  queueEnabled?: Lenient<boolean>;
+  queuePollSeconds?: Lenient<number>;
+  store?: 'memory' | 'postgres';
+  requestsPerFiveMinutes?: Lenient<number>;
+  maxEvents?: Lenient<number>;
+  settleSeconds?: Lenient<number>;
+  timeout?: Lenient<number>;
+  tlsSkipVerify?: boolean;
+  tlsAuth?: boolean;
+  tlsAuthWithCACert?: boolean;
+  serverName?: string;
+  enableSecureSocksProxy?: boolean;
+}
+
+/** secureJsonData of the data source: written, never read back. */
+export interface AuditLogSecrets {
+  apiSecret?: string;
+  storeDsn?: string;
+  tlsCACert?: string;
+  tlsClientCert?: string;
+  tlsClientKey?: string;
+}

@@ -1,0 +1,66 @@
+import type { ScopedVars } from '@grafana/data';
+import { isFlagField } from '../query/fields';
+import type { Side } from '../query/filterRows';
+import type { AuditLogQuery, Filters } from '../types';
+import { capture, fill, type Templates } from './capture';
+import { interpolateLucene } from './lucene';
+
+/** The query with its variables filled in and without empty criteria. */
+export function interpolateQuery(query: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): AuditLogQuery {
+  const { query: lucene, criteria, exclusions, ...result } = query;
+  return {
+    ...result,
+    ...(lucene !== undefined && { query: interpolateText(lucene, templates, scopedVars) }),
+    ...interpolateSide('criteria', criteria, templates, scopedVars),
+    ...interpolateSide('exclusions', exclusions, templates, scopedVars),
+  };
+}
+
+// A value of a wrong type stays as it is: the backend says what is wrong with it.
+function interpolateText(text: string, templates: Templates, scopedVars?: ScopedVars): string {
+  return typeof text === 'string' ? interpolateLucene(text, templates, scopedVars) : text;
+}
+
+function interpolateSide(side: Side, filters: Filters | undefined, templates: Templates, scopedVars?: ScopedVars): Pick<AuditLogQuery, Side> {
+  if (typeof filters !== 'object' || filters === null || Array.isArray(filters)) {
+    return filters === undefined ? {} : { [side]: filters };
+  }
+  const interpolated = interpolateFilters(filters, templates, scopedVars);
+  return Object.keys(interpolated).length > 0 ? { [side]: interpolated } : {};
+}
+
+function interpolateFilters(filters: Filters, templates: Templates, scopedVars?: ScopedVars): Filters {
+  const kept: [string, unknown][] = [];
+  for (const [field, value] of Object.entries(filters)) {
+    if (isFlagField(field) || !Array.isArray(value)) {
+      kept.push([field, value]);
+      continue;
+    }
+    const values = interpolateValues(value, templates, scopedVars);
+    if (values.length > 0) {
+      kept.push([field, values]);
+    }
+  }
+  return Object.fromEntries(kept);
+}
+
+/**
+ * The values of one field with each variable replaced by its values. An empty result means "no condition":
+ * that is what a variable at All asks for, and what an empty text box asks for.
+ */
+export function interpolateValues(values: unknown[], templates: Templates, scopedVars?: ScopedVars): unknown[] {
+  const result = new Set<unknown>();
+  for (const value of values) {
+    if (typeof value !== 'string') {
+      result.add(value);
+      continue;
+    }
+    const { text, references, customAll } = capture(value, templates, scopedVars);
+    if (customAll || references.some(({ all }) => all)) {
+      return [];
+    }
+    const expanded = fill(text, references, (item) => item);
+    expanded.filter((item) => item !== '' || references.length === 0).forEach((item) => result.add(item));
+  }
+  return [...result];
+}
