@@ -94,3 +94,5 @@ require (
 )
 
 tool github.com/magefile/mage
+
+ignore node_modules

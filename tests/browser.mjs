@@ -27,7 +27,7 @@ export async function launchBrowser() {
 
 /**
  * A page of its own context. `problems` collects what must stay empty: errors on the console, uncaught exceptions, and
- * requests that leave this machine. A refused query (HTTP 400) is no problem, it is what some tests ask for.
+ * requests that leave this machine. A refusal (HTTP 400 or 403) is no problem, it is what some tests ask for.
  */
 export async function openPage(browser, { viewport = { width: 1440, height: 1000 } } = {}) {
   // Chromium takes the system's language otherwise, and Grafana's packages cannot parse every form of it.
@@ -36,7 +36,7 @@ export async function openPage(browser, { viewport = { width: 1440, height: 1000
   page.setDefaultTimeout(15_000);
   const problems = [];
   page.on('console', (message) => {
-    const refused = /Failed to load resource: the server responded with a status of 400/.test(message.text());
+    const refused = /Failed to load resource: the server responded with a status of 40[03]/.test(message.text());
     if (message.type() === 'error' && !refused) {
       problems.push(message.text());
     }
@@ -52,7 +52,7 @@ export async function openPage(browser, { viewport = { width: 1440, height: 1000
   return { page, problems };
 }
 
-export async function screenshot(page, name) {
+export async function screenshot(page, name, options) {
   mkdirSync(results, { recursive: true });
-  await page.screenshot({ path: join(results, `${name}.png`) });
+  await page.screenshot({ ...options, path: join(results, `${name}.png`) });
 }

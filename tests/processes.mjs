@@ -17,6 +17,12 @@ async function start(folder, args, env = {}) {
     detached: true,
   });
   const exited = once(child, 'exit');
+  const kill = () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      process.kill(-child.pid, 'SIGTERM');
+    }
+  };
+  process.once('exit', kill);
   let log = '';
   child.stderr.on('data', (chunk) => (log += chunk));
   const lines = createInterface({ input: child.stdout });
@@ -31,10 +37,8 @@ async function start(folder, args, env = {}) {
     line,
     log: () => log,
     stop: async () => {
-      if (child.exitCode === null) {
-        process.kill(-child.pid, 'SIGTERM');
-        await exited;
-      }
+      kill();
+      await exited;
     },
   };
 }

@@ -8,6 +8,7 @@ export default {
   rootDir: path.resolve(here, '../..'),
   roots: ['<rootDir>/src'],
   testEnvironment: 'jsdom',
+  testTimeout: 60_000,
   testMatch: ['**/*.test.{ts,tsx}'],
   setupFiles: [path.join(here, 'polyfills.ts')],
   setupFilesAfterEnv: [path.join(here, 'matchers.ts')],
@@ -29,7 +30,7 @@ export default {
   moduleNameMapper: {
     '\\.(css|scss|sass)$': stub('empty.js'),
     '^react-inlinesvg$': stub('inlinesvg.tsx'),
-    '^monaco-editor(/.*)?$': stub('empty.js'),
+    '^monaco-editor(/.*)?$': stub('monaco.js'),
     '^@monaco-editor/react$': stub('monacoReact.tsx'),
   },
 };

@@ -46,7 +46,8 @@ func (id ID) String() string { return hex.EncodeToString(id[:]) }
 // rows are made of it.
 func (e *Event) ID() ID {
 	var stack [512]byte
-	buf := binary.BigEndian.AppendUint64(stack[:0], uint64(e.CreateTime.UnixNano()))
+	buf := binary.BigEndian.AppendUint64(stack[:0], uint64(e.CreateTime.Unix()))
+	buf = binary.BigEndian.AppendUint32(buf, uint32(e.CreateTime.Nanosecond()))
 	for _, s := range [...]string{e.OrgKey, e.Actor, e.ActorIP, e.RequestURL, e.Description} {
 		buf = binary.AppendUvarint(buf, uint64(len(s)))
 		buf = append(buf, s...)

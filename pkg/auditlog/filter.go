@@ -1,6 +1,7 @@
 package auditlog
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,11 +73,32 @@ type Filter struct {
 	Exclusions Terms
 }
 
-// Cloud returns the part of the filter that Carbon Black Cloud can evaluate. It never selects less than the whole filter.
-// Derived keys stay behind, and so does a key with an empty value among its values: whether the cloud finds an event by the
-// absence of a value is not documented.
+// Cloud returns the part of the filter that Carbon Black Cloud evaluates when events are read. It never selects less than the
+// whole filter, even if the cloud matches more loosely than [Matcher] does, for instance without regard to case:
+//   - derived keys stay behind, and so does a key with an empty value among its values, because whether the cloud finds an
+//     event by the absence of a value is not documented;
+//   - exclusions are left to the Matcher, but for keys that only the cloud can match.
 func (f Filter) Cloud() Filter {
-	return Filter{Query: strings.TrimSpace(f.Query), Criteria: f.Criteria.cloud(), Exclusions: f.Exclusions.cloud()}
+	out := Filter{Query: strings.TrimSpace(f.Query), Criteria: f.Criteria.cloud(), Exclusions: f.Exclusions.cloud()}
+	maps.DeleteFunc(out.Exclusions, func(k Key, _ []string) bool { return !k.matchedByCloud() })
+	return out
+}
+
+// CloudCount returns a filter whose number of hits in Carbon Black Cloud is the number of events that the whole filter
+// selects, so that counting needs no reading. There is none when a part of the filter can only be decided here. It relies on
+// the cloud to compare actors, addresses and flags exactly.
+func (f Filter) CloudCount() (Filter, bool) {
+	for _, terms := range [...]Terms{f.Criteria, f.Exclusions} {
+		for key, values := range terms {
+			// Both values of a flag at once cannot be said to the cloud.
+			if len(values) > 0 && (key.Derived() || slices.Contains(values, "") || (key.Boolean() && len(values) > 1)) {
+				return Filter{}, false
+			}
+		}
+	}
+	out := Filter{Query: strings.TrimSpace(f.Query), Criteria: f.Criteria.cloud(), Exclusions: f.Exclusions.cloud()}
+	// Several exclusions may mean "not all of them" to the cloud, where they mean "none of them" here.
+	return out, len(out.Exclusions) <= 1
 }
 
 func (t Terms) cloud() Terms {
@@ -131,17 +153,3 @@ func (m Matcher) Match(e *Event, c Class) bool {
 }
 
 func (w wanted) match(e *Event, c Class) bool { return slices.Contains(w.values, w.key.Value(e, c)) }
-
-// CountedByCloud tells whether the number of events that Carbon Black Cloud finds for Cloud is the number that the whole
-// filter selects, so that counting needs no reading.
-func (f Filter) CountedByCloud() bool {
-	for _, terms := range [...]Terms{f.Criteria, f.Exclusions} {
-		for key, values := range terms {
-			if len(values) > 0 && (key.Derived() || slices.Contains(values, "")) {
-				return false
-			}
-		}
-	}
-	// Several exclusions might be read as "not all of them" by the cloud, where they mean "none of them" here.
-	return len(f.Exclusions.cloud()) <= 1
-}

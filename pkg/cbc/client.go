@@ -88,6 +88,9 @@ func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) 
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.statusError(r, resp)
 	}
+	if resp.StatusCode == http.StatusNoContent {
+		return nil // how an empty answer is told is not documented
+	}
 	limited := &boundedReader{r: resp.Body, left: c.config.MaxResponseBytes}
 	if err := read(limited); err != nil {
 		return c.answerError(ctx, limited, resp, err)

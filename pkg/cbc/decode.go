@@ -1,6 +1,7 @@
 package cbc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
@@ -19,11 +21,12 @@ type decoder struct {
 	stream
 	texts   map[string]string
 	scratch []byte
+	digits  int // most fraction digits of a second seen
 }
 
 var (
 	errNotJSON   = errors.New("the answer is not a JSON object")
-	errNotAnswer = errors.New("the answer has neither results nor a count")
+	errNotAnswer = errors.New("the answer does not count what it found: it has no num_found")
 )
 
 func newDecoder(r io.Reader) *decoder {
@@ -50,7 +53,7 @@ func (d *decoder) page(p *Page, rows int) error {
 		}
 		switch name {
 		case "num_found":
-			counted = true
+			counted = string(value) != "null"
 			p.Found, err = count(value)
 		case "num_available":
 			p.Available, err = count(value)
@@ -72,8 +75,8 @@ func (d *decoder) page(p *Page, rows int) error {
 	case failure != "":
 		// The vendor's own client treats this member as a failure, whatever the status says.
 		return &Error{Kind: KindAnswer, Message: failure}
-	case !counted && p.Events == nil:
-		return errNotAnswer
+	case !counted:
+		return errNotAnswer // taken for 0, it would be a wrong number that nobody sees
 	}
 	return d.ended()
 }
@@ -100,8 +103,11 @@ func (d *decoder) results(p *Page, rows int) error {
 	if err != nil {
 		return err
 	}
-	if b == 'n' { // null
-		_, err := d.raw()
+	if b == 'n' {
+		value, err := d.raw()
+		if err == nil && string(value) != "null" {
+			err = errors.New("results: it is not valid JSON")
+		}
 		return err
 	}
 	p.Events = make([]auditlog.Event, 0, min(max(rows, 1), MaxRows))
@@ -123,10 +129,16 @@ func (d *decoder) event(object []byte, e *auditlog.Event) error {
 	timed := false
 	err := eachMember(object, func(name, value []byte) error {
 		var err error
+		if bytes.IndexByte(name, '\\') >= 0 {
+			if name, err = plainName(name); err != nil {
+				return err
+			}
+		}
 		switch string(name) {
 		case `"create_time"`:
 			timed = true
 			e.CreateTime, err = timestamp(value)
+			d.digits = max(d.digits, fractionDigits(value))
 		case `"org_key"`:
 			e.OrgKey, err = d.text(value)
 		case `"actor"`:
@@ -155,8 +167,30 @@ func (d *decoder) event(object []byte, e *auditlog.Event) error {
 	if !timed {
 		return errors.New("it has no create_time")
 	}
-	slices.SortStableFunc(e.Extra, func(a, b auditlog.Field) int { return strings.Compare(a.Name, b.Name) })
+	e.Extra = sorted(e.Extra)
 	return nil
+}
+
+// sorted orders fields by name. Of fields with the same name the last one stays, as with the fields that are known.
+func sorted(fields []auditlog.Field) []auditlog.Field {
+	slices.SortStableFunc(fields, func(a, b auditlog.Field) int { return strings.Compare(a.Name, b.Name) })
+	n := 0
+	for i, f := range fields {
+		if i+1 == len(fields) || fields[i+1].Name != f.Name {
+			fields[n] = f
+			n++
+		}
+	}
+	return fields[:n]
+}
+
+// plainName writes a name without needless escapes, so that it is known however it is written.
+func plainName(name []byte) ([]byte, error) {
+	var s string
+	if err := json.Unmarshal(name, &s); err != nil {
+		return nil, errors.New("a member's name holds a bad escape")
+	}
+	return json.Marshal(s)
 }
 
 // extra keeps a field that this version does not know.
@@ -165,11 +199,22 @@ func (d *decoder) extra(name, value []byte, e *auditlog.Event) error {
 	if err != nil || string(value) == "null" {
 		return err
 	}
-	if !json.Valid(value) {
-		return errors.New("it is not valid JSON")
+	if value, err = verbatim(value); err != nil {
+		return err
 	}
-	e.Extra = append(e.Extra, auditlog.Field{Name: key, Value: json.RawMessage(d.keep(value))})
+	e.Extra = append(e.Extra, auditlog.Field{Name: key, Value: bytes.Clone(value)})
 	return nil
+}
+
+// verbatim checks a value that is kept as it is written.
+func verbatim(value []byte) ([]byte, error) {
+	if !json.Valid(value) {
+		return nil, errors.New("it is not valid JSON")
+	}
+	if !utf8.Valid(value) {
+		value = bytes.ToValidUTF8(value, []byte("\ufffd"))
+	}
+	return value, nil
 }
 
 // text decodes a string. null is "", and a value of another type is kept as it is written: a record loses nothing because the
@@ -179,10 +224,8 @@ func (d *decoder) text(value []byte) (string, error) {
 		if string(value) == "null" {
 			return "", nil
 		}
-		if !json.Valid(value) {
-			return "", errors.New("it is not valid JSON")
-		}
-		return d.keep(value), nil
+		value, err := verbatim(value)
+		return d.keep(value), err
 	}
 	inner := value[1 : len(value)-1]
 	if plain(inner) {
@@ -234,6 +277,22 @@ func timestamp(value []byte) (time.Time, error) {
 		}
 	}
 	return t.UTC(), nil
+}
+
+// fractionDigits counts the digits behind the point of a second.
+func fractionDigits(value []byte) int {
+	point := bytes.IndexByte(value, '.')
+	if point < 0 {
+		return 0
+	}
+	n := 0
+	for _, c := range value[point+1:] {
+		if c < '0' || c > '9' {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 func count(value []byte) (int, error) {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -120,7 +121,7 @@ func (c *Client) transportError(ctx context.Context, err error) error {
 		e.Message = "the name " + dns.Name + " is not found"
 	case errors.As(err, &unknownAuthority), errors.As(err, &hostname), errors.As(err, &certificate):
 		e.Message = "its TLS certificate is not trusted: " + e.Message
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		e.Kind, e.Message = KindServer, "the connection was closed before an answer came"
 	}
 	return e
@@ -148,7 +149,7 @@ func (c *Client) answerError(ctx context.Context, body *boundedReader, resp *htt
 	case body.err != nil:
 		return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: fmt.Sprintf("it broke off after %d bytes", body.read), err: err}
 	case errors.Is(err, errNotJSON):
-		return &Error{Kind: KindHost, Status: resp.StatusCode, Message: "it answered " + mediaType(resp) + " where JSON was expected", err: err}
+		return &Error{Kind: KindHost, Status: resp.StatusCode, Message: "it answered " + c.mediaType(resp) + " where a JSON object was expected", err: err}
 	}
 	return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: c.redact(err.Error()), err: err}
 }
@@ -168,7 +169,8 @@ type errorBody struct {
 func (c *Client) statusError(r request, resp *http.Response) error {
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // what could be read is enough: the status is known
 	var body errorBody
-	isJSON := json.Unmarshal(raw, &body) == nil
+	_ = json.Unmarshal(raw, &body) // a member of another type leaves the others readable
+	isJSON := json.Valid(raw)
 	e := &Error{Status: resp.StatusCode, Code: c.redact(body.Code)}
 	e.Message = c.redact(firstOf(body.Message, body.ErrorMessage, body.Reason))
 	said := strings.ToLower(body.Message + " " + body.ErrorMessage + " " + body.Code)
@@ -200,7 +202,7 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 		e.Kind = KindHost
 	}
 	if !isJSON && len(raw) > 0 {
-		e.Message = strings.TrimPrefix(e.Message+", it answered "+mediaType(resp), ", ")
+		e.Message = strings.TrimPrefix(e.Message+", it answered "+c.mediaType(resp), ", ")
 	}
 	return e
 }
@@ -209,16 +211,19 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 func retryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
-		if seconds <= 0 || seconds > 365*24*3600 {
-			return 0
+		if seconds > 0 && seconds <= mostRetryAfter.Seconds() { // not so for NaN
+			return time.Duration(seconds * float64(time.Second))
 		}
-		return time.Duration(seconds * float64(time.Second))
+		return 0
 	}
-	if at, err := http.ParseTime(header); err == nil {
+	if at, err := http.ParseTime(header); err == nil && at.Sub(now) <= mostRetryAfter {
 		return max(at.Sub(now), 0)
 	}
 	return 0
 }
+
+// mostRetryAfter is the longest wait that is believed.
+const mostRetryAfter = 365 * 24 * time.Hour
 
 // redact takes the secret out of a text that may have come from outside.
 func (c *Client) redact(s string) string {
@@ -242,9 +247,9 @@ func innermost(err error) string {
 	}
 }
 
-func mediaType(resp *http.Response) string {
+func (c *Client) mediaType(resp *http.Response) string {
 	if t, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); t != "" {
-		return t
+		return c.redact(t)
 	}
 	return "something"
 }

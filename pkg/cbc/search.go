@@ -36,6 +36,7 @@ type Page struct {
 	Found     int
 	Available int
 	Events    []auditlog.Event
+	Digits    int // most fraction digits of a second in the events' times: how fine the times are written
 	Bytes     int64
 }
 
@@ -105,7 +106,7 @@ func (c *Client) Search(ctx context.Context, r SearchRequest) (Page, error) {
 		if err := d.page(&page, r.Rows); err != nil {
 			return err
 		}
-		page.Bytes = d.read
+		page.Bytes, page.Digits = d.read, d.digits
 		return nil
 	})
 	if err != nil {

@@ -210,16 +210,20 @@ func valueEnd(b []byte, pos int) (int, error) {
 }
 
 func stringEnd(b []byte, pos int) (int, error) {
-	for end := pos + 1; ; end += 2 { // behind an escaped byte
-		i := bytes.IndexByte(b[min(end, len(b)):], '"')
-		if i < 0 {
-			return 0, errMore
+	quote := -1
+	for end := pos + 1; ; {
+		if quote < end { // looked for only when it was an escaped one, so that a text full of escapes is read once
+			i := bytes.IndexByte(b[min(end, len(b)):], '"')
+			if i < 0 {
+				return 0, errMore
+			}
+			quote = end + i
 		}
-		escape := bytes.IndexByte(b[end:end+i], '\\')
+		escape := bytes.IndexByte(b[end:quote], '\\')
 		if escape < 0 {
-			return end + i + 1, nil
+			return quote + 1, nil
 		}
-		end += escape
+		end += escape + 2
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -91,10 +92,16 @@ func appendLabels(buf []byte, r Row) []byte {
 // taken are the names of columns and labels that this plugin gives.
 var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id"}
 
-// extraName keeps a field that the vendor added later apart from a column of the same name.
+// extraName keeps a field that the vendor added later apart from a column of the same name, and two such fields from each
+// other.
 func extraName(name string) string {
-	if slices.Contains(taken, name) {
-		return "cbc_" + name
+	const prefix = "cbc_"
+	base := name
+	for strings.HasPrefix(base, prefix) {
+		base = base[len(prefix):]
+	}
+	if slices.Contains(taken, base) {
+		return prefix + name
 	}
 	return name
 }

@@ -7,8 +7,7 @@ package history
 import (
 	"context"
 	"errors"
-	"slices"
-	"time"
+	"sync/atomic"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -20,10 +19,15 @@ type Searcher interface {
 }
 
 // History reads and counts events by searches.
-type History struct{ searcher Searcher }
+type History struct {
+	searcher Searcher
+	reach    int // the most events that one search can reach
+	// How finely the server writes times, as far as was seen: coarse is the guess for the next question, and fine is final.
+	coarse, fine atomic.Bool
+}
 
-// New returns a History that asks s.
-func New(s Searcher) *History { return &History{searcher: s} }
+// New returns a History that asks s, which reaches that many events a search: cbc.MaxRows, but for tests.
+func New(s Searcher, reach int) *History { return &History{searcher: s, reach: reach} }
 
 // Cost is what an answer took.
 type Cost struct {
@@ -45,197 +49,7 @@ type Coverage struct {
 	Read     int             // events read that lie in the window
 	Complete bool            // the whole window was read
 	Covered  auditlog.Window // the part of the window that was read whole
-	Cut      int64           // a millisecond that holds more events than can be reached, 0 when there is none
-}
-
-// Scan reads the events of a window in the question's order and hands them to visit, in batches that hold every event of each
-// of their milliseconds, until the window is read, visit wants no more, or the most events were read. What was visited before
-// an error stays valid: Covered tells how far it reaches.
-func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func([]auditlog.Event) (more bool)) (Coverage, error) {
-	s := scan{history: h, question: q, cost: cost, visit: visit, rest: q.Window}
-	err := s.run(ctx)
-	s.coverage.Complete = err == nil && s.rest.From >= s.rest.To && s.coverage.Cut == 0
-	s.coverage.Covered = auditlog.Window{From: s.rest.To, To: q.Window.To}
-	if q.Order == cbc.OldestFirst {
-		s.coverage.Covered = auditlog.Window{From: q.Window.From, To: s.rest.From}
-	}
-	return s.coverage, err
-}
-
-// scan walks through a window page by page. The edge of what was read is the time of the last event of a page: the next page
-// starts there, so that neither events that arrive meanwhile nor the order among equal times can shift a page.
-type scan struct {
-	history  *History
-	question Question
-	cost     *Cost
-	visit    func([]auditlog.Event) bool
-	rest     auditlog.Window // what is not read yet
-	coverage Coverage
-	stopped  bool
-}
-
-func (s *scan) run(ctx context.Context) error {
-	for s.rest.From < s.rest.To && !s.stopped {
-		rows := min(cbc.MaxRows, s.question.Max-s.coverage.Read)
-		if rows <= 0 {
-			return nil
-		}
-		page, err := s.page(ctx, s.rest, rows, 0, wide)
-		if err != nil {
-			return err
-		}
-		if err := s.take(ctx, page, rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take hands on what a page holds for certain and moves the edge.
-func (s *scan) take(ctx context.Context, page cbc.Page, rows int) error {
-	if len(page.Events) >= page.Found && len(page.Events) < cbc.MaxRows {
-		s.emit(page.Events, s.rest)
-		s.advance(s.rest)
-		return nil
-	}
-	if len(page.Events) == 0 {
-		return ErrWithheld
-	}
-	if !s.sorted(page.Events) {
-		return s.halves(ctx)
-	}
-	if rows < cbc.MaxRows {
-		// The last page that Max allows: it may end in the middle of a millisecond.
-		part := s.before(page.Events[len(page.Events)-1].CreateTime.UnixMilli())
-		s.emit(page.Events, s.rest)
-		s.advance(part)
-		s.stopped = true
-		return nil
-	}
-	edge := page.Events[len(page.Events)-1].CreateTime.UnixMilli()
-	part := s.before(edge)
-	if part.From >= part.To {
-		return s.millisecond(ctx)
-	}
-	s.emit(page.Events, part)
-	s.advance(part)
-	return nil
-}
-
-// before is the part of the rest that comes, in the question's order, before a millisecond.
-func (s *scan) before(ms int64) auditlog.Window {
-	if s.question.Order == cbc.OldestFirst {
-		return auditlog.Window{From: s.rest.From, To: min(max(ms, s.rest.From), s.rest.To)}
-	}
-	return auditlog.Window{From: max(min(ms+1, s.rest.To), s.rest.From), To: s.rest.To}
-}
-
-// advance takes a part that was read off the rest.
-func (s *scan) advance(part auditlog.Window) {
-	if s.question.Order == cbc.OldestFirst {
-		s.rest.From = part.To
-	} else {
-		s.rest.To = part.From
-	}
-}
-
-// emit hands on the events that lie in the part.
-func (s *scan) emit(events []auditlog.Event, part auditlog.Window) {
-	inside := slices.DeleteFunc(events, func(e auditlog.Event) bool { return !part.Contains(e.CreateTime) })
-	if len(inside) == 0 {
-		return
-	}
-	slices.SortFunc(inside, func(a, b auditlog.Event) int {
-		if s.question.Order == cbc.OldestFirst {
-			return auditlog.Compare(&a, &b)
-		}
-		return auditlog.Compare(&b, &a)
-	})
-	s.coverage.Read += len(inside)
-	s.stopped = !s.visit(inside)
-}
-
-// sorted tells whether the page came in the order that was asked for, to the millisecond.
-func (s *scan) sorted(events []auditlog.Event) bool {
-	return slices.IsSortedFunc(events, func(a, b auditlog.Event) int {
-		c := int(a.CreateTime.UnixMilli() - b.CreateTime.UnixMilli())
-		if s.question.Order == cbc.OldestFirst {
-			return c
-		}
-		return -c
-	})
-}
-
-// halves reads the rest in two parts, for a server that does not sort as it was asked to.
-func (s *scan) halves(ctx context.Context) error {
-	if s.rest.To-s.rest.From < 2 {
-		return s.millisecond(ctx)
-	}
-	older, newer := s.rest.Halves()
-	parts := []auditlog.Window{newer, older}
-	if s.question.Order == cbc.OldestFirst {
-		parts = []auditlog.Window{older, newer}
-	}
-	for _, part := range parts {
-		if s.stopped {
-			return nil
-		}
-		sub := *s
-		sub.rest = part
-		err := sub.run(ctx)
-		s.coverage, s.stopped = sub.coverage, sub.stopped
-		if sub.rest.From < sub.rest.To {
-			// The part was not finished: what is left of it and everything behind it stays unread.
-			if s.question.Order == cbc.OldestFirst {
-				s.rest.From = sub.rest.From
-			} else {
-				s.rest.To = sub.rest.To
-			}
-			s.stopped = true
-			return err
-		}
-		s.advance(part)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// millisecond reads the first millisecond of the rest by offset, as far as a search reaches.
-func (s *scan) millisecond(ctx context.Context) error {
-	part := auditlog.Window{From: s.rest.To - 1, To: s.rest.To}
-	if s.question.Order == cbc.OldestFirst {
-		part = auditlog.Window{From: s.rest.From, To: s.rest.From + 1}
-	}
-	var events []auditlog.Event
-	found := 1
-	for len(events) < min(found, cbc.MaxRows) {
-		page, err := s.page(ctx, part, cbc.MaxRows-len(events), len(events), narrow)
-		if err != nil {
-			return err
-		}
-		found = page.Found
-		if len(page.Events) == 0 {
-			break
-		}
-		events = append(events, page.Events...)
-	}
-	if found > len(events) || len(events) >= cbc.MaxRows {
-		s.coverage.Cut = part.From
-	}
-	s.emit(events, part)
-	s.advance(part)
-	return nil
-}
-
-// page asks for one page.
-func (s *scan) page(ctx context.Context, w auditlog.Window, rows, offset int, b bounds) (cbc.Page, error) {
-	start, end := b(w)
-	r := cbc.SearchRequest{Filter: s.question.Filter, Start: start, End: end, Order: s.question.Order, Rows: rows, Offset: offset}
-	page, err := s.history.search(ctx, r, s.cost)
-	page.Found = max(page.Found, len(page.Events))
-	return page, err
+	Cut      int64           // a millisecond whose events could not all be read, 0 when there is none
 }
 
 func (h *History) search(ctx context.Context, r cbc.SearchRequest, cost *Cost) (cbc.Page, error) {
@@ -244,21 +58,6 @@ func (h *History) search(ctx context.Context, r cbc.SearchRequest, cost *Cost) (
 	page, err := h.searcher.Search(ctx, r)
 	cost.Bytes += page.Bytes
 	return page, err
-}
-
-// bounds are the instants that are sent for a window.
-type bounds func(auditlog.Window) (start, end time.Time)
-
-// wide bounds hold every event of the window whether they are inclusive or not, however fine events' times are, and even when
-// the server cuts them to milliseconds. What is too much is trimmed by the reader.
-func wide(w auditlog.Window) (start, end time.Time) {
-	return w.Start().Add(-time.Millisecond), w.End()
-}
-
-// narrow bounds select exactly the window, inclusive or not, as long as no event lies in the last microsecond before an edge:
-// all the vendor's samples have times of whole milliseconds. They serve where nothing can be trimmed, as when counting.
-func narrow(w auditlog.Window) (start, end time.Time) {
-	return w.Start().Add(-time.Microsecond), w.End().Add(-time.Microsecond)
 }
 
 // ErrUncountable says that a millisecond holds more events than Carbon Black Cloud counts.
@@ -272,7 +71,7 @@ var ErrWithheld = errors.New("Carbon Black Cloud counts events but gives none of
 func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (int, error) {
 	start, end := narrow(w)
 	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: 1}, cost)
-	if err != nil || page.Found != cbc.MaxRows {
+	if err != nil || page.Found != h.reach {
 		return page.Found, err
 	}
 	if w.To-w.From < 2 {

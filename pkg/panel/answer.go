@@ -21,8 +21,8 @@ type answer struct {
 
 	cost     history.Cost
 	coverage history.Coverage
-	matched  int // events read that pass the whole filter
-	unknown  int // of those, the ones the catalog does not know
+	matched  int  // events read that pass the whole filter
+	unknown  int  // of those, the ones the catalog does not know
 	broken   bool // reading ended with a failure
 	notices  []frame.Notice
 }
@@ -101,8 +101,8 @@ func identify(rows []frame.Row) {
 
 // count makes one number a group.
 func (a *answer) count(ctx context.Context) (frame.Frames, error) {
-	if len(a.query.GroupBy) == 0 && a.query.Filter.CountedByCloud() {
-		return a.total(ctx)
+	if filter, ok := a.query.Filter.CloudCount(); ok && len(a.query.GroupBy) == 0 {
+		return a.total(ctx, filter)
 	}
 	shown, rest, left, err := a.grouped(ctx, buckets{})
 	if err != nil {
@@ -116,14 +116,14 @@ func (a *answer) count(ctx context.Context) (frame.Frames, error) {
 }
 
 // total counts without groups. What does not fit one page is counted by Carbon Black Cloud.
-func (a *answer) total(ctx context.Context) (frame.Frames, error) {
+func (a *answer) total(ctx context.Context, filter auditlog.Filter) (frame.Frames, error) {
 	if err := a.read(ctx, min(cbc.MaxRows, a.panel.MaxEvents), func(*auditlog.Event, auditlog.Class) bool { return true }); err != nil {
 		return nil, err
 	}
 	n := a.matched
 	if !a.coverage.Complete {
 		var err error
-		if n, err = a.panel.History.Count(ctx, a.cloud, a.request.Window, &a.cost); err != nil {
+		if n, err = a.panel.History.Count(ctx, filter, a.request.Window, &a.cost); err != nil {
 			return nil, err
 		}
 	}
@@ -191,8 +191,8 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 	found, atLeast := a.matched, false
 	if !a.coverage.Complete {
 		atLeast = true
-		if a.query.Filter.CountedByCloud() {
-			n, err := a.panel.History.Count(ctx, a.cloud, a.request.Window, &a.cost)
+		if filter, ok := a.query.Filter.CloudCount(); ok {
+			n, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
 			if err == nil {
 				found, atLeast = max(n, found), false
 			} else if a.request.Numbers {
@@ -215,14 +215,14 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 		which, end = "oldest", "up to "+a.coverage.Covered.End().Format(stamp)
 	}
 	if a.coverage.Cut != 0 {
-		a.warn("one millisecond, %s, holds more events than Carbon Black Cloud lets a search reach: some are missing", auditlog.Window{From: a.coverage.Cut, To: a.coverage.Cut + 1}.Start().Format(stamp))
+		a.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", auditlog.Window{From: a.coverage.Cut, To: a.coverage.Cut + 1}.Start().Format(stamp))
 	}
 	switch {
 	case a.query.Shape == ShapeEvents && shown == a.query.Limit:
 		if found > shown || atLeast {
 			a.inform("the %s %d of %s events are shown: raise the limit or shorten the time range to see the others", which, shown, of)
 		}
-	case !a.coverage.Complete && a.coverage.Cut == 0 && !a.broken:
+	case !a.coverage.Complete && a.coverage.Cut == 0 && !a.broken && (atLeast || found > a.matched):
 		a.warn("incomplete: of %s events found, the %s %d were read (maxEvents), %s; what lies beyond is missing here", of, which, a.coverage.Read, end)
 	}
 }

@@ -64,7 +64,7 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 		client:   client,
 		catalog:  catalog,
 		panel: &panel.Panel{
-			History:    history.New(client),
+			History:    history.New(client, cbc.MaxRows),
 			Classifier: catalog,
 			SearchPath: client.SearchPath(),
 			MaxEvents:  parsed.maxEvents,

@@ -93,3 +93,12 @@ func (g Generate) withDefaults() Generate {
 	}
 	return g
 }
+
+// Check says which switch or fault has a value that does not exist.
+func (c Config) Check() error {
+	if _, err := c.Switches.withDefaults(); err != nil {
+		return err
+	}
+	_, err := c.Faults.withDefaults()
+	return err
+}

@@ -22,11 +22,7 @@ func (c *call) export() {
 		c.refuse(failed)
 		return
 	}
-	order := q.sort
-	if len(order) == 0 {
-		order = []sortKey{{"create_time", c.sw.DefaultSort == "newest"}}
-	}
-	rows := sorted(found, order, nil)
+	rows := ordered(found, q.order(c.sw), 0, len(found), nil)
 	if c.sw.ExportRowCap > 0 {
 		rows = rows[:min(len(rows), c.sw.ExportRowCap)]
 	}

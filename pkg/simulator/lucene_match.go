@@ -53,16 +53,22 @@ func compileList(list []node, sw *Switches) ([]matcher, error) {
 
 func compileAll(list []node, sw *Switches) (matcher, error) {
 	all, err := compileList(list, sw)
+	if err != nil {
+		return nil, err
+	}
 	return func(e *Event) bool {
 		return !slices.ContainsFunc(all, func(match matcher) bool { return !match(e) })
-	}, err
+	}, nil
 }
 
 func compileAny(list []node, sw *Switches) (matcher, error) {
 	all, err := compileList(list, sw)
+	if err != nil {
+		return nil, err
+	}
 	return func(e *Event) bool {
 		return slices.ContainsFunc(all, func(match matcher) bool { return match(e) })
-	}, err
+	}, nil
 }
 
 // compileClauses joins terms that stand side by side. Where OR is the default, the terms with + must match and those with - must

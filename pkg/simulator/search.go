@@ -71,10 +71,19 @@ func (c *call) page(found []*Event, q *searchRequest) []*Event {
 	if c.sw.Ties == "shuffled" {
 		chance = c.chance()
 	}
-	order := q.sort
-	if len(order) == 0 {
-		order = []sortKey{{"create_time", c.sw.DefaultSort == "newest"}}
+	return ordered(found, q.order(c.sw), from, to, chance)
+}
+
+// order is how the request sorts, or how a request that does not say is sorted.
+func (q *searchRequest) order(sw *Switches) []sortKey {
+	if len(q.sort) > 0 {
+		return q.sort
 	}
+	return []sortKey{{"create_time", sw.DefaultSort == "newest"}}
+}
+
+// ordered returns a part of ascending events in another order.
+func ordered(found []*Event, order []sortKey, from, to int, chance *rand.Rand) []*Event {
 	if len(order) == 1 && order[0].field == "create_time" {
 		return timePage(found, from, to, order[0].descending, chance)
 	}

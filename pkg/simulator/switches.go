@@ -9,7 +9,7 @@ import (
 )
 
 // Switches choose among the behaviours that the vendor does not document. The zero value of each means its default, the most
-// likely behaviour: the first word of `enum`, or the number of `default`. Fields without either are off when zero.
+// likely behaviour: the first word of `enum`, or what `default` says. Fields without either are off when zero.
 type Switches struct {
 	// Pages of a search.
 	DefaultRows  int    `json:"defaultRows" default:"20"`                    // rows of a request that does not say

@@ -9,8 +9,18 @@ import (
 // A token is a run of letters, digits and underscores, compared without regard to case and without stemming: "LiveResponse" is
 // one token, "a-b" are two.
 
+var wordByte = func() (table [utf8.RuneSelf]bool) {
+	for c := range table {
+		table[c] = c == '_' || unicode.IsLetter(rune(c)) || unicode.IsDigit(rune(c))
+	}
+	return table
+}()
+
 func isWord(r rune) bool {
-	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.M, r)
+	if r < utf8.RuneSelf {
+		return wordByte[r]
+	}
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.M, r)
 }
 
 // nextToken returns the bounds of the first token at or after from; start is len(text) when there is none.

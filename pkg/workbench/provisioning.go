@@ -89,11 +89,11 @@ func expandNode(node *yaml.Node, env map[string]string) {
 	}
 }
 
-var variable = regexp.MustCompile(`\$\$|\$\{\w+\}|\$\w+`)
+var envReference = regexp.MustCompile(`\$\$|\$\{\w+\}|\$\w+`)
 
 // expand replaces $NAME and ${NAME}; $$ is a dollar sign.
 func expand(text string, env map[string]string) string {
-	return variable.ReplaceAllStringFunc(text, func(match string) string {
+	return envReference.ReplaceAllStringFunc(text, func(match string) string {
 		if match == "$$" {
 			return "$"
 		}

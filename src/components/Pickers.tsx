@@ -1,5 +1,6 @@
-import { Combobox, MultiCombobox, type ComboboxOption } from '@grafana/ui';
-import { useLayoutEffect, useRef, type FocusEvent } from 'react';
+import { css } from '@emotion/css';
+import { Combobox, MultiCombobox, useStyles2, type ComboboxOption } from '@grafana/ui';
+import { useId, useLayoutEffect, useRef, type FocusEvent, type KeyboardEvent, type SyntheticEvent } from 'react';
 
 /**
  * On React 18 a Combobox reports one pick several times, and with a synchronous store it never stops.
@@ -19,15 +20,81 @@ function useOncePerValue<T>(value: T, report: (value: T) => void): (value: T) =>
   };
 }
 
+/**
+ * For the frame around a picker that takes text of one's own. The picker forgets text that was typed but not picked, and its
+ * list can lag behind fast typing. Here the text itself counts: when the field is left, and on Enter, unless the arrow keys
+ * have gone to an option since.
+ */
+function useTypedText(custom: boolean | undefined, accept: (text: string) => void) {
+  const accepted = useRef(false);
+  const inList = useRef(false);
+  const onBlurCapture = (event: FocusEvent) => {
+    const text = typedIn(event);
+    if (text) {
+      accepted.current = true;
+      accept(text);
+    }
+  };
+  const onInputCapture = () => {
+    accepted.current = false;
+    inList.current = false;
+  };
+  // The list lives in a portal, but its events pass through here.
+  const onMouseDownCapture = () => {
+    accepted.current = false;
+  };
+  const onKeyDownCapture = (event: KeyboardEvent) => {
+    if (event.key.startsWith('Arrow')) {
+      accepted.current = false;
+      inList.current = true;
+    }
+    const input = event.target;
+    if (event.key === 'Enter' && !inList.current && typedIn(event) && input instanceof HTMLInputElement) {
+      event.preventDefault();
+      event.stopPropagation();
+      // Leaving accepts the text and empties the field.
+      input.blur();
+      input.focus();
+    }
+  };
+  return {
+    handlers: custom ? { onBlurCapture, onInputCapture, onMouseDownCapture, onKeyDownCapture } : {},
+    /** Leaving the field also picks the highlighted option; that must not replace what was typed. */
+    isAccepted: () => accepted.current,
+  };
+}
+
+function typedIn({ target }: SyntheticEvent): string {
+  return target instanceof HTMLInputElement ? target.value.trim() : '';
+}
+
 interface SharedProps {
   id?: string;
+  /** The accessible name; it is not drawn. */
   label: string;
+  /** The id of an element that names the control instead. */
+  labelledBy?: string;
   testId?: string;
   options: ComboboxOption[];
   placeholder?: string;
+  /** Text of one's own is a value too. */
   custom?: boolean;
   invalid?: boolean;
   disabled?: boolean;
+}
+
+/** Comboboxes of older Grafana versions know no aria-label, so the name is always an element. */
+function useName(label: string, labelledBy: string | undefined) {
+  const id = useId();
+  const styles = useStyles2(getStyles);
+  return {
+    nameId: labelledBy ?? id,
+    name: labelledBy ? null : (
+      <span id={id} className={styles.hidden}>
+        {label}
+      </span>
+    ),
+  };
 }
 
 interface PickOneProps extends SharedProps {
@@ -37,46 +104,39 @@ interface PickOneProps extends SharedProps {
   onChange: (value: string) => void;
 }
 
-export function PickOne({ label, testId, custom, value, onChange, ...rest }: PickOneProps) {
+export function PickOne({ label, labelledBy, testId, custom, value, onChange, ...rest }: PickOneProps) {
+  const { name, nameId } = useName(label, labelledBy);
   const change = useOncePerValue(value ?? '', onChange);
+  const { handlers, isAccepted } = useTypedText(custom, change);
+  // With text in it that fits no option, the Combobox reports a pick of nothing.
+  const pick = (option: ComboboxOption | undefined) => option && !isAccepted() && change(option.value);
   return (
-    <Combobox
-      {...rest}
-      aria-label={label}
-      data-testid={testId}
-      value={value ?? null}
-      createCustomValue={custom}
-      onChange={(option) => change(option.value)}
-    />
+    <div {...handlers}>
+      {name}
+      <Combobox {...rest} aria-labelledby={nameId} data-testid={testId} value={value ?? null} createCustomValue={custom} onChange={pick} />
+    </div>
   );
 }
 
 interface PickManyProps extends SharedProps {
   values: string[];
-  minWidth?: number;
-  maxWidth?: number;
-  labelledBy: string;
   onChange: (values: string[]) => void;
 }
 
-export function PickMany({ label, labelledBy, testId, custom, values, minWidth, maxWidth, onChange, ...rest }: PickManyProps) {
+export function PickMany({ label, labelledBy, testId, custom, values, onChange, ...rest }: PickManyProps) {
+  const styles = useStyles2(getStyles);
+  const { name, nameId } = useName(label, labelledBy);
   const change = useOncePerValue(values, onChange);
-  // Text that was typed but not entered would be lost when the control is left.
-  const keepTyped = (event: FocusEvent<HTMLElement>) => {
-    const typed = event.target instanceof HTMLInputElement ? event.target.value.trim() : '';
-    if (custom && typed && !values.includes(typed)) {
-      change([...values, typed]);
-    }
-  };
+  const { handlers } = useTypedText(custom, (text) => !values.includes(text) && change([...values, text]));
   return (
-    <div onBlurCapture={keepTyped}>
+    <div className={styles.many} {...handlers}>
+      {name}
       <MultiCombobox
         {...rest}
         width="auto"
-        minWidth={minWidth ?? 24}
-        maxWidth={maxWidth ?? 80}
-        aria-label={label}
-        aria-labelledby={labelledBy}
+        minWidth={24}
+        maxWidth={80}
+        aria-labelledby={nameId}
         data-testid={testId}
         createCustomValue={custom}
         value={values}
@@ -85,3 +145,9 @@ export function PickMany({ label, labelledBy, testId, custom, values, minWidth, 
     </div>
   );
 }
+
+const getStyles = () => ({
+  hidden: css({ position: 'absolute', width: 1, height: 1, overflow: 'hidden', clipPath: 'inset(50%)', whiteSpace: 'nowrap' }),
+  // The control has a fixed highest width; here it also gives way to a narrow panel.
+  many: css({ minWidth: 0, maxWidth: '100%', '& > div': { maxWidth: '100%' } }),
+});

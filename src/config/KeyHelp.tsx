@@ -33,7 +33,7 @@ export function KeyHelp({ open }: { open: boolean }) {
         </li>
         <li>Copy the API ID and the API secret key into the fields above. The org key stands at the top of the same page.</li>
       </ol>
-      <p>Give this data source a key of its own: keys do not share a queue.</p>
+      <p>If the queue is to be read, give this data source a key of its own: each key has one queue, and reading empties it.</p>
     </Section>
   );
 }

@@ -64,6 +64,6 @@ export function numberProblem(value: unknown, min: number, max: number): string 
     return undefined;
   }
   const number = readNumber(value);
-  const valid = number !== undefined && number >= min && number <= max;
+  const valid = number !== undefined && Number.isInteger(number) && number >= min && number <= max;
   return valid ? undefined : `Enter a whole number from ${min.toLocaleString('en-US')} to ${max.toLocaleString('en-US')}.`;
 }

@@ -1,7 +1,7 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Button, IconButton, RadioButtonGroup, useStyles2 } from '@grafana/ui';
-import { useId, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import { EditorField } from '../components/EditorField';
 import { PickMany, PickOne } from '../components/Pickers';
 import { ALL_FIELDS } from '../query/fields';
@@ -140,30 +140,20 @@ interface ValueListProps {
 }
 
 function ValueList({ row, values, number, onChange }: ValueListProps) {
-  const styles = useStyles2(getStyles);
-  const labelId = useId();
   const info = ALL_FIELDS[row.field];
   return (
-    <div className={styles.values}>
-      <span id={labelId} className={styles.hidden}>
-        {texts.values(number)}
-      </span>
-      <PickMany
-        label={texts.values(number)}
-        labelledBy={labelId}
-        options={(info?.known ?? []).map((known) => ({ value: known, label: known }))}
-        values={values}
-        placeholder={info?.placeholder ?? texts.valuesPlaceholder}
-        custom
-        onChange={(changed) => onChange({ ...row, value: changed })}
-      />
-    </div>
+    <PickMany
+      label={texts.values(number)}
+      options={(info?.known ?? []).map((known) => ({ value: known, label: known }))}
+      values={values}
+      placeholder={info?.placeholder ?? texts.valuesPlaceholder}
+      custom
+      onChange={(changed) => onChange({ ...row, value: changed })}
+    />
   );
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
   rows: css({ display: 'flex', flexDirection: 'column', alignItems: 'flex-start', gap: theme.spacing(0.5) }),
   row: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(0.5), maxWidth: '100%' }),
-  values: css({ minWidth: 0, maxWidth: '100%' }),
-  hidden: css({ position: 'absolute', width: 1, height: 1, overflow: 'hidden', clipPath: 'inset(50%)', whiteSpace: 'nowrap' }),
 });

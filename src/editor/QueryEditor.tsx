@@ -113,16 +113,11 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
         />
       </div>
       {keysProblem && (
-        <Alert
-          severity="warning"
-          title={keysProblem}
-          data-testid={texts.problems}
-          action={
-            <Button variant="secondary" size="sm" onClick={dropUnknownKeys}>
-              {texts.removeUnknownKeys}
-            </Button>
-          }
-        />
+        <Alert severity="warning" title={keysProblem} data-testid={texts.problems}>
+          <Button variant="secondary" size="sm" onClick={dropUnknownKeys}>
+            {texts.removeUnknownKeys}
+          </Button>
+        </Alert>
       )}
     </div>
   );
@@ -137,10 +132,11 @@ interface ChoiceProps<T> {
 }
 
 function Choice<T>({ texts: { label, testId }, options, value, error, onChange }: ChoiceProps<T>) {
+  const styles = useStyles2(getStyles);
   return (
     <EditorField label={label} error={error}>
       <div data-testid={testId}>
-        <RadioButtonGroup aria-label={label} options={options} value={value} onChange={onChange} />
+        <RadioButtonGroup className={styles.choice} aria-label={label} options={options} value={value} onChange={onChange} />
       </div>
     </EditorField>
   );
@@ -186,5 +182,6 @@ function compact(query: AuditLogQuery): AuditLogQuery {
 const getStyles = (theme: GrafanaTheme2) => ({
   editor: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1), minWidth: 0 }),
   line: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'flex-start', gap: theme.spacing(1, 2) }),
+  choice: css({ flexWrap: 'wrap', height: 'auto' }),
   hint: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
 });

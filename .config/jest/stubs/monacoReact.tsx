@@ -19,6 +19,7 @@ const monaco = {
   languages: {
     getLanguages: () => [{ id: 'cbc-lucene' }],
   },
+  editor: { remeasureFonts: () => undefined },
 };
 
 export const loader = { config: () => undefined };

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { Inspector } from './Inspector';
 import { Measured } from './Measured';
 import { errorText } from './query';
-import { joined, preferred, Visual } from './visual';
+import { preferred, Visual } from './visual';
 
 /** The answer to a query as Explore shows it: errors and notices in words, then what the frames prefer. */
 export function Answer({ data }: { data: PanelData }) {
@@ -31,9 +31,7 @@ export function Answer({ data }: { data: PanelData }) {
       )}
       {type === 'timeseries' && !data.errors && (
         <Measured height={240}>
-          {(width, height) => (
-            <Visual type="table" frames={joined(data.series)} range={data.timeRange} width={width} height={height} />
-          )}
+          {(width, height) => <Visual type="table" frames={data.series} range={data.timeRange} width={width} height={height} />}
         </Measured>
       )}
       <Stack>

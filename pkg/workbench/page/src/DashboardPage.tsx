@@ -45,9 +45,7 @@ export function DashboardPage({ uid }: { uid: string }) {
       </Stack>
       <div className={styles.grid}>
         {panels.map((panel) => (
-          <div key={panel.id} style={place(panel)} data-testid="workbench panel">
-            <Panel board={board} panel={panel} range={range} />
-          </div>
+          <Panel key={panel.id} board={board} panel={panel} range={range} />
         ))}
       </div>
     </Stack>
@@ -78,34 +76,38 @@ function Panel({ board, panel, range }: { board: Dashboard; panel: DashboardPane
     return () => running.unsubscribe();
   }, [board, panel, range, uid]);
   const problem = panel.targets && !getInstance(uid) ? `Data source "${uid}" was not found` : data?.errors?.map(errorText).join('; ');
+  const loading = data?.state === LoadingState.Loading;
+  const answered = data && !loading && !problem;
   return (
-    <Measured height="100%">
-      {(width, height) => (
-        <PanelChrome
-          width={width}
-          height={height}
-          title={panel.title ?? ''}
-          description={panel.description}
-          loadingState={data?.state === LoadingState.Loading ? LoadingState.Loading : undefined}
-          statusMessage={problem}
-        >
-          {(innerWidth, innerHeight) =>
-            data && data.state !== LoadingState.Loading && !problem ? (
-              <Visual
-                type={panel.type}
-                frames={data.series}
-                range={data.timeRange}
-                width={innerWidth}
-                height={innerHeight}
-                defaults={panel.fieldConfig?.defaults}
-              />
-            ) : (
-              <span>{problem}</span>
-            )
-          }
-        </PanelChrome>
-      )}
-    </Measured>
+    <div style={place(panel)} aria-busy={loading} data-testid="workbench panel" data-state={problem ? 'error' : data?.state}>
+      <Measured height="100%">
+        {(width, height) => (
+          <PanelChrome
+            width={width}
+            height={height}
+            title={panel.title ?? ''}
+            description={panel.description}
+            loadingState={loading ? LoadingState.Loading : undefined}
+            statusMessage={problem}
+          >
+            {(innerWidth, innerHeight) =>
+              answered ? (
+                <Visual
+                  type={panel.type}
+                  frames={data.series}
+                  range={data.timeRange}
+                  width={innerWidth}
+                  height={innerHeight}
+                  fieldConfig={panel.fieldConfig}
+                />
+              ) : (
+                <span>{problem}</span>
+              )
+            }
+          </PanelChrome>
+        )}
+      </Measured>
+    </div>
   );
 }
 

@@ -64,7 +64,7 @@ function Page({ host, hash, firstBoard }: { host: Host; hash: string; firstBoard
     case 'config':
       return <ConfigPage host={host} uid={uid} />;
     case 'explore':
-      return <ExplorePage />;
+      return <ExplorePage uid={uid} />;
     case 'dashboard':
       return <DashboardPage key={uid} uid={uid} />;
     default:
@@ -84,7 +84,7 @@ function Choice({ name, value, options }: { name: string; value: string; options
       aria-label={name}
       size="sm"
       value={value}
-      options={options.map((option) => ({ label: option, value: option }))}
+      options={options.map((option) => ({ label: option[0].toUpperCase() + option.slice(1), value: option }))}
       onChange={choose}
     />
   );

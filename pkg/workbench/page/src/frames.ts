@@ -1,4 +1,44 @@
-import { createTheme, type DataFrame, type Field, FieldType, getDisplayProcessor, type GrafanaTheme2 } from '@grafana/data';
+import {
+  createTheme,
+  type DataFrame,
+  type Field,
+  FieldColorModeId,
+  type FieldConfig,
+  FieldType,
+  getDisplayProcessor,
+  getFieldDisplayName,
+  getFieldMatcher,
+  type GrafanaTheme2,
+} from '@grafana/data';
+import { cloneDeep, set } from 'lodash';
+
+import { type DashboardPanel } from './types';
+
+/**
+ * Gives fields the configuration of their panel. Grafana does this with a registry of all options that its panels
+ * have; without one, every option is simply set.
+ */
+export function configure(frame: DataFrame, frames: DataFrame[], panel: DashboardPanel['fieldConfig'] = {}): DataFrame {
+  const overrides = (panel.overrides ?? []).map(({ matcher, properties }) => ({ matches: getFieldMatcher(matcher), properties }));
+  const fields = frame.fields.map((field) => {
+    const config: FieldConfig = {
+      color: { mode: FieldColorModeId.PaletteClassic },
+      ...cloneDeep(field.type === FieldType.time ? {} : panel.defaults),
+      ...field.config,
+    };
+    if (field.type === FieldType.number) {
+      // Colours by name and the legend must mean the same name.
+      config.displayName ??= getFieldDisplayName(field, frame, frames);
+    }
+    for (const { matches, properties } of overrides) {
+      if (matches(field, frame, frames)) {
+        properties.forEach(({ id, value }) => set(config, id, value));
+      }
+    }
+    return { ...field, config };
+  });
+  return { ...frame, fields };
+}
 
 /**
  * One table of all frames: as it is for a single one, and for several, which carry their dimensions in labels, with a

@@ -1,4 +1,4 @@
-import { type DataSourceInstanceSettings, type DataSourcePluginMeta, type FieldConfig } from '@grafana/data';
+import { type ConfigOverrideRule, type DataSourceInstanceSettings, type DataSourcePluginMeta, type FieldConfig } from '@grafana/data';
 import { type DataQuery } from '@grafana/schema';
 
 /** The answer of GET /api/frontend/settings. */
@@ -29,7 +29,7 @@ export interface DashboardPanel {
   maxDataPoints?: number;
   interval?: string;
   timeFrom?: string;
-  fieldConfig?: { defaults?: FieldConfig };
+  fieldConfig?: { defaults?: FieldConfig; overrides?: ConfigOverrideRule[] };
   panels?: DashboardPanel[];
 }
 

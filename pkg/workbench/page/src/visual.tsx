@@ -2,20 +2,18 @@ import { css } from '@emotion/css';
 import {
   applyFieldOverrides,
   type DataFrame,
-  type FieldConfig,
-  FieldColorModeId,
   FieldType,
   getDisplayProcessor,
   getFieldDisplayName,
   type GrafanaTheme2,
-  outerJoinDataFrames,
   type TimeRange,
 } from '@grafana/data';
 import { LegendDisplayMode, TooltipDisplayMode, type VizLegendOptions } from '@grafana/schema';
 import { BigValue, BigValueColorMode, BigValueGraphMode, Table, TimeSeries, TooltipPlugin, useStyles2, useTheme2 } from '@grafana/ui';
 
 import { LogList } from './LogList';
-import { flatten } from './frames';
+import { configure, flatten } from './frames';
+import { type DashboardPanel } from './types';
 
 interface Props {
   /** A panel type, or "auto" for what the frames themselves prefer. */
@@ -24,7 +22,7 @@ interface Props {
   range: TimeRange;
   width: number;
   height: number;
-  defaults?: FieldConfig;
+  fieldConfig?: DashboardPanel['fieldConfig'];
 }
 
 const legend: VizLegendOptions = { displayMode: LegendDisplayMode.List, placement: 'bottom', showLegend: true, calcs: [] };
@@ -38,7 +36,7 @@ export function Visual(props: Props) {
     return <div className={styles.empty}>No data</div>;
   }
   const frames = applyFieldOverrides({
-    data: filled.map((frame) => withDefaults(frame, props.defaults)),
+    data: filled.map((frame) => configure(frame, filled, props.fieldConfig)),
     fieldConfig: { defaults: {}, overrides: [] },
     replaceVariables: (text) => text,
     theme,
@@ -62,12 +60,6 @@ export function preferred(frames: DataFrame[]): string {
     return 'logs';
   }
   return meta?.type?.startsWith('timeseries') ? 'timeseries' : 'table';
-}
-
-function withDefaults(frame: DataFrame, defaults?: FieldConfig): DataFrame {
-  const color = { mode: FieldColorModeId.PaletteClassic };
-  const fields = frame.fields.map((field) => ({ ...field, config: { color, ...defaults, ...field.config } }));
-  return { ...frame, fields };
 }
 
 function Chart({ frames, range, width, height }: Props) {
@@ -108,12 +100,6 @@ function Stats({ frames, width, height }: Props) {
       ))}
     </div>
   );
-}
-
-/** Several series side by side by time, so that a chart can also be read as numbers. */
-export function joined(frames: DataFrame[]): DataFrame[] {
-  const table = outerJoinDataFrames({ frames });
-  return table ? [table] : frames;
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

@@ -1,0 +1,1 @@
+module.exports = { editor: { defineTheme: () => undefined, remeasureFonts: () => undefined } };

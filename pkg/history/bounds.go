@@ -1,0 +1,33 @@
+package history
+
+import (
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// bounds are the instants that are sent for a window.
+type bounds func(auditlog.Window) (start, end time.Time)
+
+// wide bounds hold every event of the window whether they are inclusive or not, however fine events' times are, and even when
+// the server cuts the bounds to milliseconds or seconds. What is too much is trimmed by its time.
+func wide(w auditlog.Window) (start, end time.Time) {
+	end = w.End().Truncate(time.Second)
+	if end.Before(w.End()) {
+		end = end.Add(time.Second)
+	}
+	return w.Start().Add(-time.Microsecond), end
+}
+
+// closest bounds hold every event of the window, as wide ones do, but add no more than an instant. They rely on a server that
+// does not cut the bounds.
+func closest(w auditlog.Window) (start, end time.Time) {
+	return w.Start().Add(-time.Microsecond), w.End()
+}
+
+// narrow bounds select exactly the window, inclusive or not, as long as no event lies in the last microsecond before an edge:
+// all the vendor's samples have times of whole milliseconds. They serve where nothing can be trimmed: when counting, and where
+// times are written without milliseconds.
+func narrow(w auditlog.Window) (start, end time.Time) {
+	return w.Start().Add(-time.Microsecond), w.End().Add(-time.Microsecond)
+}

@@ -1,0 +1,154 @@
+import { config } from '@grafana/runtime';
+import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { useState } from 'react';
+import { selectors } from '../selectors';
+import { ConfigEditor, type Props } from './ConfigEditor';
+
+type Options = Props['options'];
+
+const texts = selectors.configEditor;
+
+function setup(start: Partial<Options> = {}) {
+  const state = { options: { url: '', jsonData: {}, secureJsonFields: {}, ...start } as Options };
+  function Host() {
+    const [options, setOptions] = useState(state.options);
+    const change = (next: Options) => {
+      state.options = next;
+      setOptions(next);
+    };
+    return <ConfigEditor options={options} onOptionsChange={change} />;
+  }
+  render(<Host />);
+  return { state, user: userEvent.setup({ delay: null }) };
+}
+
+const open = (user: ReturnType<typeof userEvent.setup>, section: { label: string }) =>
+  user.click(screen.getByRole('button', { name: section.label }));
+
+test('a whole connection is written under the names of the contract', async () => {
+  const { state, user } = setup({ jsonData: { maxEvents: '5000' } });
+  await user.type(screen.getByLabelText(texts.url.label, { selector: 'input' }), 'http://127.0.0.1:8080/{Enter}');
+  await user.type(screen.getByTestId(texts.orgKey.testId), ' ABCD1234 ');
+  await user.type(screen.getByTestId(texts.apiId.testId), 'P3KEDZJRI8');
+  await user.type(screen.getByTestId(texts.apiSecret.testId), 'ABCDEFGHIJKLMNO123456789');
+  await user.tab();
+  expect(state.options.url).toBe('http://127.0.0.1:8080');
+  expect(state.options.jsonData).toEqual({ maxEvents: '5000', orgKey: 'ABCD1234', apiId: 'P3KEDZJRI8' });
+  expect(state.options.secureJsonData).toEqual({ apiSecret: 'ABCDEFGHIJKLMNO123456789' });
+});
+
+test('an environment is chosen from the list', async () => {
+  const { state, user } = setup();
+  await user.click(screen.getByTestId(texts.url.testId));
+  await user.click(await screen.findByText(/^Prod06/));
+  expect(state.options.url).toBe('https://defense-eu.conferdeploy.net');
+});
+
+test('a URL that is typed and left is kept', async () => {
+  const { state, user } = setup({ url: 'https://defense-eu.conferdeploy.net' });
+  const field = screen.getByTestId(texts.url.testId);
+  await user.type(field, 'http://cbc.example.com');
+  await user.tab();
+  expect(state.options.url).toBe('http://cbc.example.com');
+  expect(screen.getByText(/must not cross a network in the open/)).toBeInTheDocument();
+});
+
+test('a stored secret is never shown, and can be replaced', async () => {
+  const { state, user } = setup({ secureJsonFields: { apiSecret: true } });
+  expect(screen.getByTestId(texts.apiSecret.testId)).toBeDisabled();
+  await user.click(screen.getByRole('button', { name: 'Reset' }));
+  expect(state.options.secureJsonFields).toEqual({ apiSecret: false });
+  await user.type(screen.getByTestId(texts.apiSecret.testId), 'NEW');
+  expect(state.options.secureJsonData).toEqual({ apiSecret: 'NEW' });
+});
+
+test('swapped ID and secret are pointed out', async () => {
+  const { user } = setup();
+  await user.type(screen.getByTestId(texts.apiId.testId), 'ABCDEFGHIJKLMNO123456789');
+  await user.type(screen.getByTestId(texts.apiSecret.testId), 'P3KEDZJRI8');
+  expect(screen.getAllByText(/may be swapped/)).toHaveLength(2);
+});
+
+test('the steps to create a key name both permissions', () => {
+  setup();
+  expect(screen.getByText('org.audits')).toBeInTheDocument();
+  expect(screen.getByText('jobs.status')).toBeInTheDocument();
+});
+
+describe('limits', () => {
+  it('write numbers, and drop the key when emptied', async () => {
+    const { state, user } = setup();
+    await open(user, texts.limits);
+    const field = screen.getByTestId(texts.settleSeconds.testId);
+    await user.type(field, '90');
+    expect(state.options.jsonData).toEqual({ settleSeconds: 90 });
+    await user.clear(field);
+    expect(state.options.jsonData).toEqual({});
+  });
+
+  it('tolerate strings from provisioning', () => {
+    setup({ jsonData: { requestsPerFiveMinutes: '300', settleSeconds: 'soon' } });
+    expect(screen.getByTestId(texts.requestsPerFiveMinutes.testId)).toHaveValue('300');
+    expect(screen.getByTestId(texts.settleSeconds.testId)).toHaveValue('soon');
+    expect(screen.getAllByText(/Enter a whole number/)).toHaveLength(1);
+  });
+
+  it('do not save what is no number, and keep it in sight', async () => {
+    const { state, user } = setup({ jsonData: { maxEvents: 5 } });
+    const field = screen.getByTestId(texts.maxEvents.testId);
+    await user.type(field, 'k');
+    expect(field).toHaveValue('5k');
+    expect(screen.getByText(/Enter a whole number from 1 to/)).toBeInTheDocument();
+    expect(state.options.jsonData.maxEvents).toBe(5);
+  });
+});
+
+describe('queue', () => {
+  it('warns before it is switched on, and then asks for more', async () => {
+    const { state, user } = setup();
+    await open(user, texts.queue);
+    expect(screen.getByText('Reading the queue empties it')).toBeInTheDocument();
+    expect(screen.queryByTestId(texts.queuePollSeconds.testId)).not.toBeInTheDocument();
+    await user.click(screen.getByTestId(texts.queueEnabled.testId));
+    await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '5');
+    expect(screen.getByText(/from 10 to/)).toBeInTheDocument();
+    await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '0');
+    await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
+    expect(state.options.jsonData).toEqual({ queueEnabled: true, queuePollSeconds: 50, store: 'postgres' });
+  });
+
+  it('is on when provisioning says "true"', () => {
+    setup({ jsonData: { queueEnabled: 'true' } });
+    expect(screen.getByTestId(texts.queueEnabled.testId)).toBeChecked();
+  });
+});
+
+describe('HTTP', () => {
+  it('writes the keys of the SDK', async () => {
+    const { state, user } = setup();
+    await open(user, texts.http);
+    await user.type(screen.getByTestId(texts.timeout.testId), '20');
+    await user.click(screen.getByTestId(texts.tlsAuthWithCACert.testId));
+    await user.click(screen.getByTestId(texts.tlsAuth.testId));
+    await user.click(screen.getByTestId(texts.tlsSkipVerify.testId));
+    await user.type(screen.getByTestId(texts.tlsCACert.testId), 'ca');
+    await user.type(screen.getByTestId(texts.tlsClientCert.testId), 'cert');
+    await user.type(screen.getByTestId(texts.tlsClientKey.testId), 'key');
+    await user.type(screen.getByTestId(texts.serverName.testId), 'proxy');
+    expect(state.options.jsonData).toEqual({ timeout: 20, tlsAuthWithCACert: true, tlsAuth: true, tlsSkipVerify: true, serverName: 'proxy' });
+    expect(state.options.secureJsonData).toEqual({ tlsCACert: 'ca', tlsClientCert: 'cert', tlsClientKey: 'key' });
+  });
+
+  it.each([true, false])('has a secure socks switch only where Grafana has that proxy: %s', async (enabled) => {
+    config.secureSocksDSProxyEnabled = enabled;
+    const { user } = setup();
+    await open(user, texts.http);
+    expect(screen.queryAllByTestId(texts.secureSocks.testId)).toHaveLength(enabled ? 1 : 0);
+  });
+});
+
+test('a provisioned data source cannot be edited', () => {
+  setup({ readOnly: true, jsonData: { orgKey: 'ABCD1234' } });
+  expect(screen.getByTestId(texts.orgKey.testId)).toBeDisabled();
+});
