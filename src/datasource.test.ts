@@ -6,8 +6,8 @@ import type { AuditLogOptions, AuditLogQuery, Filters } from './types';
 type Variables = Parameters<typeof fakeTemplates>[0];
 
 function dataSource(variables: Variables = {}, jsonData: AuditLogOptions = {}) {
-  const settings = { uid: 'cbc', type: 'carbonblack-auditlog-datasource', jsonData } as DataSourceInstanceSettings<AuditLogOptions>;
-  return new AuditLogDataSource(settings, () => fakeTemplates(variables));
+  const settings = { uid: 'cbc', type: 'carbonblack-auditlog-datasource', jsonData };
+  return new AuditLogDataSource(settings as DataSourceInstanceSettings<AuditLogOptions>, () => fakeTemplates(variables));
 }
 
 const apply = (query: Partial<AuditLogQuery>, variables: Variables = {}, scopedVars = {}) =>
@@ -92,6 +92,12 @@ test.each([
   [CoreApp.UnifiedAlerting, 'count'],
 ])('a new query in %s asks for %s', (app, queryType) => {
   expect(dataSource().getDefaultQuery(app)).toMatchObject({ schemaVersion: 1, queryType, source: 'search', format: 'logs' });
+});
+
+test('the default limit never exceeds what one answer may read', () => {
+  const source = dataSource({}, { maxEvents: 100 });
+  expect(source.getDefaultQuery(CoreApp.Explore)).toMatchObject({ limit: 100 });
+  expect(source.getQueryDisplayText({ refId: 'A' })).toBe('Events (newest 100)');
 });
 
 test.each([

@@ -24,7 +24,7 @@ export class AuditLogDataSource extends DataSourceWithBackend<AuditLogQuery, Aud
   }
 
   getDefaultQuery(app: CoreApp): Partial<AuditLogQuery> {
-    return defaultQuery(app);
+    return defaultQuery(app, this.maxEvents);
   }
 
   /** An empty Lucene text is a question too: everything in the window. */
@@ -33,7 +33,7 @@ export class AuditLogDataSource extends DataSourceWithBackend<AuditLogQuery, Aud
   }
 
   getQueryDisplayText(query: AuditLogQuery): string {
-    return displayText(query);
+    return displayText(query, this.maxEvents);
   }
 
   applyTemplateVariables(query: AuditLogQuery, scopedVars: ScopedVars): AuditLogQuery {

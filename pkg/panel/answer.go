@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
-	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 )
@@ -115,9 +114,9 @@ func (a *answer) count(ctx context.Context) (frame.Frames, error) {
 	return frame.Counts(a.query.GroupBy, shown, meta), err
 }
 
-// total counts without groups. What does not fit one page is counted by Carbon Black Cloud.
+// total counts without groups. What does not fit the first page is counted by Carbon Black Cloud.
 func (a *answer) total(ctx context.Context, filter auditlog.Filter) (frame.Frames, error) {
-	if err := a.read(ctx, min(cbc.MaxRows, a.panel.MaxEvents), func(*auditlog.Event, auditlog.Class) bool { return true }); err != nil {
+	if err := a.read(ctx, a.panel.MaxEvents, func(*auditlog.Event, auditlog.Class) bool { return false }); err != nil {
 		return nil, err
 	}
 	n := a.matched

@@ -3,6 +3,7 @@ package plugin
 import (
 	"encoding/json"
 	"net/http"
+	"path"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
@@ -12,10 +13,18 @@ import (
 func (d *Instance) routes() backend.CallResourceHandler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /catalog", d.getCatalog)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		sendJSON(w, http.StatusNotFound, map[string]string{"error": "there is no " + r.Method + " " + r.URL.Path})
-	})
-	return httpadapter.New(mux)
+	mux.HandleFunc("/", notFound)
+	return httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path.Clean(r.URL.Path) {
+			notFound(w, r) // the mux would redirect
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	sendJSON(w, http.StatusNotFound, map[string]string{"error": "there is no " + r.Method + " " + r.URL.Path})
 }
 
 // getCatalog lists the rows that classify descriptions, and the words they use.

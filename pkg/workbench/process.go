@@ -56,12 +56,11 @@ func (p *process) connect() (*connection, error) {
 	return conn, nil
 }
 
-func (p *process) close() error {
+func (p *process) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
 	p.kill()
-	return nil
 }
 
 // kill also has to be called for a process that died by itself: it frees the connection and its goroutines.

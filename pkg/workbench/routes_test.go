@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/workbench"
 )
 
 // cells gives the only row of the only frame of an answer to refId, by column.
@@ -98,8 +101,6 @@ func TestBadRequestsAreRefused(t *testing.T) {
 	}
 	got := call(t, http.MethodGet, bench.URL()+"/api/datasources/uid/provisioned/health", "", "X-Workbench-Role", "Root")
 	require.Equal(t, http.StatusBadRequest, got.status)
-	foreign := call(t, http.MethodPost, bench.URL()+"/api/datasources", `{}`, "Sec-Fetch-Site", "cross-site")
-	require.Equal(t, http.StatusForbidden, foreign.status, "another site's page must not act through the user's browser")
 }
 
 func TestHealth(t *testing.T) {
@@ -137,16 +138,49 @@ func TestResourceCall(t *testing.T) {
 
 func TestResourceIsStreamedMessageByMessage(t *testing.T) {
 	bench := start(t, stubConfig(t))
+	body := openResource(t, bench, "stream")
+	line, err := bufio.NewReader(body).ReadString('\n')
+	require.NoError(t, err, "the first line must arrive although the answer has not ended")
+	require.Equal(t, "first\n", line)
+	require.NoError(t, body.Close())
+}
+
+func TestResourceThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+	bench := start(t, stubConfig(t))
+	content, err := io.ReadAll(openResource(t, bench, "cut"))
+	require.Equal(t, "a part", string(content))
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+// openResource gives the body of a resource call's answer while it may still be on its way.
+func openResource(t *testing.T, bench *workbench.Workbench, path string) io.ReadCloser {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, bench.URL()+"/api/datasources/uid/provisioned/resources/stream", nil)
+	t.Cleanup(cancel)
+	url := bench.URL() + "/api/datasources/uid/provisioned/resources/" + path
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	require.NoError(t, err)
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	line, err := bufio.NewReader(resp.Body).ReadString('\n')
-	require.NoError(t, err, "the first line must arrive although the answer has not ended")
-	require.Equal(t, "first\n", line)
-	require.NoError(t, resp.Body.Close())
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp.Body
+}
+
+func TestForeignPagesAreRefused(t *testing.T) {
+	bench := start(t, stubConfig(t))
+	crossSite := call(t, http.MethodPost, bench.URL()+"/api/datasources", `{}`, "Sec-Fetch-Site", "cross-site")
+	require.Equal(t, http.StatusForbidden, crossSite.status, "another site's page must not act through the user's browser")
+	for host, want := range map[string]int{
+		"attacker.test": 403, "attacker.test:3000": 403, "localhost:3000": 200, "127.0.0.1": 200, "[::1]:3000": 200,
+	} {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, bench.URL()+"/api/datasources", nil)
+		require.NoError(t, err)
+		req.Host, req.Close = host, true
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, want, resp.StatusCode, host)
+	}
 }
 
 func TestProvisionedSourceIsExpandedAfterParsing(t *testing.T) {

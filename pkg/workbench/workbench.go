@@ -11,6 +11,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,9 +43,10 @@ type Workbench struct {
 	sources *sources
 	server  *http.Server
 	served  chan error
+	close   func() error
 }
 
-// Start starts the plugin and serves until Close or until ctx is done; in the latter case Close must still be called.
+// Start starts the plugin and serves until Close. When ctx is done, the requests that are being answered are cancelled.
 func Start(ctx context.Context, config Config) (*Workbench, error) {
 	config = withDefaults(config)
 	meta, err := readPluginMeta(config.PluginDir)
@@ -67,10 +70,11 @@ func Start(ctx context.Context, config Config) (*Workbench, error) {
 		served:  make(chan error, 1),
 	}
 	if _, err := w.process.connect(); err != nil {
-		return nil, errors.Join(err, listener.Close(), w.process.close())
+		return nil, errors.Join(err, listener.Close())
 	}
+	w.close = sync.OnceValue(w.shutDown)
 	w.server = &http.Server{
-		Handler:           http.NewCrossOriginProtection().Handler(w.routes()),
+		Handler:           onlyLocal(http.NewCrossOriginProtection().Handler(w.routes())),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
 	}
@@ -106,15 +110,32 @@ func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 // URL is the address of the page and of the routes, without a slash at its end.
 func (w *Workbench) URL() string { return w.url }
 
-// Close ends the server, its open requests and the plugin.
-func (w *Workbench) Close() error {
-	closed := w.server.Close()
-	served := <-w.served
-	w.served <- http.ErrServerClosed
-	if errors.Is(served, http.ErrServerClosed) {
-		served = nil
+// Close ends the server, its open requests and the plugin. Closing again does nothing.
+func (w *Workbench) Close() error { return w.close() }
+
+func (w *Workbench) shutDown() error {
+	err := w.server.Close()
+	if served := <-w.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
 	}
-	return errors.Join(closed, served, w.process.close())
+	w.process.close()
+	return err
+}
+
+// onlyLocal refuses host names that merely resolve to this machine: a foreign site could give itself such a name and
+// so make its pages count as ours.
+func onlyLocal(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		name := r.Host
+		if host, _, err := net.SplitHostPort(name); err == nil {
+			name = host
+		}
+		if name != "localhost" && !net.ParseIP(strings.Trim(name, "[]")).IsLoopback() {
+			writeError(rw, http.StatusForbidden, fmt.Errorf("%q is not this machine's own name", r.Host))
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
 }
 
 func (w *Workbench) routes() http.Handler {

@@ -136,7 +136,13 @@ describe('HTTP', () => {
     await user.type(screen.getByTestId(texts.tlsClientCert.testId), 'cert');
     await user.type(screen.getByTestId(texts.tlsClientKey.testId), 'key');
     await user.type(screen.getByTestId(texts.serverName.testId), 'proxy');
-    expect(state.options.jsonData).toEqual({ timeout: 20, tlsAuthWithCACert: true, tlsAuth: true, tlsSkipVerify: true, serverName: 'proxy' });
+    expect(state.options.jsonData).toEqual({
+      timeout: 20,
+      tlsAuthWithCACert: true,
+      tlsAuth: true,
+      tlsSkipVerify: true,
+      serverName: 'proxy',
+    });
     expect(state.options.secureJsonData).toEqual({ tlsCACert: 'ca', tlsClientCert: 'cert', tlsClientKey: 'key' });
   });
 

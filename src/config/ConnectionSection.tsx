@@ -44,7 +44,14 @@ function UrlField({ settings: { options, setUrl } }: { settings: Settings }) {
   const url = options.url ?? '';
   const error = urlProblem(url);
   return (
-    <Field label={label} htmlFor={id} required description="The address that the console has in your browser." invalid={Boolean(error)} error={error}>
+    <Field
+      label={label}
+      htmlFor={id}
+      required
+      description="The address that the console has in your browser."
+      invalid={Boolean(error)}
+      error={error}
+    >
       <PickOne
         id={id}
         label={label}

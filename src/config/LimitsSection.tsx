@@ -13,7 +13,7 @@ export function LimitsSection({ settings: { json, setJson } }: { settings: Setti
     <Section texts={texts.limits} open={open}>
       <NumberField
         texts={texts.requestsPerFiveMinutes}
-        description="Carbon Black Cloud counts requests by address. This is how many of them Grafana takes for all data sources of one host."
+        description="Carbon Black Cloud counts requests by address. This many may go to one host, for all its data sources together."
         value={requestsPerFiveMinutes}
         byDefault={600}
         min={1}

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import type { AuditLogDataSource } from '../datasource';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
-import { LimitField } from './LimitField';
+import { DraftField } from './DraftField';
 import { QueryEditor } from './QueryEditor';
 
 const texts = selectors.queryEditor;
@@ -193,6 +193,19 @@ describe('limit', () => {
     expect(last()).toMatchObject({ limit: 50 });
   });
 
+  it('runs the query by Enter, and on leaving only when it has changed', async () => {
+    const { user, run } = await setup({ limit: 5 });
+    await user.click(limit());
+    await user.tab();
+    expect(run).not.toHaveBeenCalled();
+    await user.type(limit(), '0');
+    await user.tab();
+    expect(run).toHaveBeenCalledTimes(1);
+    await user.type(limit(), '{Enter}');
+    await user.tab();
+    expect(run).toHaveBeenCalledTimes(2);
+  });
+
   it.each([
     ['nothing', '{Backspace}', ''],
     ['a word', 'x', '5x'],
@@ -202,17 +215,17 @@ describe('limit', () => {
     const { user, last } = await setup({ limit: 5 });
     await user.type(limit(), typed);
     expect(limit()).toHaveValue(shown);
-    expect(screen.getByText(/Enter a whole number from 1 to 1,000. Until then the limit stays/)).toBeInTheDocument();
+    expect(screen.getByText(/Enter a whole number from 1 to 1,000. Until then it stays/)).toBeInTheDocument();
     expect(last()?.limit ?? 5).toBeLessThanOrEqual(1000);
   });
 
   it('follows a change from outside', async () => {
-    const props = { max: 1000, hint: '', onChange: jest.fn(), onRunQuery: jest.fn() };
-    const { rerender } = render(<LimitField limit={5} {...props} />);
+    const props = { texts: texts.limit, hint: '', problem: () => undefined, onChange: jest.fn(), onRunQuery: jest.fn() };
+    const { rerender } = render(<DraftField value="5" {...props} />);
     await userEvent.type(limit(), 'x');
-    rerender(<LimitField limit={5} {...props} />);
+    rerender(<DraftField value="5" {...props} />);
     expect(limit()).toHaveValue('5x');
-    rerender(<LimitField limit={20} {...props} />);
+    rerender(<DraftField value="20" {...props} />);
     expect(limit()).toHaveValue('20');
   });
 });

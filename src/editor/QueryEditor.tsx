@@ -8,14 +8,13 @@ import type { AuditLogDataSource } from '../datasource';
 import { SCHEMA_VERSION, withDefaults } from '../query/defaults';
 import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
 import { fromRows, toRows, type FilterRow } from '../query/filterRows';
-import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
+import { baselineProblem, findProblems, limitProblem, parseCount, unknownKeys, type ProblemKey } from '../query/problems';
 import { selectors } from '../selectors';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
-import { BaselineField } from './BaselineField';
 import { ALERT_HINTS, FORMATS, ORDERS, shapesFor, SOURCES } from './choices';
-import { LimitField } from './LimitField';
-import { LuceneField } from './LuceneField';
+import { DraftField } from './DraftField';
 import { FilterRows } from './FilterRows';
+import { LuceneField } from './LuceneField';
 
 export type Props = QueryEditorProps<AuditLogDataSource, AuditLogQuery, AuditLogOptions>;
 
@@ -23,7 +22,7 @@ const texts = selectors.queryEditor;
 
 export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Props) {
   const styles = useStyles2(getStyles);
-  const complete = withDefaults(query);
+  const complete = withDefaults(query, datasource.maxEvents);
   const { queryType, source } = complete;
   const forAlert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
   const problems = findProblems(query, datasource);
@@ -102,13 +101,22 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
           <GroupBy values={complete.groupBy} error={problemAt('groupBy')} onChange={(groupBy) => editAndRun({ groupBy })} />
         )}
         {queryType === 'firstSeen' && (
-          <BaselineField baseline={complete.baseline} onChange={(baseline) => edit({ baseline })} onRunQuery={onRunQuery} />
+          <DraftField
+            texts={texts.baseline}
+            hint="The time before the window in which a group must not have occurred."
+            value={complete.baseline}
+            problem={baselineProblem}
+            onChange={(baseline) => edit({ baseline })}
+            onRunQuery={onRunQuery}
+          />
         )}
-        <LimitField
-          limit={complete.limit}
-          max={datasource.maxEvents}
+        <DraftField
+          texts={texts.limit}
           hint={queryType === 'events' ? 'The most events to show.' : 'The most groups to show, largest first.'}
-          onChange={(limit) => edit({ limit })}
+          value={String(complete.limit)}
+          problem={(text) => limitProblem(parseCount(text), datasource.maxEvents)}
+          numeric
+          onChange={(text) => edit({ limit: Number(text) })}
           onRunQuery={onRunQuery}
         />
       </div>

@@ -22,7 +22,7 @@ export interface CompleteQuery extends AuditLogQuery {
 }
 
 /** The query of a new panel, alert rule or Explore pane. Panels, dashboards and Explore start with events, alerts with a count. */
-export function defaultQuery(app?: CoreApp): Partial<AuditLogQuery> {
+export function defaultQuery(app: CoreApp | undefined, maxEvents: number): Partial<AuditLogQuery> {
   const forAlert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
   return {
     schemaVersion: SCHEMA_VERSION,
@@ -30,13 +30,17 @@ export function defaultQuery(app?: CoreApp): Partial<AuditLogQuery> {
     source: 'search',
     format: 'logs',
     query: '',
-    limit: DEFAULT_LIMIT,
+    limit: defaultLimit(maxEvents),
     sort: 'desc',
   };
 }
 
+function defaultLimit(maxEvents: number): number {
+  return Math.min(DEFAULT_LIMIT, maxEvents);
+}
+
 /** Fills in what is missing. What is present stays, also when it is wrong: the backend names it. */
-export function withDefaults(query: AuditLogQuery): CompleteQuery {
+export function withDefaults(query: AuditLogQuery, maxEvents = DEFAULT_MAX_EVENTS): CompleteQuery {
   const present = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
   return {
     schemaVersion: SCHEMA_VERSION,
@@ -47,7 +51,7 @@ export function withDefaults(query: AuditLogQuery): CompleteQuery {
     criteria: {},
     exclusions: {},
     groupBy: [],
-    limit: DEFAULT_LIMIT,
+    limit: defaultLimit(maxEvents),
     sort: 'desc',
     baseline: DEFAULT_BASELINE,
     ...Object.fromEntries(present),

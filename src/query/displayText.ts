@@ -11,8 +11,8 @@ const SUBJECTS: Record<string, string> = {
 };
 
 /** One sentence for the query history, for example "Count of events by actor where outcome is failure". */
-export function displayText(query: AuditLogQuery): string {
-  const { queryType, groupBy, query: lucene, criteria, exclusions, source, limit, sort, baseline } = withDefaults(query);
+export function displayText(query: AuditLogQuery, maxEvents?: number): string {
+  const { queryType, groupBy, query: lucene, criteria, exclusions, source, limit, sort, baseline } = withDefaults(query, maxEvents);
   const parts = [SUBJECTS[queryType] ?? `Unknown shape "${queryType}"`];
   if (groupBy.length > 0 && queryType !== 'events') {
     parts.push(`by ${groupBy.map(labelOf).join(', ')}`);

@@ -37,6 +37,10 @@ test.each([
   expect(problems(query)).toEqual([{ at, message: expect.stringContaining(words) }]);
 });
 
+test('the default limit is fine where one answer may read less', () => {
+  expect(problems({}, { maxEvents: 100, queueEnabled: false })).toEqual([]);
+});
+
 test('the queue is a problem while it is switched off', () => {
   const [problem] = problems({ source: 'queue' }, { maxEvents: 10_000, queueEnabled: false });
   expect(problem).toEqual({ at: 'source', message: expect.stringContaining('switched off') });

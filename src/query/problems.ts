@@ -31,7 +31,7 @@ const GRAFANA_KEYS = (
 ).split(' ');
 
 export function findProblems(query: AuditLogQuery, abilities: Abilities): Problem[] {
-  const complete = withDefaults(query);
+  const complete = withDefaults(query, abilities.maxEvents);
   const problems: Problem[] = [];
   const add = (at: ProblemKey, message: string | undefined) => message && problems.push({ at, message });
 
@@ -64,6 +64,11 @@ export function unknownKeys(query: AuditLogQuery): string[] {
 export function limitProblem(limit: unknown, max: number): string | undefined {
   const valid = typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= max;
   return valid ? undefined : `Enter a whole number from 1 to ${max.toLocaleString('en-US')}.`;
+}
+
+/** The number that a text of digits stands for; NaN for any other text. */
+export function parseCount(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : NaN;
 }
 
 /** A baseline is a whole number and a unit: minutes, hours, days or weeks, up to 90 days. */

@@ -29,6 +29,8 @@ export default function Editor({ value, options, beforeMount, onMount }: Props) 
   const area = useRef<HTMLTextAreaElement>(null);
   const listeners = useRef<Listener[]>([]);
   const actions = useRef<Action[]>([]);
+  // As in Monaco, the handlers of the first drawing stay.
+  const first = useRef({ beforeMount, onMount });
   useEffect(() => {
     const editor = {
       getValue: () => area.current?.value ?? '',
@@ -39,10 +41,8 @@ export default function Editor({ value, options, beforeMount, onMount }: Props) 
       onDidChangeModelContent: (listener: Listener) => listeners.current.push(listener),
       addAction: (action: Action) => actions.current.push(action),
     };
-    beforeMount?.(monaco);
-    onMount?.(editor, monaco);
-    // As in Monaco, the handlers of the first drawing stay.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
+    first.current.beforeMount?.(monaco);
+    first.current.onMount?.(editor, monaco);
   }, []);
   useEffect(() => {
     if (area.current) {

@@ -38,6 +38,7 @@ func newInstance(_ context.Context, settings backend.DataSourceInstanceSettings)
 	mux.HandleFunc("/state", i.state)
 	mux.HandleFunc("/stream", stream)
 	mux.HandleFunc("/broken", broken)
+	mux.HandleFunc("/cut", cut)
 	i.CallResourceHandler = httpadapter.New(mux)
 	return i, nil
 }
@@ -117,6 +118,17 @@ func stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	<-r.Context().Done()
+}
+
+// cut breaks after a part of the answer has been sent.
+func cut(w http.ResponseWriter, r *http.Request) {
+	if _, err := fmt.Fprint(w, "a part"); err != nil {
+		return
+	}
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return
+	}
+	broken(w, r)
 }
 
 func broken(http.ResponseWriter, *http.Request) {

@@ -1,0 +1,218 @@
+package auditlog_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+func TestKeys(t *testing.T) {
+	e := auditlog.Event{Actor: "who", ActorIP: "from", RequestURL: "path", Description: "what", Flagged: true}
+	c := auditlog.Class{Category: "policy", Action: "update", Outcome: "success", Code: "policy.updated"}
+	var values []string
+	for _, k := range auditlog.Keys() {
+		values = append(values, string(k)+"="+k.Value(&e, c))
+	}
+	require.Equal(t, "actor=who actor_ip=from request_url=path description=what flagged=true verbose=false category=policy action=update outcome=success", strings.Join(values, " "))
+	require.Empty(t, auditlog.Key("code").Value(&e, c))
+}
+
+func TestCloud(t *testing.T) {
+	for name, c := range map[string]struct{ filter, want auditlog.Filter }{
+		"nothing": {},
+		"query is trimmed": {
+			auditlog.Filter{Query: " description:login\n"}, auditlog.Filter{Query: "description:login"},
+		},
+		"criteria of the cloud": {
+			auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyActor: {"a", "b"}, auditlog.KeyDescription: {"x"}, auditlog.KeyFlagged: {"true"}}},
+			auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyActor: {"a", "b"}, auditlog.KeyDescription: {"x"}, auditlog.KeyFlagged: {"true"}}},
+		},
+		"derived and empty values stay": {
+			auditlog.Filter{Criteria: auditlog.Terms{
+				auditlog.KeyCategory: {"policy"}, auditlog.KeyAction: {"update"}, auditlog.KeyOutcome: {"success"}, auditlog.KeyActorIP: {"192.0.2.7", ""},
+				auditlog.KeyVerbose: {},
+			}},
+			auditlog.Filter{},
+		},
+		"exclusions stay but for what only the cloud matches": {
+			auditlog.Filter{Exclusions: auditlog.Terms{
+				auditlog.KeyActor: {"a"}, auditlog.KeyVerbose: {"true"}, auditlog.KeyDescription: {"note"}, auditlog.KeyRequestURL: {"/x", ""}, auditlog.KeyAction: {"login"},
+			}},
+			auditlog.Filter{Exclusions: auditlog.Terms{auditlog.KeyDescription: {"note"}}},
+		},
+	} {
+		got := c.filter.Cloud()
+		require.Equal(t, c.want.Query, got.Query, name)
+		require.Equal(t, len(c.want.Criteria), len(got.Criteria), name)
+		require.Equal(t, len(c.want.Exclusions), len(got.Exclusions), name)
+		for key, values := range c.want.Criteria {
+			require.Equal(t, values, got.Criteria[key], name)
+		}
+		for key, values := range c.want.Exclusions {
+			require.Equal(t, values, got.Exclusions[key], name)
+		}
+	}
+}
+
+func TestCloudCount(t *testing.T) {
+	terms := func(key auditlog.Key, values ...string) auditlog.Terms { return auditlog.Terms{key: values} }
+	for name, c := range map[string]struct {
+		filter auditlog.Filter
+		ok     bool
+	}{
+		"nothing":            {auditlog.Filter{}, true},
+		"lucene":             {auditlog.Filter{Query: "login"}, true},
+		"actor":              {auditlog.Filter{Criteria: terms(auditlog.KeyActor, "a", "b")}, true},
+		"no values":          {auditlog.Filter{Criteria: terms(auditlog.KeyAction), Exclusions: terms(auditlog.KeyOutcome)}, true},
+		"one exclusion":      {auditlog.Filter{Exclusions: terms(auditlog.KeyActor, "a", "b")}, true},
+		"derived":            {auditlog.Filter{Criteria: terms(auditlog.KeyAction, "login")}, false},
+		"derived excluded":   {auditlog.Filter{Exclusions: terms(auditlog.KeyOutcome, "failure")}, false},
+		"empty value":        {auditlog.Filter{Criteria: terms(auditlog.KeyActorIP, "192.0.2.7", "")}, false},
+		"both flags":         {auditlog.Filter{Criteria: terms(auditlog.KeyFlagged, "false", "true")}, false},
+		"both flags without": {auditlog.Filter{Exclusions: terms(auditlog.KeyVerbose, "false", "true")}, false},
+		"two exclusions": {auditlog.Filter{Exclusions: auditlog.Terms{
+			auditlog.KeyActor: {"a"}, auditlog.KeyDescription: {"b"},
+		}}, false},
+	} {
+		got, ok := c.filter.CloudCount()
+		require.Equal(t, c.ok, ok, name)
+		if ok {
+			require.Equal(t, c.filter.Query, got.Query, name)
+		}
+	}
+}
+
+// The zero Matcher takes everything.
+func TestZeroMatcher(t *testing.T) {
+	require.True(t, auditlog.Matcher{}.Match(&auditlog.Event{}, auditlog.Class{}))
+}
+
+// termValues are the values of a key that events and filters are drawn from.
+func termValues(k auditlog.Key) []string {
+	switch {
+	case k.Boolean():
+		return []string{"false", "true"}
+	case k.Derived():
+		return []string{"x", "y"}
+	}
+	return []string{"", "a", "A", "b"}
+}
+
+func someTerms() *rapid.Generator[auditlog.Terms] {
+	return rapid.Custom(func(t *rapid.T) auditlog.Terms {
+		terms := auditlog.Terms{}
+		for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(auditlog.Keys()), 0, 3, rapid.ID[auditlog.Key]).Draw(t, "keys") {
+			terms[k] = rapid.SliceOfNDistinct(rapid.SampledFrom(termValues(k)), 0, 2, rapid.ID[string]).Draw(t, string(k))
+		}
+		return terms
+	})
+}
+
+func someFilter() *rapid.Generator[auditlog.Filter] {
+	return rapid.Custom(func(t *rapid.T) auditlog.Filter {
+		return auditlog.Filter{Criteria: someTerms().Draw(t, "criteria"), Exclusions: someTerms().Draw(t, "exclusions")}
+	})
+}
+
+// aCase draws an event and its class.
+func aCase(t *rapid.T) (*auditlog.Event, auditlog.Class) {
+	value := func(k auditlog.Key) string { return rapid.SampledFrom(termValues(k)).Draw(t, string(k)) }
+	return &auditlog.Event{
+		Actor: value(auditlog.KeyActor), ActorIP: value(auditlog.KeyActorIP), RequestURL: value(auditlog.KeyRequestURL),
+		Description: value(auditlog.KeyDescription), Flagged: value(auditlog.KeyFlagged) == "true", Verbose: value(auditlog.KeyVerbose) == "true",
+	}, auditlog.Class{Category: value(auditlog.KeyCategory), Action: value(auditlog.KeyAction), Outcome: value(auditlog.KeyOutcome)}
+}
+
+// selects is what a filter means, word by word.
+func selects(f auditlog.Filter, e *auditlog.Event, c auditlog.Class) bool {
+	for k, values := range f.Criteria {
+		if len(values) > 0 && !slices.Contains(values, k.Value(e, c)) {
+			return false
+		}
+	}
+	for k, values := range f.Exclusions {
+		if slices.Contains(values, k.Value(e, c)) {
+			return false
+		}
+	}
+	return true
+}
+
+// reading is how a cloud might understand what it is sent.
+type reading struct {
+	ignoreCase bool // of actors and addresses
+	notAll     bool // exclusions together mean "not all of them"
+}
+
+// finds is what a cloud of that reading makes of a filter. It has no derived keys, and of a flag it takes one value.
+func (r reading) finds(f auditlog.Filter, e *auditlog.Event) bool {
+	hit := func(k auditlog.Key, values []string) bool {
+		value := k.Value(e, auditlog.Class{})
+		return slices.ContainsFunc(values, func(wanted string) bool {
+			loose := r.ignoreCase && (k == auditlog.KeyActor || k == auditlog.KeyActorIP)
+			return wanted == value || (loose && strings.EqualFold(wanted, value))
+		})
+	}
+	for k, values := range f.Criteria {
+		if (!k.Boolean() || len(values) == 1) && !hit(k, values) {
+			return false
+		}
+	}
+	said, hits := 0, 0
+	for k, values := range f.Exclusions {
+		if k.Boolean() && len(values) != 1 {
+			continue
+		}
+		said++
+		if hit(k, values) {
+			hits++
+		}
+	}
+	if r.notAll {
+		return said == 0 || hits < said
+	}
+	return hits == 0
+}
+
+// Whatever the cloud decides and what is decided here are together the whole filter.
+func TestCloudAndLocalAreTheWhole(t *testing.T) {
+	for _, r := range []reading{{}, {ignoreCase: true}, {notAll: true}, {ignoreCase: true, notAll: true}} {
+		rapid.Check(t, func(t *rapid.T) {
+			f := someFilter().Draw(t, "filter")
+			e, c := aCase(t)
+			cloud := f.Cloud()
+			found := r.finds(cloud, e)
+			if selects(f, e, c) {
+				require.True(t, found, "the cloud withholds an event: it was sent %+v", cloud)
+			}
+			if r.notAll && len(cloud.Exclusions) > 1 {
+				return // only the cloud can match these two, in its own way
+			}
+			require.Equal(t, selects(f, e, c), found && f.Local().Match(e, c), "the cloud was sent %+v", cloud)
+		})
+	}
+}
+
+func TestCloudCountsTheWhole(t *testing.T) {
+	for _, r := range []reading{{}, {notAll: true}} {
+		rapid.Check(t, func(t *rapid.T) {
+			f := someFilter().Draw(t, "filter")
+			e, c := aCase(t)
+			if counted, ok := f.CloudCount(); ok {
+				require.Equal(t, selects(f, e, c), r.finds(counted, e), "the cloud was sent %+v", counted)
+			}
+		})
+	}
+}
+
+func TestCloudLeavesTheFilter(t *testing.T) {
+	f := auditlog.Filter{Query: " x ", Exclusions: auditlog.Terms{auditlog.KeyActor: {"a"}, auditlog.KeyDescription: {"b"}}}
+	f.Cloud()
+	f.CloudCount()
+	require.Equal(t, auditlog.Filter{Query: " x ", Exclusions: auditlog.Terms{auditlog.KeyActor: {"a"}, auditlog.KeyDescription: {"b"}}}, f)
+}
