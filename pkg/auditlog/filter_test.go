@@ -87,6 +87,17 @@ func TestCloudCount(t *testing.T) {
 	}
 }
 
+// By which rules the cloud matches descriptions and addresses is not known: what it selected by them is not judged again here.
+func TestLocalLeavesTextsToTheCloud(t *testing.T) {
+	e := &auditlog.Event{Description: "Logged in successfully", RequestURL: "/access/v2/orgs/ABCD1234/roles"}
+	for _, k := range []auditlog.Key{auditlog.KeyDescription, auditlog.KeyRequestURL} {
+		require.True(t, auditlog.Filter{Criteria: auditlog.Terms{k: {"logged in"}}}.Local().Match(e, auditlog.Unknown()))
+		require.True(t, auditlog.Filter{Exclusions: auditlog.Terms{k: {k.Value(e, auditlog.Unknown())}}}.Local().Match(e, auditlog.Unknown()))
+		require.False(t, auditlog.Filter{Criteria: auditlog.Terms{k: {""}}}.Local().Match(e, auditlog.Unknown()))
+		require.True(t, auditlog.Filter{Exclusions: auditlog.Terms{k: {""}}}.Local().Match(e, auditlog.Unknown()))
+	}
+}
+
 // The zero Matcher takes everything.
 func TestZeroMatcher(t *testing.T) {
 	require.True(t, auditlog.Matcher{}.Match(&auditlog.Event{}, auditlog.Class{}))

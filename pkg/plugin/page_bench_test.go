@@ -168,7 +168,7 @@ var benchDescriptions = []func(i int) string{
 
 func benchConnector(i int) string { return fmt.Sprintf("P3KEDZJR%02d", i%25) }
 
-// benchPage is the answer to a search, about 400 bytes an event, newest first and spaced as the vendor's samples are.
+// benchPage is the answer to a search, about 350 bytes an event, newest first and spaced as the vendor's samples are.
 func benchPage(n int) []byte {
 	newest := time.Date(2024, 4, 17, 19, 18, 37, 480_000_000, time.UTC)
 	var b bytes.Buffer
