@@ -1,0 +1,134 @@
+// Package demo shows the built plugin at work on a simulated Carbon Black Cloud: in Grafana where there is one, and in the
+// workbench otherwise.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/pkg/workbench"
+)
+
+// Config says what to show and where.
+type Config struct {
+	PluginDir    string // the built plugin
+	PageDir      string // the workbench's built page
+	Provisioning string // data source and dashboards
+	DashboardUID string
+	Grafana      *Grafana // nil: show it in the workbench
+	Addr         string   // loopback address to listen on
+	Once         bool     // end after the printout
+	Out          io.Writer
+	Log          io.Writer // takes what the plugin or Grafana logs
+}
+
+// perDay makes the simulated history lively enough for every panel at any time of a weekend, and small enough for one page a day.
+const perDay = 6000
+
+// host is what shows the plugin.
+type host interface {
+	URL() string
+	Close() error
+}
+
+// Run shows the demo, prints what each panel of the dashboard cost, and stays until ctx is done, or ends there with Once. It
+// fails when a panel failed or had no rows.
+func Run(ctx context.Context, c Config) (err error) {
+	environment, stop, err := cloud(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	h, err := start(ctx, c, environment)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	failed := printPanels(ctx, c, h.URL())
+	if c.Once || errors.Is(failed, context.Canceled) {
+		return failed
+	}
+	if failed != nil {
+		fmt.Fprintf(c.Out, "%v\n", failed)
+	}
+	fmt.Fprintf(c.Out, "\nOpen %s — Ctrl+C ends it.\n", address(c, h.URL()))
+	<-ctx.Done()
+	return nil
+}
+
+// address is where the dashboard is.
+func address(c Config, base string) string {
+	if c.Grafana != nil {
+		return base + "/d/" + c.DashboardUID
+	}
+	return base + "/#/dashboard/" + c.DashboardUID
+}
+
+func start(ctx context.Context, c Config, environment map[string]string) (host, error) {
+	if c.Grafana != nil {
+		fmt.Fprintf(c.Out, "Starting Grafana (%s) …\n", c.Grafana.Binary)
+		return c.Grafana.start(ctx, c, environment)
+	}
+	fmt.Fprintln(c.Out, "No Grafana found on the PATH or in GRAFANA_HOME: starting the workbench …")
+	hostname, port, err := freePort(ctx, c.Addr)
+	if err != nil {
+		return nil, err
+	}
+	return workbench.Start(ctx, workbench.Config{
+		Addr: net.JoinHostPort(hostname, port), PluginDir: c.PluginDir, PageDir: c.PageDir, Provisioning: c.Provisioning, Env: environment, Stderr: c.Log,
+	})
+}
+
+// cloud starts the simulated Carbon Black Cloud, and returns the variables of the provisioned data source.
+func cloud(ctx context.Context) (environment map[string]string, stop func() error, err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	sim := simulator.New(simulator.Config{Generate: simulator.Generate{PerDay: perDay}})
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	key := sim.Keys()[0]
+	environment = map[string]string{
+		"CBC_URL": "http://" + listener.Addr().String(), "CBC_ORG_KEY": sim.OrgKey(), "CBC_API_ID": key.APIID, "CBC_API_SECRET": key.APISecret,
+	}
+	return environment, func() error {
+		err := server.Close()
+		if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+			err = errors.Join(err, serveErr)
+		}
+		return err
+	}, nil
+}
+
+// printPanels asks every panel once and prints what it took.
+func printPanels(ctx context.Context, c Config, base string) error {
+	results, err := workbench.RunDashboard(ctx, http.DefaultClient, base, c.DashboardUID)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PANEL\tROWS\tCALLS\tMS\t")
+	var failed []error
+	for _, r := range results {
+		fmt.Fprintf(table, "%s\t%d\t%.0f\t%d\t", r.Title, r.Rows, r.Calls, r.Took.Milliseconds())
+		switch {
+		case r.Err != nil:
+			fmt.Fprintf(table, "%v", r.Err)
+			failed = append(failed, fmt.Errorf("panel %q: %w", r.Title, r.Err))
+		case r.Rows == 0:
+			fmt.Fprint(table, "no rows")
+			failed = append(failed, fmt.Errorf("panel %q has no rows", r.Title))
+		}
+		fmt.Fprintln(table)
+	}
+	return errors.Join(errors.Join(failed...), table.Flush())
+}
