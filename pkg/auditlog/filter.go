@@ -34,9 +34,9 @@ func (k Key) Derived() bool { return k == KeyCategory || k == KeyAction || k == 
 // Boolean tells whether the key's values are "true" and "false".
 func (k Key) Boolean() bool { return k == KeyFlagged || k == KeyVerbose }
 
-// matchedByCloud are the keys whose matching only Carbon Black Cloud knows: whether by phrase, by word or by the whole field
-// is not documented.
-func (k Key) matchedByCloud() bool { return k == KeyDescription || k == KeyRequestURL }
+// MatchedByCloud tells whether only Carbon Black Cloud knows how the key's values are matched: whether by phrase, by word or by
+// the whole field is not documented.
+func (k Key) MatchedByCloud() bool { return k == KeyDescription || k == KeyRequestURL }
 
 // Value returns the event's value of the key; "" is an empty or missing one.
 func (k Key) Value(e *Event, c Class) string {
@@ -80,8 +80,35 @@ type Filter struct {
 //   - exclusions are left to the Matcher, but for keys that only the cloud can match.
 func (f Filter) Cloud() Filter {
 	out := Filter{Query: strings.TrimSpace(f.Query), Criteria: f.Criteria.cloud(), Exclusions: f.Exclusions.cloud()}
-	maps.DeleteFunc(out.Exclusions, func(k Key, _ []string) bool { return !k.matchedByCloud() })
+	maps.DeleteFunc(out.Exclusions, func(k Key, _ []string) bool { return !k.MatchedByCloud() })
 	return out
+}
+
+// Derived tells whether the filter asks for what the Catalog makes of an event.
+func (f Filter) Derived() bool {
+	for _, terms := range [...]Terms{f.Criteria, f.Exclusions} {
+		for key, values := range terms {
+			if key.Derived() && len(values) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Structured tells whether every part of the filter can be decided here, over events that were read without it.
+func (f Filter) Structured() bool {
+	if strings.TrimSpace(f.Query) != "" {
+		return false
+	}
+	for _, terms := range [...]Terms{f.Criteria, f.Exclusions} {
+		for key, values := range terms {
+			if len(values) > 0 && key.MatchedByCloud() && !slices.Contains(values, "") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // CloudCount returns a filter whose number of hits in Carbon Black Cloud is the number of events that the whole filter
@@ -121,7 +148,7 @@ func (t Terms) local() []wanted {
 	var out []wanted
 	for _, key := range Keys() {
 		values := t[key]
-		if len(values) == 0 || (key.matchedByCloud() && !slices.Contains(values, "")) {
+		if len(values) == 0 || (key.MatchedByCloud() && !slices.Contains(values, "")) {
 			continue
 		}
 		out = append(out, wanted{key, values})

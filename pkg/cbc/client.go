@@ -30,6 +30,20 @@ type Config struct {
 	MaxResponseBytes int64
 	// Now tells the time against which a Retry-After date is measured; nil means time.Now.
 	Now func() time.Time
+	// Governor decides when a request may start; nil lets all start at once.
+	Governor *Governor
+	// Observe is told of every request that was sent; nil is nobody.
+	Observe func(Call)
+	// Sleep waits between two tries, and Jitter, a number from 0 to 1, makes that wait differ; nil means real ones.
+	Sleep  func(context.Context, time.Duration) error
+	Jitter func() float64
+}
+
+// Call is a request that was sent and has ended.
+type Call struct {
+	Endpoint string        // search
+	Waited   time.Duration // for the governor
+	Err      error         // an *Error, or nil
 }
 
 // Client asks one organization of Carbon Black Cloud with one API key. It is safe for concurrent use.
@@ -55,6 +69,15 @@ func New(config Config, hc *http.Client) (*Client, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	if config.Observe == nil {
+		config.Observe = func(Call) {}
+	}
+	if config.Sleep == nil {
+		config.Sleep = sleep
+	}
+	if config.Jitter == nil {
+		config.Jitter = jitter
+	}
 	pinned := *hc
 	pinned.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{config: config, base: base, http: &pinned}, nil
@@ -62,14 +85,16 @@ func New(config Config, hc *http.Client) (*Client, error) {
 
 // request is one call of the API: what do needs to send it and to explain its failure.
 type request struct {
+	endpoint   string // its name, for those who count
 	method     string
 	path       string // below the host
 	body       []byte // JSON, nil for none
 	permission string // what the key must be allowed
+	repeatable bool   // asking twice does no harm
 }
 
-// do sends one request and hands the body of a good answer to read. Every failure is an *Error.
-func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) error {
+// send sends one request, once, and hands the body of a good answer to read.
+func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error) error {
 	hr, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(r.body))
 	if err != nil {
 		return &Error{Kind: KindHost, Message: c.redact(err.Error()), err: err}

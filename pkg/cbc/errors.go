@@ -47,7 +47,9 @@ type Error struct {
 	Code       string        // the vendor's error_code, if any
 	Message    string        // what happened, in the vendor's words where there are some
 	Permission string        // for KindPermission: the missing one
-	RetryAfter time.Duration // for KindThrottled: how long to wait; 0 when the vendor does not say
+	RetryAfter time.Duration // for KindThrottled: how long to wait; 0 when nobody knows
+	ResumesAt  time.Time     // for KindThrottled: when requests start again; zero when nobody knows
+	transient  bool          // the same request may well be answered a moment later
 	err        error
 }
 
@@ -88,7 +90,7 @@ func (e *Error) advice() string {
 		return "Carbon Black Cloud does not accept the query: check the Lucene text"
 	case KindThrottled:
 		if e.RetryAfter > 0 {
-			return fmt.Sprintf("Carbon Black Cloud limits the number of requests: wait %s", e.RetryAfter.Round(time.Second))
+			return fmt.Sprintf("Carbon Black Cloud limits the number of requests: wait %s%s", e.wait(), e.resumption())
 		}
 		return "Carbon Black Cloud limits the number of requests: wait a while"
 	case KindTooLarge:
@@ -103,6 +105,21 @@ func (e *Error) advice() string {
 		return "the request was canceled"
 	}
 	return string(e.Kind)
+}
+
+// wait is how long to wait, at least a second.
+func (e *Error) wait() time.Duration { return max(e.RetryAfter.Round(time.Second), time.Second) }
+
+// resumption says when requests start again, by the day too when that is not soon.
+func (e *Error) resumption() string {
+	if e.ResumesAt.IsZero() {
+		return ""
+	}
+	layout := "15:04:05 UTC"
+	if e.RetryAfter > 12*time.Hour {
+		layout = "2006-01-02 15:04:05 UTC"
+	}
+	return ", resumes at " + e.ResumesAt.UTC().Add(time.Second-1).Format(layout)
 }
 
 // transportError explains a request that got no answer.
@@ -122,7 +139,9 @@ func (c *Client) transportError(ctx context.Context, err error) error {
 	case errors.As(err, &unknownAuthority), errors.As(err, &hostname), errors.As(err, &certificate):
 		e.Message = "its TLS certificate is not trusted: " + e.Message
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		e.Kind, e.Message = KindServer, "the connection was closed before an answer came"
+		e.Kind, e.Message, e.transient = KindServer, "the connection was closed before an answer came", true
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.transient = true
 	}
 	return e
 }
@@ -147,11 +166,12 @@ func (c *Client) answerError(ctx context.Context, body *boundedReader, resp *htt
 	case isTimeout(body.err):
 		return &Error{Kind: KindTimeout, Status: resp.StatusCode, err: err}
 	case body.err != nil:
-		return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: fmt.Sprintf("it broke off after %d bytes", body.read), err: err}
+		return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: fmt.Sprintf("it broke off after %d bytes", body.read), transient: true, err: err}
 	case errors.Is(err, errNotJSON):
 		return &Error{Kind: KindHost, Status: resp.StatusCode, Message: "it answered " + c.mediaType(resp) + " where a JSON object was expected", err: err}
 	}
-	return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: c.redact(err.Error()), err: err}
+	broken := errors.Is(err, io.ErrUnexpectedEOF)
+	return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: c.redact(err.Error()), transient: broken, err: err}
 }
 
 // maxErrorBytes bounds how much of an error's body is read.
@@ -183,7 +203,11 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 	case resp.StatusCode == http.StatusForbidden:
 		e.Kind, e.Permission = KindPermission, r.permission
 	case resp.StatusCode == http.StatusTooManyRequests:
-		e.Kind, e.RetryAfter = KindThrottled, retryAfter(resp.Header.Get("Retry-After"), c.config.Now())
+		now := c.config.Now()
+		e.Kind, e.RetryAfter = KindThrottled, retryAfter(resp.Header.Get("Retry-After"), now)
+		if e.RetryAfter > 0 {
+			e.ResumesAt = now.Add(e.RetryAfter + safety)
+		}
 	case resp.StatusCode == http.StatusNotFound:
 		e.Kind = KindHost
 		if isJSON && strings.Contains(said, "org") {
@@ -197,7 +221,7 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 			e.Message = strings.TrimPrefix(e.Message+", "+c.redact(body.Reason), ", ")
 		}
 	case resp.StatusCode >= 500:
-		e.Kind = KindServer
+		e.Kind, e.transient = KindServer, true
 	default:
 		e.Kind = KindHost
 	}

@@ -38,6 +38,8 @@ type Page struct {
 	Events    []auditlog.Event
 	Digits    int // most fraction digits of a second in the events' times: how fine the times are written
 	Bytes     int64
+	Waited    time.Duration // for the governor
+	Tries     int           // requests it took
 }
 
 // createTime is the one criterion that every search has.
@@ -100,8 +102,11 @@ func (c *Client) SearchPath() string {
 // Search asks for one page. A failure is an *Error.
 func (c *Client) Search(ctx context.Context, r SearchRequest) (Page, error) {
 	var page Page
-	call := request{method: http.MethodPost, path: c.SearchPath(), body: r.Body(), permission: PermissionAudits}
-	err := c.do(ctx, call, func(body io.Reader) error {
+	call := request{
+		endpoint: "search", method: http.MethodPost, path: c.SearchPath(), body: r.Body(), permission: PermissionAudits, repeatable: true,
+	}
+	spent, err := c.do(ctx, call, func(body io.Reader) error {
+		page = Page{} // of an earlier try that broke off
 		d := newDecoder(body)
 		if err := d.page(&page, r.Rows); err != nil {
 			return err
@@ -112,5 +117,6 @@ func (c *Client) Search(ctx context.Context, r SearchRequest) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
+	page.Waited, page.Tries = spent.waited, spent.tries
 	return page, nil
 }

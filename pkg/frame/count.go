@@ -77,8 +77,11 @@ func Top(keys []auditlog.Key, groups []Group, m Meta) Frames {
 	last := make([]*time.Time, len(groups))
 	for i, g := range groups {
 		counts[i] = g.Count
-		if g.Count > 0 {
-			first[i], last[i] = &groups[i].First, &groups[i].Last
+		if !g.First.IsZero() {
+			first[i] = &groups[i].First
+		}
+		if !g.Last.IsZero() {
+			last[i] = &groups[i].Last
 		}
 	}
 	fields = append(fields, data.NewField(countField, nil, counts), data.NewField("first", nil, first), data.NewField("last", nil, last))

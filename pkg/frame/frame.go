@@ -29,6 +29,7 @@ type Stats struct {
 	FoundAtLeast bool
 	Read         int // events that were read to answer
 	Shown        int // rows, or events counted in what is shown
+	Counted      int // numbers of events that were asked for instead of reading the events
 	Calls        int // requests sent to Carbon Black Cloud
 	CacheShare   float64
 	Wait         time.Duration // time spent waiting for the rate limit
@@ -80,6 +81,7 @@ func stats(s Stats) []data.QueryStat {
 		stat(found, "short", float64(s.Found)),
 		stat("Events read", "short", float64(s.Read)),
 		stat("Events shown", "short", float64(s.Shown)),
+		stat("Counted instead of read", "short", float64(s.Counted)),
 		stat("API calls", "short", float64(s.Calls)),
 		stat("From cache", "percentunit", s.CacheShare),
 		stat("Waited for the rate limit", "ms", float64(s.Wait.Milliseconds())),
@@ -91,8 +93,8 @@ func stats(s Stats) []data.QueryStat {
 type Group struct {
 	Values []string // one a key
 	Count  int64
-	First  time.Time
-	Last   time.Time
+	First  time.Time // zero when it is not known
+	Last   time.Time // likewise
 	// Buckets holds the counts by time, for series.
 	Buckets []int64
 	// Rest marks the sum of all groups that are not shown on their own.

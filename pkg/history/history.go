@@ -1,13 +1,14 @@
-// Package history answers exactly what happened in any window of the past.
+// Package history answers exactly what happened in any window of the past, for as few requests as it can.
 //
 // Carbon Black Cloud reaches 10,000 events a search and does not say how it treats the edges of a window, so a window is read in
 // parts that each fit one page, a little more than asked is fetched at the edges, and what does not belong is cut off here.
+// What has settled does not change: it is read once and kept, for every panel, viewer and alert rule alike.
 package history
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
+	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -18,70 +19,104 @@ type Searcher interface {
 	Search(ctx context.Context, r cbc.SearchRequest) (cbc.Page, error)
 }
 
-// History reads and counts events by searches.
+// DefaultCacheBytes bounds what is kept of the past.
+const DefaultCacheBytes = 64 << 20
+
+// Config describes a History.
+type Config struct {
+	Searcher   Searcher
+	Reach      int              // the most events that one search can reach; 0 means cbc.MaxRows
+	Settle     time.Duration    // how late an event may be: what is older does not change any more
+	Fresh      time.Duration    // how long the end that has not settled is taken as read; 0 asks every time
+	CacheBytes int64            // bound of what is kept; 0 means DefaultCacheBytes
+	Now        func() time.Time // nil means time.Now
+}
+
+// History reads and counts events by searches. It is safe for concurrent use.
 type History struct {
-	searcher Searcher
-	reach    int // the most events that one search can reach
+	config Config
+	cache  *cache
+	counts *counts
 	// How finely the server writes times, as far as was seen: coarse is the guess for the next question, and fine is final.
 	coarse, fine atomic.Bool
 }
 
-// New returns a History that asks s, which reaches that many events a search: cbc.MaxRows, but for tests.
-func New(s Searcher, reach int) *History { return &History{searcher: s, reach: reach} }
+// New returns a History with an empty cache. It sends nothing.
+func New(c Config) *History {
+	if c.Reach == 0 {
+		c.Reach = cbc.MaxRows
+	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = DefaultCacheBytes
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &History{config: c, cache: newCache(c.CacheBytes), counts: newCounts()}
+}
 
 // Cost is what an answer took.
 type Cost struct {
-	Calls int
-	Bytes int64
-	Sent  []cbc.SearchRequest // what was asked, in order
+	Calls  int
+	Bytes  int64
+	Waited time.Duration       // for the rate limit
+	Sent   []cbc.SearchRequest // what was asked, in order
 }
 
-// Question selects events: those of the window that Carbon Black Cloud finds for the filter.
+// Add adds what another part of the same answer took.
+func (c *Cost) Add(o Cost) {
+	c.Calls += o.Calls
+	c.Bytes += o.Bytes
+	c.Waited += o.Waited
+	c.Sent = append(c.Sent, o.Sent...)
+}
+
+// Question selects events: those of the window that Carbon Black Cloud finds for the filter. The answer may hold further
+// events that the filter's structured part does not select, when they are at hand anyway: the asker applies Filter.Local.
 type Question struct {
 	Filter auditlog.Filter // a Filter.Cloud
 	Window auditlog.Window
 	Order  cbc.Order
-	Max    int // the most events to read
+	Max    int  // the most events to read
+	All    bool // every event is wanted, in whatever order
 }
 
 // Coverage says how much of a question was answered.
 type Coverage struct {
-	Read     int             // events read that lie in the window
+	Found    int             // events that the first page counted: about as many as there are, and maybe capped at the reach
+	Read     int             // events handed over
+	Kept     int             // of those, the ones that were at hand already
 	Complete bool            // the whole window was read
 	Covered  auditlog.Window // the part of the window that was read whole
 	Cut      int64           // a millisecond whose events could not all be read, 0 when there is none
+	Stale    time.Time       // when the end of the window was last looked at, if it could not be asked for now; else zero
+	Failure  error           // why it could not
 }
 
+// Scan reads the events of a window in the question's order and hands them to visit, in batches that hold every event of each
+// of their milliseconds, until the window is read, visit wants no more, or the most events were read. What was visited before
+// an error stays valid: Covered tells how far it reaches.
+func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func(Batch) (more bool)) (Coverage, error) {
+	r := &reader{history: h, question: q, cost: cost, visit: visit, rest: q.Window}
+	err := r.run(ctx)
+	c := &r.coverage
+	c.Complete = err == nil && r.rest.From >= r.rest.To && c.Cut == 0
+	c.Covered = auditlog.Window{From: r.rest.To, To: q.Window.To}
+	if q.Order == cbc.OldestFirst {
+		c.Covered = auditlog.Window{From: q.Window.From, To: r.rest.From}
+	}
+	return *c, err
+}
+
+// PageSize is the most events that one request reads.
+func (h *History) PageSize() int { return h.config.Reach }
+
+// search sends one request and books it.
 func (h *History) search(ctx context.Context, r cbc.SearchRequest, cost *Cost) (cbc.Page, error) {
-	cost.Calls++
 	cost.Sent = append(cost.Sent, r)
-	page, err := h.searcher.Search(ctx, r)
+	page, err := h.config.Searcher.Search(ctx, r)
+	cost.Calls += max(page.Tries, 1)
 	cost.Bytes += page.Bytes
+	cost.Waited += page.Waited
 	return page, err
-}
-
-// ErrUncountable says that a millisecond holds more events than Carbon Black Cloud counts.
-var ErrUncountable = errors.New("a single millisecond holds more events than can be counted")
-
-// ErrWithheld says that a search counts events but gives none of them.
-var ErrWithheld = errors.New("Carbon Black Cloud counts events but gives none of them")
-
-// Count returns how many events of the window Carbon Black Cloud finds for the filter, without reading them. A count of
-// exactly the reach may be a capped one and is verified by halves.
-func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (int, error) {
-	start, end := narrow(w)
-	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: 1}, cost)
-	if err != nil || page.Found != h.reach {
-		return page.Found, err
-	}
-	if w.To-w.From < 2 {
-		return page.Found, ErrUncountable
-	}
-	older, newer := w.Halves()
-	n, err := h.Count(ctx, f, older, cost)
-	if err != nil {
-		return n, err
-	}
-	m, err := h.Count(ctx, f, newer, cost)
-	return n + m, err
 }

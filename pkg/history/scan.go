@@ -9,51 +9,37 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// Scan reads the events of a window in the question's order and hands them to visit, in batches that hold every event of each
-// of their milliseconds, until the window is read, visit wants no more, or the most events were read. What was visited before
-// an error stays valid: Covered tells how far it reaches.
-func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func([]auditlog.Event) (more bool)) (Coverage, error) {
-	s := scan{history: h, question: q, cost: cost, visit: visit, rest: q.Window}
-	err := s.run(ctx)
-	s.coverage.Complete = err == nil && s.rest.From >= s.rest.To && s.coverage.Cut == 0
-	s.coverage.Covered = auditlog.Window{From: s.rest.To, To: q.Window.To}
-	if q.Order == cbc.OldestFirst {
-		s.coverage.Covered = auditlog.Window{From: q.Window.From, To: s.rest.From}
-	}
-	return s.coverage, err
-}
-
 // scan walks through a window page by page. The edge of what was read is the time of the last event of a page: the next page
 // starts there, so that neither events that arrive meanwhile nor the order among equal times can shift a page.
 type scan struct {
-	history  *History
-	question Question
-	cost     *Cost
-	visit    func([]auditlog.Event) bool
-	rest     auditlog.Window // what is not read yet
-	coverage Coverage
-	stopped  bool
-	coarse   bool // the server writes times without a fraction of a second
+	history *History
+	filter  auditlog.Filter
+	order   cbc.Order
+	cost    *Cost
+	rest    auditlog.Window // what is not read yet
+	found   int             // what the first page counted
+	coarse  bool            // the server writes times without a fraction of a second
+	// emit takes the events of a part, ascending. whole is false where the server did not give all of them.
+	emit func(events []auditlog.Event, part auditlog.Window, whole bool)
 }
 
-func (s *scan) run(ctx context.Context) error {
-	for s.rest.From < s.rest.To && !s.stopped {
-		page, err := s.ask(ctx)
-		if err != nil {
-			return err
-		}
-		if err := s.take(ctx, page); err != nil {
-			return err
-		}
+// step reads on by one page.
+func (s *scan) step(ctx context.Context) error {
+	page, err := s.ask(ctx)
+	if err != nil {
+		return err
 	}
-	return nil
+	if s.found == 0 {
+		s.found = page.Found
+	}
+	return s.take(ctx, page)
 }
 
 // ask asks for the next page, with the bounds that suit how finely the server writes times. A server that was seen to write a
 // fraction of a second does so whenever there is one.
 func (s *scan) ask(ctx context.Context) (cbc.Page, error) {
 	guess := s.history.coarse.Load()
-	page, err := s.page(ctx, s.rest, s.history.reach, 0, boundsFor(guess))
+	page, err := s.page(ctx, s.rest, s.reach(), 0, boundsFor(guess))
 	if err != nil || len(page.Events) == 0 {
 		return page, err
 	}
@@ -65,8 +51,10 @@ func (s *scan) ask(ctx context.Context) (cbc.Page, error) {
 	if s.coarse == guess || (s.rest.From%1000 == 0 && s.rest.To%1000 == 0) {
 		return page, nil
 	}
-	return s.page(ctx, s.rest, s.history.reach, 0, boundsFor(s.coarse))
+	return s.page(ctx, s.rest, s.reach(), 0, boundsFor(s.coarse))
 }
+
+func (s *scan) reach() int { return s.history.config.Reach }
 
 func boundsFor(coarse bool) bounds {
 	if coarse {
@@ -85,8 +73,8 @@ func (s *scan) close() bounds {
 
 // take hands on what a page holds for certain and moves the edge.
 func (s *scan) take(ctx context.Context, page cbc.Page) error {
-	if len(page.Events) >= page.Found && len(page.Events) < s.history.reach {
-		s.emit(page.Events, s.rest)
+	if len(page.Events) >= page.Found && len(page.Events) < s.reach() {
+		s.pass(page.Events, s.rest, true)
 		return nil
 	}
 	if len(page.Events) == 0 {
@@ -95,12 +83,11 @@ func (s *scan) take(ctx context.Context, page cbc.Page) error {
 	if !s.sorted(page.Events) {
 		return s.halves(ctx)
 	}
-	edge := page.Events[len(page.Events)-1].CreateTime.UnixMilli()
-	part := s.before(edge)
+	part := s.before(page.Events[len(page.Events)-1].CreateTime.UnixMilli())
 	if part.From >= part.To {
 		return s.instant(ctx)
 	}
-	s.emit(page.Events, part)
+	s.pass(page.Events, part, true)
 	return nil
 }
 
@@ -112,42 +99,24 @@ func (s *scan) unit() int64 {
 	return 1
 }
 
-// before is the part of the rest that comes, in the question's order, before an instant.
+// before is the part of the rest that comes, in the scan's order, before an instant.
 func (s *scan) before(ms int64) auditlog.Window {
-	if s.question.Order == cbc.OldestFirst {
+	if s.order == cbc.OldestFirst {
 		return auditlog.Window{From: s.rest.From, To: min(max(ms, s.rest.From), s.rest.To)}
 	}
 	return auditlog.Window{From: max(min(ms+s.unit(), s.rest.To), s.rest.From), To: s.rest.To}
 }
 
-// advance takes a part that was read off the rest.
-func (s *scan) advance(part auditlog.Window) {
-	if s.question.Order == cbc.OldestFirst {
+// pass hands on the events that lie in a part and takes the part off the rest.
+func (s *scan) pass(events []auditlog.Event, part auditlog.Window, whole bool) {
+	inside := slices.DeleteFunc(events, func(e auditlog.Event) bool { return !s.contains(part, e.CreateTime) })
+	arrange(inside)
+	if s.order == cbc.OldestFirst {
 		s.rest.From = part.To
 	} else {
 		s.rest.To = part.From
 	}
-}
-
-// emit hands on the events of a part that was read whole, as many as Max allows, and moves the edge behind them.
-func (s *scan) emit(events []auditlog.Event, part auditlog.Window) {
-	inside := slices.DeleteFunc(events, func(e auditlog.Event) bool { return !s.contains(part, e.CreateTime) })
-	slices.SortFunc(inside, func(a, b auditlog.Event) int {
-		if s.question.Order == cbc.OldestFirst {
-			return auditlog.Compare(&a, &b)
-		}
-		return auditlog.Compare(&b, &a)
-	})
-	if room := s.question.Max - s.coverage.Read; len(inside) > room {
-		part = s.before(inside[room].CreateTime.UnixMilli())
-		inside = inside[:room]
-		s.stopped = true
-	}
-	s.coverage.Read += len(inside)
-	s.advance(part)
-	if len(inside) > 0 && !s.visit(inside) {
-		s.stopped = true
-	}
+	s.emit(inside, part, whole)
 }
 
 // contains tells whether an event belongs to a part. A time that is written without a fraction can stand for any instant of
@@ -161,7 +130,7 @@ func (s *scan) contains(part auditlog.Window, t time.Time) bool {
 func (s *scan) sorted(events []auditlog.Event) bool {
 	return slices.IsSortedFunc(events, func(a, b auditlog.Event) int {
 		c := int(a.CreateTime.UnixMilli() - b.CreateTime.UnixMilli())
-		if s.question.Order == cbc.OldestFirst {
+		if s.order == cbc.OldestFirst {
 			return c
 		}
 		return -c
@@ -175,20 +144,22 @@ func (s *scan) halves(ctx context.Context) error {
 	}
 	older, newer := s.rest.Halves()
 	parts := []auditlog.Window{newer, older}
-	if s.question.Order == cbc.OldestFirst {
+	if s.order == cbc.OldestFirst {
 		parts = []auditlog.Window{older, newer}
 	}
 	whole := s.rest
 	for _, part := range parts {
 		s.rest = part
-		err := s.run(ctx)
-		done := s.rest.From >= s.rest.To
-		if s.question.Order == cbc.OldestFirst {
+		var err error
+		for err == nil && s.rest.From < s.rest.To {
+			err = s.step(ctx)
+		}
+		if s.order == cbc.OldestFirst {
 			s.rest = auditlog.Window{From: s.rest.From, To: whole.To}
 		} else {
 			s.rest = auditlog.Window{From: whole.From, To: s.rest.To}
 		}
-		if err != nil || !done || s.stopped {
+		if err != nil {
 			return err
 		}
 	}
@@ -198,22 +169,22 @@ func (s *scan) halves(ctx context.Context) error {
 // instant reads on where a page full of events did not move the edge: they lie beyond the edge, in what wide bounds add, or
 // they all happened in the same millisecond.
 func (s *scan) instant(ctx context.Context) error {
-	page, err := s.page(ctx, s.rest, s.history.reach, 0, s.close())
+	page, err := s.page(ctx, s.rest, s.reach(), 0, s.close())
 	if err != nil {
 		return err
 	}
 	if len(page.Events) > 0 && s.sorted(page.Events) {
 		part := s.rest
-		if len(page.Events) < page.Found || len(page.Events) >= s.history.reach {
+		if len(page.Events) < page.Found || len(page.Events) >= s.reach() {
 			part = s.before(page.Events[len(page.Events)-1].CreateTime.UnixMilli())
 		}
 		if part.From < part.To {
-			s.emit(page.Events, part)
+			s.pass(page.Events, part, true)
 			return nil
 		}
 	}
 	part := auditlog.Window{From: max(s.rest.To-s.unit(), s.rest.From), To: s.rest.To}
-	if s.question.Order == cbc.OldestFirst {
+	if s.order == cbc.OldestFirst {
 		part = auditlog.Window{From: s.rest.From, To: min(s.rest.From+s.unit(), s.rest.To)}
 	}
 	return s.offsets(ctx, part)
@@ -224,8 +195,8 @@ func (s *scan) instant(ctx context.Context) error {
 func (s *scan) offsets(ctx context.Context, part auditlog.Window) error {
 	var events, first []auditlog.Event
 	found := 1
-	for len(events) < min(found, s.history.reach) {
-		page, err := s.page(ctx, part, s.history.reach-len(events), len(events), s.close())
+	for len(events) < min(found, s.reach()) {
+		page, err := s.page(ctx, part, s.reach()-len(events), len(events), s.close())
 		if err != nil {
 			return err
 		}
@@ -238,7 +209,7 @@ func (s *scan) offsets(ctx context.Context, part auditlog.Window) error {
 		}
 		events = append(events, page.Events...)
 	}
-	whole := found <= len(events) && len(events) < s.history.reach
+	whole := found <= len(events) && len(events) < s.reach()
 	if whole && len(events) > len(first) {
 		again, err := s.page(ctx, part, len(first), 0, s.close())
 		if err != nil {
@@ -246,17 +217,14 @@ func (s *scan) offsets(ctx context.Context, part auditlog.Window) error {
 		}
 		whole = slices.EqualFunc(first, again.Events, func(a, b auditlog.Event) bool { return auditlog.Compare(&a, &b) == 0 })
 	}
-	if !whole {
-		s.coverage.Cut = part.From
-	}
-	s.emit(events, part)
+	s.pass(events, part, whole)
 	return nil
 }
 
 // page asks for one page.
 func (s *scan) page(ctx context.Context, w auditlog.Window, rows, offset int, b bounds) (cbc.Page, error) {
 	start, end := b(w)
-	r := cbc.SearchRequest{Filter: s.question.Filter, Start: start, End: end, Order: s.question.Order, Rows: rows, Offset: offset}
+	r := cbc.SearchRequest{Filter: s.filter, Start: start, End: end, Order: s.order, Rows: rows, Offset: offset}
 	page, err := s.history.search(ctx, r, s.cost)
 	page.Found = max(page.Found, len(page.Events))
 	return page, err

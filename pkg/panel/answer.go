@@ -18,35 +18,46 @@ type answer struct {
 	cloud   auditlog.Filter  // what Carbon Black Cloud decides
 	matcher auditlog.Matcher // what is decided here
 
+	classify bool // the catalog is needed
+
 	cost     history.Cost
 	coverage history.Coverage
 	matched  int  // events read that pass the whole filter
 	unknown  int  // of those, the ones the catalog does not know
+	counted  int  // numbers that Carbon Black Cloud was asked for, or that were known
+	exact    bool // the numbers shown are whole, although not every event was read
 	broken   bool // reading ended with a failure
 	notices  []frame.Notice
 }
 
 // read visits the events that pass the filter, until take wants no more. What was read before a failure is kept, but not where
 // a number decides about an alert.
-func (a *answer) read(ctx context.Context, most int, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
-	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: most}
+func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
+	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.panel.MaxEvents, All: all}
 	unknown := auditlog.Unknown()
-	coverage, err := a.panel.History.Scan(ctx, question, &a.cost, func(batch []auditlog.Event) bool {
+	a.matched, a.unknown = 0, 0
+	coverage, err := a.panel.History.Scan(ctx, question, &a.cost, func(batch history.Batch) bool {
 		more := true
-		for i := range batch {
-			class := a.panel.Classifier.Classify(batch[i].Description)
-			if !a.matcher.Match(&batch[i], class) {
+		for e := range batch.All() {
+			var class auditlog.Class
+			if a.classify {
+				class = a.panel.Classifier.Classify(e.Description)
+			}
+			if !a.matcher.Match(e, class) {
 				continue
 			}
 			a.matched++
 			if class == unknown {
 				a.unknown++
 			}
-			more = take(&batch[i], class) && more
+			more = take(e, class) && more
 		}
 		return more
 	})
 	a.coverage = coverage
+	if err == nil && a.request.Numbers && !coverage.Stale.IsZero() && a.request.Window.End().Sub(coverage.Stale) > a.panel.MaxStale {
+		return coverage.Failure
+	}
 	if err == nil {
 		return nil
 	}
@@ -61,7 +72,7 @@ func (a *answer) read(ctx context.Context, most int, take func(*auditlog.Event, 
 // events lists the newest or oldest events.
 func (a *answer) events(ctx context.Context) (frame.Frames, error) {
 	rows := make([]frame.Row, 0, a.query.Limit)
-	err := a.read(ctx, a.panel.MaxEvents, func(e *auditlog.Event, c auditlog.Class) bool {
+	err := a.read(ctx, false, func(e *auditlog.Event, c auditlog.Class) bool {
 		if len(rows) < a.query.Limit {
 			rows = append(rows, frame.Row{Event: e, Class: c})
 		}
@@ -98,85 +109,6 @@ func identify(rows []frame.Row) {
 	}
 }
 
-// count makes one number a group.
-func (a *answer) count(ctx context.Context) (frame.Frames, error) {
-	if filter, ok := a.query.Filter.CloudCount(); ok && len(a.query.GroupBy) == 0 {
-		return a.total(ctx, filter)
-	}
-	shown, rest, left, err := a.grouped(ctx, buckets{})
-	if err != nil {
-		return nil, err
-	}
-	if left > 0 {
-		a.inform("the %d largest of %d groups are shown; the others have %d events together", len(shown), len(shown)+left, rest.Count)
-	}
-	meta, err := a.meta(ctx, sum(shown))
-	return frame.Counts(a.query.GroupBy, shown, meta), err
-}
-
-// total counts without groups. What does not fit the first page is counted by Carbon Black Cloud.
-func (a *answer) total(ctx context.Context, filter auditlog.Filter) (frame.Frames, error) {
-	if err := a.read(ctx, a.panel.MaxEvents, func(*auditlog.Event, auditlog.Class) bool { return false }); err != nil {
-		return nil, err
-	}
-	n := a.matched
-	if !a.coverage.Complete {
-		var err error
-		if n, err = a.panel.History.Count(ctx, filter, a.request.Window, &a.cost); err != nil {
-			return nil, err
-		}
-	}
-	return frame.Counts(nil, []frame.Group{{Count: int64(n)}}, a.describe(n, false, n)), nil
-}
-
-// series counts by time.
-func (a *answer) series(ctx context.Context) (frame.Frames, error) {
-	b := newBuckets(a.request.Window, a.request.Interval, a.request.MaxDataPoints)
-	shown, rest, left, err := a.grouped(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	if left > 0 {
-		if a.request.Numbers {
-			a.inform("the %d largest of %d groups are used; the others have %d events together", len(shown), len(shown)+left, rest.Count)
-		} else {
-			shown = append(shown, rest)
-		}
-	}
-	meta, err := a.meta(ctx, sum(shown))
-	return frame.Series(a.query.GroupBy, b.times(), shown, meta), err
-}
-
-// top tables the largest groups.
-func (a *answer) top(ctx context.Context) (frame.Frames, error) {
-	shown, rest, left, err := a.grouped(ctx, buckets{})
-	if err != nil {
-		return nil, err
-	}
-	if len(a.query.GroupBy) == 0 && len(shown) == 0 {
-		shown = []frame.Group{{}} // everything is one group, of no event
-	}
-	if left > 0 {
-		a.inform("the %d largest of %d groups are shown; the others have %d events together", len(shown), len(shown)+left, rest.Count)
-	}
-	meta, err := a.meta(ctx, sum(shown))
-	return frame.Top(a.query.GroupBy, shown, meta), err
-}
-
-// grouped reads everything into groups.
-func (a *answer) grouped(ctx context.Context, b buckets) (shown []frame.Group, rest frame.Group, left int, err error) {
-	g := newGrouping(a.query.GroupBy, b)
-	err = a.read(ctx, a.panel.MaxEvents, func(e *auditlog.Event, c auditlog.Class) bool {
-		g.add(e, c)
-		return true
-	})
-	if err != nil {
-		return nil, frame.Group{}, 0, err
-	}
-	shown, rest, left = g.largest(a.query.Limit)
-	return shown, rest, left, nil
-}
-
 func sum(groups []frame.Group) int {
 	n := int64(0)
 	for _, g := range groups {
@@ -190,6 +122,7 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 	found, atLeast := a.matched, false
 	if !a.coverage.Complete {
 		atLeast = true
+		a.counted++
 		if filter, ok := a.query.Filter.CloudCount(); ok {
 			n, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
 			if err == nil {
@@ -213,6 +146,9 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 	if a.query.Oldest {
 		which, end = "oldest", "up to "+a.coverage.Covered.End().Format(stamp)
 	}
+	if !a.coverage.Stale.IsZero() {
+		a.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", a.coverage.Stale.Format(stamp), a.coverage.Failure)
+	}
 	if a.coverage.Cut != 0 {
 		a.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", auditlog.Window{From: a.coverage.Cut, To: a.coverage.Cut + 1}.Start().Format(stamp))
 	}
@@ -221,7 +157,7 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 		if found > shown || atLeast {
 			a.inform("the %s %d of %s events are shown: raise the limit or shorten the time range to see the others", which, shown, of)
 		}
-	case !a.coverage.Complete && a.coverage.Cut == 0 && !a.broken && (atLeast || found > a.matched):
+	case !a.coverage.Complete && a.coverage.Cut == 0 && !a.broken && !a.exact && (atLeast || found > a.matched):
 		a.warn("incomplete: of %s events found, the %s %d were read (maxEvents), %s; what lies beyond is missing here", of, which, a.coverage.Read, end)
 	}
 }
@@ -230,7 +166,10 @@ const stamp = "2006-01-02T15:04:05.000Z"
 
 // describe collects what the answer says of itself.
 func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
-	stats := frame.Stats{Found: found, FoundAtLeast: atLeast, Read: a.coverage.Read, Shown: shown, Calls: a.cost.Calls}
+	stats := frame.Stats{Found: found, FoundAtLeast: atLeast, Read: a.coverage.Read, Shown: shown, Calls: a.cost.Calls, Counted: a.counted, Wait: a.cost.Waited}
+	if a.coverage.Read > 0 {
+		stats.CacheShare = float64(a.coverage.Kept) / float64(a.coverage.Read)
+	}
 	if a.matched > 0 {
 		stats.Unknown = float64(a.unknown) / float64(a.matched)
 	}

@@ -59,6 +59,12 @@ func widthOf(atLeast int64) int64 {
 // index is the bucket of an instant of the window.
 func (b buckets) index(t time.Time) int { return int(floorDiv(t.UnixMilli(), b.width) - b.first) }
 
+// window is the part of a bucket that lies in w.
+func (b buckets) window(i int, w auditlog.Window) auditlog.Window {
+	from := (b.first + int64(i)) * b.width
+	return auditlog.Window{From: max(from, w.From), To: min(from+b.width, w.To)}
+}
+
 // times are the starts of the buckets.
 func (b buckets) times() []time.Time {
 	times := make([]time.Time, b.n)

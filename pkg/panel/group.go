@@ -64,17 +64,19 @@ func (g *grouping) find(e *auditlog.Event, c auditlog.Class) int {
 	return i
 }
 
-// largest returns the groups with most events, at most limit of them, and how many were left out. Groups of equal size are in
-// the order of their values, so that the same question always gets the same answer.
+// compareGroups puts the larger group first. Groups of equal size are in the order of their values, so that the same question
+// always gets the same answer.
+func compareGroups(a, b frame.Group) int {
+	return cmp.Or(cmp.Compare(b.Count, a.Count), slices.Compare(a.Values, b.Values))
+}
+
+// largest returns the groups with most events, at most limit of them, and how many were left out.
 func (g *grouping) largest(limit int) (shown []frame.Group, rest frame.Group, left int) {
 	order := make([]int, len(g.groups))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		x, y := g.groups[a], g.groups[b]
-		return cmp.Or(cmp.Compare(y.Count, x.Count), slices.Compare(x.Values, y.Values))
-	})
+	slices.SortFunc(order, func(a, b int) int { return compareGroups(g.groups[a], g.groups[b]) })
 	n := min(limit, len(order))
 	position := make([]int, len(g.groups)) // of a group among the shown, n for the rest
 	for i := range position {

@@ -2,6 +2,7 @@ package panel
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -12,8 +13,9 @@ import (
 
 // History reads and counts events of the past.
 type History interface {
-	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func([]auditlog.Event) (more bool)) (history.Coverage, error)
+	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
 	Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *history.Cost) (int, error)
+	PageSize() int // the most events that one request reads
 }
 
 // Classifier names what an event's description tells.
@@ -27,6 +29,9 @@ type Panel struct {
 	Classifier Classifier
 	SearchPath string // where searches go, for the query inspector
 	MaxEvents  int    // most events that one answer reads
+	// MaxStale is how old an answer to an alert rule may be when Carbon Black Cloud cannot be asked. Panels take any age and say
+	// so.
+	MaxStale time.Duration
 }
 
 // Request is one query with its circumstances.
@@ -55,6 +60,7 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 		}
 		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", list(names(a.query.GroupBy)))
 	}
+	a.classify = a.query.Shape == ShapeEvents || r.Query.Filter.Derived() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived)
 	return shapes[a.query.Shape](a, ctx)
 }
 

@@ -4,6 +4,7 @@ package plugin
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
@@ -25,6 +26,9 @@ var (
 	_ instancemgmt.InstanceDisposer = (*Instance)(nil)
 )
 
+// freshFor is how long the end of the log that has not settled is taken as read, by everybody together.
+const freshFor = 5 * time.Second
+
 // Instance is one configured data source. Grafana makes a new one whenever the settings change and disposes the old one a
 // little later, so two can work side by side.
 type Instance struct {
@@ -33,6 +37,8 @@ type Instance struct {
 	settings settings
 	http     *http.Client
 	client   *cbc.Client
+	governor *cbc.Governor
+	detach   func() // from the governor
 	catalog  *auditlog.Catalog
 	panel    *panel.Panel
 }
@@ -47,35 +53,53 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	if err != nil {
 		return nil, settingsError(err)
 	}
+	d, err := assemble(parsed, httpClient)
+	if err != nil {
+		return nil, settingsError(err)
+	}
+	return d, nil
+}
+
+// assemble makes an instance that sends its requests by httpClient.
+func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
+	governor := cbc.GovernorFor(parsed.url)
 	client, err := cbc.New(cbc.Config{
 		URL:       parsed.url,
 		OrgKey:    parsed.orgKey,
 		APIID:     parsed.apiID,
 		APISecret: parsed.apiSecret,
 		UserAgent: userAgent(),
+		Governor:  governor,
+		Observe:   observe,
 	}, httpClient)
 	if err != nil {
-		return nil, settingsError(err)
+		return nil, err
 	}
 	catalog := auditlog.DefaultCatalog()
 	d := &Instance{
 		settings: parsed,
 		http:     httpClient,
 		client:   client,
+		governor: governor,
+		detach:   governor.Attach(parsed.requestsPerFiveMinutes),
 		catalog:  catalog,
 		panel: &panel.Panel{
-			History:    history.New(client, cbc.MaxRows),
+			History:    history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor}),
 			Classifier: catalog,
 			SearchPath: client.SearchPath(),
 			MaxEvents:  parsed.maxEvents,
+			MaxStale:   parsed.settle,
 		},
 	}
 	d.CallResourceHandler = d.routes()
 	return d, nil
 }
 
-// Dispose closes what the instance holds open.
-func (d *Instance) Dispose() { d.http.CloseIdleConnections() }
+// Dispose closes what the instance holds open. Calling it again does nothing.
+func (d *Instance) Dispose() {
+	d.detach()
+	d.http.CloseIdleConnections()
+}
 
 // userAgent tells Carbon Black Cloud who asks.
 func userAgent() string {

@@ -258,21 +258,22 @@ func TestFailuresOfTheCloud(t *testing.T) {
 		answer http.HandlerFunc
 		status backend.Status
 		words  string
+		calls  int
 	}{
-		"message on success": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"errorMessage":"boom `+secret+`"}`) }, 502, "boom"},
-		"not JSON":           {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html></html>") }, 502, "check the URL"},
+		"message on success": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"errorMessage":"boom `+secret+`"}`) }, 502, "boom", 1},
+		"not JSON":           {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html></html>") }, 502, "check the URL", 1},
 		"truncated": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, `{"num_found":1,"results":[{"create_time":"2026-03-11T00:00:00.000Z"`)
-		}, 502, "broke off"},
+		}, 502, "broke off", 3},
 		"throttled": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "17")
 			w.WriteHeader(http.StatusTooManyRequests)
-		}, 429, "wait 17s"},
-		"server": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, 502, "try again later"},
+		}, 429, "wait 17s", 1},
+		"server": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, 502, "try again later", 3},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.test/", http.StatusTemporaryRedirect)
-		}, 502, "redirects"},
+		}, 502, "redirects", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
@@ -287,7 +288,7 @@ func TestFailuresOfTheCloud(t *testing.T) {
 			require.Equal(t, c.status, answer.Status)
 			require.Equal(t, backend.ErrorSourceDownstream, answer.ErrorSource)
 			require.False(t, strings.Contains(answer.Error.Error(), secret))
-			require.Equal(t, 1, calls)
+			require.Equal(t, c.calls, calls)
 			d.Dispose()
 		})
 	}

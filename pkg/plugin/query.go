@@ -6,6 +6,9 @@ import (
 	"runtime/debug"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/tracing"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -18,6 +21,7 @@ const concurrentQueries = 4
 
 // QueryData answers the queries of a panel, an alert rule or Explore, each on its own: one that fails leaves the others alone.
 func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	ctx = asked(ctx, req)
 	answers := make([]backend.DataResponse, len(req.Queries))
 	numbers := needsNumbers(req)
 	var group errgroup.Group
@@ -36,9 +40,9 @@ func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest)
 	return resp, nil
 }
 
-// needsNumbers tells whether an alert rule or an expression asks. Alerting sends its mark as a plain key, not as a header.
+// needsNumbers tells whether an alert rule or an expression asks.
 func needsNumbers(req *backend.QueryDataRequest) bool {
-	return req.Headers["FromAlert"] == "true" || req.GetHTTPHeader("X-Grafana-From-Expr") != ""
+	return fromAlert(req) || req.GetHTTPHeader("X-Grafana-From-Expr") != ""
 }
 
 // respond answers one query. Whatever goes wrong, the process and the other queries live on.
@@ -49,9 +53,11 @@ func (d *Instance) respond(ctx context.Context, q backend.DataQuery, numbers boo
 			resp = queryError(fmt.Errorf("the plugin failed on this query: please report it"))
 		}
 	}()
+	ctx, span := tracing.DefaultTracer().Start(ctx, "audit log query", trace.WithAttributes(attribute.String("refId", q.RefID)))
+	defer span.End()
 	frames, err := d.answer(ctx, q, numbers)
 	if err != nil {
-		return queryError(err)
+		return queryError(tracing.Error(span, err))
 	}
 	for _, f := range frames {
 		f.RefID = q.RefID

@@ -13,6 +13,7 @@ import (
 func (d *Instance) routes() backend.CallResourceHandler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /catalog", d.getCatalog)
+	mux.HandleFunc("GET /status", d.getStatus)
 	mux.HandleFunc("/", notFound)
 	return httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != path.Clean(r.URL.Path) {

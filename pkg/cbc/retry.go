@@ -1,0 +1,95 @@
+package cbc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	mostTries  = 3
+	firstDelay = 250 * time.Millisecond
+)
+
+// effort is what a request took.
+type effort struct {
+	waited time.Duration // for the governor, over all tries
+	tries  int           // requests sent
+}
+
+// do sends one request and hands the body of a good answer to read, which is called again with every try. Every failure is an
+// *Error. A request that may be repeated is tried again when the failure is one that passes, as long as the deadline and the
+// HTTP client's timeout, which holds for all tries together, allow.
+func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) (effort, error) {
+	var spent effort
+	left := c.http.Timeout
+	for {
+		before := c.config.Now()
+		waited, sent, err := c.attempt(ctx, left, r, read)
+		spent.waited += waited
+		if sent {
+			spent.tries++
+		}
+		var failed *Error
+		if !r.repeatable || spent.tries >= mostTries || !errors.As(err, &failed) || !failed.transient {
+			return spent, err
+		}
+		delay := c.delay(spent.tries)
+		if c.http.Timeout > 0 {
+			if left -= c.config.Now().Sub(before) - waited + delay; left <= 0 {
+				return spent, err
+			}
+		}
+		if deadline, ok := ctx.Deadline(); ok && c.config.Now().Add(delay).After(deadline) {
+			return spent, err
+		}
+		if c.config.Sleep(ctx, delay) != nil {
+			return spent, err
+		}
+	}
+}
+
+// delay is the pause after so many tries: twice as long each time, and never the same for all who failed together.
+func (c *Client) delay(tries int) time.Duration {
+	return time.Duration((0.5 + c.config.Jitter()) * float64(firstDelay<<(tries-1)))
+}
+
+// attempt sends the request once, when the governor lets it. A timeout above 0 bounds it from its start. Nothing was sent when
+// the governor did not let it.
+func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, read func(io.Reader) error) (waited time.Duration, sent bool, err error) {
+	t, err := c.config.Governor.acquire(ctx)
+	if err != nil {
+		var refused *Error
+		if !errors.As(err, &refused) {
+			err = c.transportError(ctx, err)
+		}
+		return 0, false, err
+	}
+	defer func() {
+		c.config.Governor.release(t, err)
+		c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.waited(), Err: err})
+	}()
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	return t.waited(), true, c.send(ctx, r, read)
+}
+
+// sleep waits, but no longer than the context.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// jitter is a number from 0 to 1.
+func jitter() float64 { return rand.Float64() }

@@ -1,0 +1,249 @@
+package cbc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+const goodPage = `{"num_found":1,"results":[{"create_time":"2024-04-17T19:18:37.480Z","actor":"a"}]}`
+
+// step is one answer of a scripted cloud.
+type step struct {
+	err    error
+	status int
+	body   string
+	broken bool          // the body ends with a reset
+	header string        // Retry-After
+	takes  time.Duration // before it comes
+}
+
+var (
+	fine   = step{status: 200, body: goodPage}
+	failed = step{status: 503}
+)
+
+// script answers request by request; the last answer is repeated. It keeps when each came, since the start.
+type script struct {
+	steps []step
+	begin time.Time
+	at    []time.Duration
+}
+
+func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.at = append(s.at, time.Since(s.begin))
+	next := s.steps[min(len(s.at), len(s.steps))-1]
+	if err := sleep(r.Context(), next.takes); err != nil {
+		return nil, err
+	}
+	if next.err != nil {
+		return nil, next.err
+	}
+	body := io.Reader(strings.NewReader(next.body))
+	if next.broken {
+		body = io.MultiReader(body, resetting{})
+	}
+	header := http.Header{}
+	if next.header != "" {
+		header.Set("Retry-After", next.header)
+	}
+	return &http.Response{StatusCode: next.status, Header: header, Body: io.NopCloser(body), Request: r}, nil
+}
+
+type resetting struct{}
+
+func (resetting) Read([]byte) (int, error) { return 0, syscall.ECONNRESET }
+
+// scripted returns a client of a scripted cloud. Its jitter is always in the middle, so that the waits are 250 and 500 ms.
+func scripted(t *testing.T, c Config, steps ...step) (*Client, *script) {
+	t.Helper()
+	s := &script{steps: steps, begin: time.Now()}
+	c.URL, c.OrgKey, c.APIID, c.APISecret = "https://cbc.example", "ABCD1234", "P3KEDZJRI8", "secret"
+	c.Jitter = func() float64 { return 0.5 }
+	client, err := New(c, &http.Client{Transport: s, Timeout: 30 * time.Second})
+	require.NoError(t, err)
+	return client, s
+}
+
+func searchOnce(ctx context.Context, c *Client) (Page, error) {
+	return c.Search(ctx, SearchRequest{Start: time.Unix(0, 0), End: time.Unix(1, 0), Order: NewestFirst, Rows: 1})
+}
+
+func TestRetries(t *testing.T) {
+	once, twice, thrice := []time.Duration{0}, []time.Duration{0, 250 * time.Millisecond}, []time.Duration{0, 250 * time.Millisecond, 750 * time.Millisecond}
+	for name, c := range map[string]struct {
+		steps []step
+		at    []time.Duration
+		kind  Kind // "" is success
+	}{
+		"good":                {[]step{fine}, once, ""},
+		"503, good":           {[]step{failed, fine}, twice, ""},
+		"500, 502, good":      {[]step{{status: 500}, {status: 502}, fine}, thrice, ""},
+		"503 for ever":        {[]step{failed}, thrice, KindServer},
+		"reset":               {[]step{{err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}}, fine}, twice, ""},
+		"closed":              {[]step{{err: io.EOF}, fine}, twice, ""},
+		"refused by the peer": {[]step{{err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}}, thrice, KindHost},
+		"broken off":          {[]step{{status: 200, body: goodPage[:70], broken: true}, fine}, twice, ""},
+		"cut short":           {[]step{{status: 200, body: goodPage[:70]}, fine}, twice, ""},
+		"503, 400":            {[]step{failed, {status: 400, body: `{}`}}, twice, KindQuery},
+		"400":                 {[]step{{status: 400, body: `{}`}}, once, KindQuery},
+		"401":                 {[]step{{status: 401}}, once, KindKey},
+		"403":                 {[]step{{status: 403}}, once, KindPermission},
+		"404":                 {[]step{{status: 404}}, once, KindHost},
+		"429":                 {[]step{{status: 429, header: "1"}}, once, KindThrottled},
+		"redirect":            {[]step{{status: 302}}, once, KindHost},
+		"no such name":        {[]step{{err: &net.DNSError{Name: "cbc.example", IsNotFound: true}}}, once, KindHost},
+		"not trusted":         {[]step{{err: errors.New("x509: certificate signed by unknown authority")}}, once, KindHost},
+		"too slow":            {[]step{{takes: time.Minute}}, once, KindTimeout},
+		"too large":           {[]step{{status: 200, body: `{"x":"` + strings.Repeat("y", 2000) + `"}`}}, once, KindTooLarge},
+		"not JSON":            {[]step{{status: 200, body: "<html>"}}, once, KindHost},
+		"not understood":      {[]step{{status: 200, body: `{"results":7}`}}, once, KindAnswer},
+		"refusal in a 200":    {[]step{{status: 200, body: `{"errorMessage":"no"}`}}, once, KindAnswer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := NewGovernor(GovernorConfig{})
+				seen := 0
+				client, cloud := scripted(t, Config{Governor: g, MaxResponseBytes: 1000, Observe: func(call Call) {
+					require.Equal(t, "search", call.Endpoint)
+					seen++
+				}}, c.steps...)
+				page, err := searchOnce(context.Background(), client)
+				require.Equal(t, c.at, cloud.at)
+				require.Equal(t, int64(len(c.at)), g.Status().Calls, "each try goes through the governor")
+				require.Equal(t, len(c.at), seen)
+				require.Zero(t, g.Status().InFlight)
+				if c.kind == "" {
+					require.NoError(t, err)
+					require.Equal(t, len(c.at), page.Tries)
+					require.Equal(t, []auditlog.Event{{Actor: "a", CreateTime: time.Date(2024, 4, 17, 19, 18, 37, 480_000_000, time.UTC)}}, page.Events)
+					return
+				}
+				var e *Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, c.kind, e.Kind, err)
+			})
+		})
+	}
+}
+
+// Nothing of an answer that broke off gets into the next one.
+func TestRetryStartsAfresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := scripted(t, Config{}, step{status: 200, body: `{"num_available":7,"results":[{"create_time"`, broken: true}, step{status: 200, body: `{"num_found":0}`})
+		page, err := searchOnce(context.Background(), client)
+		require.NoError(t, err)
+		require.Equal(t, Page{Tries: 2, Bytes: 15}, page)
+	})
+}
+
+// What is consumed by asking is asked once.
+func TestNotRepeatable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, cloud := scripted(t, Config{}, failed, fine)
+		spent, err := client.do(context.Background(), request{method: http.MethodGet, path: "/x"}, func(io.Reader) error { return nil })
+		require.Error(t, err)
+		require.Equal(t, 1, spent.tries)
+		require.Len(t, cloud.at, 1)
+	})
+}
+
+func TestRetriesStayInTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		deadline time.Duration // 0 is none
+		steps    []step
+		tries    int
+		ends     time.Duration
+		kind     Kind
+	}{
+		"deadline before the second":      {200 * time.Millisecond, []step{failed}, 1, 0, KindServer},
+		"deadline before the third":       {700 * time.Millisecond, []step{failed}, 2, 250 * time.Millisecond, KindServer},
+		"deadline within the second":      {time.Second, []step{failed, {takes: time.Minute}}, 2, time.Second, KindTimeout},
+		"timeout of the client, in sum":   {0, []step{{status: 503, takes: 20 * time.Second}}, 2, 30 * time.Second, KindTimeout},
+		"timeout before the second":       {0, []step{{status: 503, takes: 29900 * time.Millisecond}}, 1, 29900 * time.Millisecond, KindServer},
+		"timeout earlier than a deadline": {40 * time.Second, []step{{status: 503, takes: 20 * time.Second}}, 2, 30 * time.Second, KindTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, cloud := scripted(t, Config{Governor: NewGovernor(GovernorConfig{})}, c.steps...)
+				ctx := context.Background()
+				if c.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, c.deadline)
+					defer cancel()
+				}
+				_, err := searchOnce(ctx, client)
+				var e *Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, c.kind, e.Kind)
+				require.Len(t, cloud.at, c.tries)
+				require.Equal(t, c.ends, time.Since(cloud.begin))
+			})
+		})
+	}
+}
+
+// The wait for the governor is not the cloud's: it is told apart and does not shorten the time for an answer.
+func TestWaitIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGovernor(GovernorConfig{})
+		client, cloud := scripted(t, Config{Governor: g}, step{status: 429, header: "60"}, step{status: 503, takes: 20 * time.Second}, fine)
+		_, err := searchOnce(context.Background(), client)
+		require.EqualError(t, err, "Carbon Black Cloud limits the number of requests: wait 1m0s, resumes at 00:01:01 UTC (HTTP 429)")
+		_, err = searchOnce(context.Background(), client)
+		require.ErrorContains(t, err, "wait 1m1s, resumes at 00:01:01 UTC (HTTP 429, nothing is sent until")
+		page, err := searchOnce(WithLane(context.Background(), LaneBackground), client)
+		require.NoError(t, err)
+		require.Equal(t, 61*time.Second, page.Waited)
+		require.Equal(t, 2, page.Tries)
+		require.Equal(t, []time.Duration{0, 61 * time.Second, 81250 * time.Millisecond}, cloud.at)
+	})
+}
+
+// All forms of Retry-After, as the header comes.
+func TestPauseByHeader(t *testing.T) {
+	for header, wait := range map[string]time.Duration{
+		"17":                            18 * time.Second,
+		"Sat, 01 Jan 2000 00:00:42 GMT": 43 * time.Second,
+		"":                              30 * time.Second,
+		"soon":                          30 * time.Second,
+		"0":                             30 * time.Second,
+		"Fri, 31 Dec 1999 00:00:00 GMT": 30 * time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, cloud := scripted(t, Config{Governor: NewGovernor(GovernorConfig{})}, step{status: 429, header: header}, fine)
+			_, err := searchOnce(context.Background(), client)
+			require.ErrorContains(t, err, "resumes at "+cloud.begin.Add(wait).UTC().Format("15:04:05 UTC"))
+			_, err = searchOnce(WithLane(context.Background(), LaneBackground), client)
+			require.NoError(t, err)
+			require.Equal(t, []time.Duration{0, wait}, cloud.at, "%q", header)
+		})
+	}
+}
+
+func TestDelaysDiffer(t *testing.T) {
+	for _, c := range []struct {
+		jitter float64
+		delays []time.Duration
+	}{
+		{0, []time.Duration{125 * time.Millisecond, 250 * time.Millisecond}},
+		{1, []time.Duration{375 * time.Millisecond, 750 * time.Millisecond}},
+	} {
+		client := &Client{config: Config{Jitter: func() float64 { return c.jitter }}}
+		require.Equal(t, c.delays, []time.Duration{client.delay(1), client.delay(2)})
+	}
+	for range 100 {
+		require.InDelta(t, 0.5, jitter(), 0.5)
+	}
+}

@@ -1,0 +1,263 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// cache keeps what was read, by filter and window. It is bounded in bytes; what was not used for longest goes first.
+type cache struct {
+	mu     sync.Mutex
+	most   int64
+	bytes  int64
+	clock  int64 // counts uses
+	tracks map[string]*track
+}
+
+// track is what is known of the events that one filter selects.
+type track struct {
+	filter  auditlog.Filter
+	turns   map[cbc.Lane]turns // an alert rule does not wait for a panel that is held back by the rate limit
+	extents []*extent          // ascending, disjoint
+	crowded []crowd
+}
+
+// extent is a window whose events are known.
+type extent struct {
+	window auditlog.Window
+	events []auditlog.Event // ascending; readers hold it without a lock, so it is only ever appended to
+	asked  int64            // when it was asked, in milliseconds
+	until  int64            // when it has to be asked again; 0 is never, because it has settled
+	bytes  int64
+	used   int64
+}
+
+// crowd is a window that held more events than one page.
+type crowd struct {
+	window auditlog.Window
+	found  int
+}
+
+func newCache(most int64) *cache { return &cache{most: most, tracks: map[string]*track{}} }
+
+// keyOf names a filter. Equal filters have equal names: lists of values come sorted.
+func keyOf(f auditlog.Filter) string {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // texts and maps of texts always marshal
+	}
+	return string(raw)
+}
+
+func (c *cache) track(f auditlog.Filter) *track {
+	key := keyOf(f)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tracks[key]
+	if t == nil {
+		t = &track{filter: f, turns: map[cbc.Lane]turns{}}
+		c.tracks[key] = t
+	}
+	return t
+}
+
+// turn waits until nobody else of the asker's lane reads the track.
+func (c *cache) turn(ctx context.Context, t *track) (release func(), err error) {
+	lane := cbc.LaneOf(ctx)
+	c.mu.Lock()
+	if t.turns[lane] == nil {
+		t.turns[lane] = newTurns()
+	}
+	mine := t.turns[lane]
+	c.mu.Unlock()
+	return mine.take(ctx)
+}
+
+// valid tells whether the extent can answer at a time.
+func (e *extent) valid(now int64) bool { return e.until == 0 || now < e.until }
+
+// at returns what is known of the part of w that begins (or, backwards, ends) where w does: its window cut to w, and its
+// events. Without any, it returns the gap that has to be read.
+func (c *cache) at(t *track, w auditlog.Window, backwards bool, now int64) (known *extent, part auditlog.Window) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	part = w
+	for _, e := range t.extents {
+		if !e.valid(now) || e.window.To <= w.From || e.window.From >= w.To {
+			continue
+		}
+		if cut := intersect(e.window, w); backwards && cut.To == w.To || !backwards && cut.From == w.From {
+			c.clock++
+			e.used = c.clock
+			copied := *e
+			return &copied, cut
+		}
+		if backwards {
+			part.From = max(part.From, e.window.To)
+		} else {
+			part.To = min(part.To, e.window.From)
+		}
+	}
+	return nil, part
+}
+
+// end returns the unsettled end that was last read and overlaps w, even if it has to be asked again.
+func (c *cache) end(t *track, w auditlog.Window) *extent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range slices.Backward(t.extents) {
+		if e.until != 0 && e.window.From < w.To && e.window.To > w.From {
+			copied := *e
+			return &copied
+		}
+	}
+	return nil
+}
+
+// covers tells whether everything of w is known.
+func (c *cache) covers(t *track, w auditlog.Window, now int64) bool {
+	for w.From < w.To {
+		known, part := c.at(t, w, false, now)
+		if known == nil {
+			return false
+		}
+		w.From = part.To
+	}
+	return true
+}
+
+// put keeps the events of a window, in place of whatever was known of it.
+func (c *cache) put(t *track, fresh *extent) {
+	fresh.bytes = size(fresh.events)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clock++
+	fresh.used = c.clock
+	var kept []*extent
+	for _, e := range t.extents {
+		kept = append(kept, e.without(fresh.window)...)
+		c.bytes -= e.bytes
+	}
+	for _, e := range kept {
+		c.bytes += e.bytes
+	}
+	c.bytes += fresh.bytes
+	t.extents = append(kept, fresh)
+	slices.SortFunc(t.extents, func(a, b *extent) int { return cmp.Compare(a.window.From, b.window.From) })
+	t.join()
+	c.evict()
+}
+
+// without is what is left of an extent outside a window.
+func (e *extent) without(w auditlog.Window) []*extent {
+	if e.window.To <= w.From || e.window.From >= w.To {
+		return []*extent{e}
+	}
+	var left []*extent
+	for _, part := range [...]auditlog.Window{{From: e.window.From, To: w.From}, {From: w.To, To: e.window.To}} {
+		if part.From < part.To {
+			piece := *e
+			piece.window = part
+			piece.events = slices.Clip(within(e.events, part))
+			piece.bytes = size(piece.events)
+			left = append(left, &piece)
+		}
+	}
+	return left
+}
+
+// joined is the size up to which neighbours are joined, in events: small enough to be dropped one by one.
+const joined = 8192
+
+// join makes one of neighbours that have settled, so that a panel that is refreshed for days does not leave a crumb each time.
+func (t *track) join() {
+	out := t.extents[:0]
+	for _, e := range t.extents {
+		if n := len(out); n > 0 {
+			last := out[n-1]
+			if last.until == 0 && e.until == 0 && last.window.To == e.window.From && len(last.events)+len(e.events) <= joined {
+				whole := *last
+				whole.window.To = e.window.To
+				whole.events = append(last.events, e.events...)
+				whole.bytes += e.bytes
+				whole.used = max(last.used, e.used)
+				out[n-1] = &whole
+				continue
+			}
+		}
+		out = append(out, e)
+	}
+	clear(t.extents[len(out):])
+	t.extents = out
+}
+
+// evict drops what was not used for longest until the rest fits.
+func (c *cache) evict() {
+	for c.bytes > c.most {
+		var oldest *extent
+		var of *track
+		for _, t := range c.tracks {
+			for _, e := range t.extents {
+				if oldest == nil || e.used < oldest.used {
+					oldest, of = e, t
+				}
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		of.extents = slices.DeleteFunc(of.extents, func(e *extent) bool { return e == oldest })
+		c.bytes -= oldest.bytes
+	}
+}
+
+// size estimates the memory that events take: the struct, the text of the description, which is rarely shared, and the rest.
+func size(events []auditlog.Event) int64 {
+	n := int64(0)
+	for i := range events {
+		e := &events[i]
+		n += eventBytes + int64(len(e.Description)+len(e.RequestURL))
+		for _, f := range e.Extra {
+			n += int64(len(f.Name) + len(f.Value) + 48)
+		}
+	}
+	return n
+}
+
+const eventBytes = 152
+
+// mostCrowds bounds what is remembered of crowded windows.
+const mostCrowds = 16
+
+// noteCrowd remembers that a window holds more than a page.
+func (c *cache) noteCrowd(t *track, w auditlog.Window, found int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.crowded = append(t.crowded, crowd{w, found})
+	if len(t.crowded) > mostCrowds {
+		t.crowded = t.crowded[1:]
+	}
+}
+
+// crowdedAt tells whether a window is likely to hold more than a page, by what was seen of windows that overlap it.
+func (c *cache) crowdedAt(t *track, w auditlog.Window, page int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, seen := range t.crowded {
+		common := intersect(seen.window, w)
+		if common.From < common.To && float64(seen.found)*float64(common.To-common.From) >= float64(page)*float64(seen.window.To-seen.window.From) {
+			return true
+		}
+	}
+	return false
+}
+
+func intersect(a, b auditlog.Window) auditlog.Window {
+	return auditlog.Window{From: max(a.From, b.From), To: min(a.To, b.To)}
+}

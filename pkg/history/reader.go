@@ -1,0 +1,286 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// reader answers one question: it hands over what is known and reads what is not, from one end of the window to the other.
+type reader struct {
+	history  *History
+	question Question
+	cost     *Cost
+	visit    func(Batch) bool
+	rest     auditlog.Window // what is not handed over yet
+	ready    []piece         // what was read while choosing, in the order of the question
+	coverage Coverage
+	stopped  bool
+}
+
+func (r *reader) backwards() bool { return r.question.Order != cbc.OldestFirst }
+
+func (r *reader) now() int64 { return r.history.config.Now().UnixMilli() }
+
+func (r *reader) run(ctx context.Context) error {
+	t, err := r.choose(ctx)
+	for r.rest.From < r.rest.To && !r.stopped {
+		if len(r.ready) > 0 && r.next(r.ready[0].window) {
+			r.hand(r.ready[0].events, r.ready[0].window, false)
+			r.ready = r.ready[1:]
+			continue
+		}
+		known, part := r.history.cache.at(t, r.rest, r.backwards(), r.now())
+		switch {
+		case known != nil:
+			r.hand(within(known.events, part), part, true)
+			continue
+		case err != nil: // nothing more is asked after a failure
+		case r.worthwhile():
+			err = r.parallel(ctx, t)
+		default:
+			_, err = r.fetch(ctx, t, part, r.hand)
+		}
+		if err != nil && !r.outdated(t, err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose picks what the question is answered from. A filter of which every part can be decided here is answered from the
+// unfiltered events of the window, if they fit a page: then all panels of a dashboard share one request. Otherwise, or where
+// only Carbon Black Cloud can decide, the filter is sent and has a track of its own.
+func (r *reader) choose(ctx context.Context) (*track, error) {
+	c, window := r.history.cache, r.question.Window
+	base, own := c.track(auditlog.Filter{}), c.track(r.question.Filter)
+	if base == own || !r.question.Filter.Structured() || !c.covers(base, window, r.now()) && c.covers(own, window, r.now()) {
+		return own, nil
+	}
+	for w := window; w.From < w.To; {
+		known, part := c.at(base, w, r.backwards(), r.now())
+		if known != nil {
+			w = r.behind(w, part)
+			continue
+		}
+		if c.crowdedAt(base, part, r.history.config.Reach) {
+			r.ready = nil
+			return own, nil
+		}
+		finished, err := r.fetch(ctx, base, part, func(events []auditlog.Event, got auditlog.Window, _ bool) {
+			r.ready = append(r.ready, piece{events, got, false})
+			w = r.behind(w, got)
+		})
+		if err != nil {
+			return base, err
+		}
+		if !finished {
+			r.ready = nil
+			return own, nil
+		}
+	}
+	return base, nil
+}
+
+// behind is what is left of a window behind a part, in the order of the question.
+func (r *reader) behind(w, part auditlog.Window) auditlog.Window {
+	if r.backwards() {
+		return auditlog.Window{From: w.From, To: part.From}
+	}
+	return auditlog.Window{From: part.To, To: w.To}
+}
+
+// next tells whether a part is the next one to hand over.
+func (r *reader) next(part auditlog.Window) bool {
+	if r.backwards() {
+		return part.To == r.rest.To
+	}
+	return part.From == r.rest.From
+}
+
+// taker is handed the events of a part, ascending; kept tells that they were at hand.
+type taker func(events []auditlog.Event, part auditlog.Window, kept bool)
+
+// fetch reads one page of a gap, keeps it, and hands it over; finished tells that nothing of the gap is left. Who had to wait
+// for the turn may find the gap filled, and returns without reading.
+func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.Window, hand taker) (finished bool, err error) {
+	release, err := r.history.cache.turn(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	if known, still := r.history.cache.at(t, gap, r.backwards(), r.now()); known != nil || still != gap {
+		return true, nil
+	}
+	step, err := r.page(ctx, t, gap, r.cost, hand)
+	if r.coverage.Found == 0 {
+		r.coverage.Found = step.found
+	}
+	r.coverage.Cut = max(r.coverage.Cut, step.cut)
+	return step.finished, err
+}
+
+// step is what one page brought.
+type step struct {
+	found    int
+	cut      int64
+	finished bool
+}
+
+// page reads one page of a gap and keeps it. It changes nothing of the reader.
+func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, cost *Cost, hand taker) (step, error) {
+	asked := r.now()
+	var out step
+	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: gap}
+	s.emit = func(events []auditlog.Event, part auditlog.Window, whole bool) {
+		switch {
+		case !whole:
+			out.cut = part.From
+		case !s.coarse: // where an event lies in its second is not known, so it cannot be cut out again
+			r.history.keep(t, events, part, asked)
+		}
+		hand(events, part, false)
+	}
+	err := s.step(ctx)
+	out.found, out.finished = s.found, s.rest.From >= s.rest.To
+	if err == nil && !out.finished {
+		r.history.cache.noteCrowd(t, gap, s.found)
+	}
+	return out, err
+}
+
+// keep puts what was read into the cache: what has settled for good, and the end that has not for a little while, in which
+// everybody who asks up to the present shares it.
+func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, asked int64) {
+	settled := max(min(asked-h.config.Settle.Milliseconds(), part.To), part.From)
+	if old := (auditlog.Window{From: part.From, To: settled}); old.From < old.To {
+		h.cache.put(t, &extent{window: old, events: slices.Clip(within(events, old)), asked: asked})
+	}
+	fresh := h.config.Fresh.Milliseconds()
+	if end := (auditlog.Window{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
+		events := slices.Clip(within(events, end)) // neighbours must not grow into each other
+		if end.To >= asked-fresh {
+			end.To = max(end.To, asked+fresh)
+		}
+		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: asked + fresh})
+	}
+}
+
+// hand gives the events of a part to the asker, as many as Max allows, and moves on behind them.
+func (r *reader) hand(events []auditlog.Event, part auditlog.Window, kept bool) {
+	batch := Batch{events: events, order: r.question.Order}
+	if room := r.question.Max - r.coverage.Read; batch.Len() > room {
+		next := batch.at(room).CreateTime.UnixMilli()
+		if r.backwards() {
+			part.From = min(next+1, part.To)
+		} else {
+			part.To = max(next, part.From)
+		}
+		batch = batch.first(room)
+		r.stopped = true
+	}
+	r.coverage.Read += batch.Len()
+	if kept {
+		r.coverage.Kept += batch.Len()
+	}
+	r.rest = r.behind(r.rest, part)
+	if batch.Len() > 0 && !r.visit(batch) {
+		r.stopped = true
+	}
+}
+
+// outdated answers the end of the window, if it cannot be asked for now, with what it was when it was last looked at, and says
+// when that was.
+func (r *reader) outdated(t *track, err error) bool {
+	var failed *cbc.Error
+	if r.coverage.Failure != nil || !errors.As(err, &failed) || !failed.Temporary() {
+		return false
+	}
+	old := r.history.cache.end(t, r.rest)
+	if old == nil || !r.backwards() && old.window.From > r.rest.From || r.backwards() && r.rest.To != r.question.Window.To {
+		return false
+	}
+	part := auditlog.Window{From: max(old.window.From, r.rest.From), To: r.rest.To}
+	r.coverage.Stale, r.coverage.Failure = time.UnixMilli(old.asked).UTC(), err
+	r.hand(within(old.events, part), part, true)
+	return true
+}
+
+// Reading in parallel is worth it from this many pages a part on: each part ends with a page that is not full.
+const (
+	pagesAPart = 8
+	mostParts  = 4
+)
+
+// worthwhile tells whether so much is left to read that several parts should be read at a time.
+func (r *reader) worthwhile() bool {
+	found := r.coverage.Found
+	return r.question.All && found <= r.question.Max && found-r.coverage.Read >= 2*pagesAPart*r.history.config.Reach
+}
+
+// piece is a part that was read out of turn.
+type piece struct {
+	events []auditlog.Event
+	window auditlog.Window
+	kept   bool
+}
+
+// parallel reads the rest in parts of equal length at a time. They are handed over in order, up to where one failed.
+func (r *reader) parallel(ctx context.Context, t *track) error {
+	n := min(mostParts, (r.coverage.Found-r.coverage.Read)/(pagesAPart*r.history.config.Reach))
+	whole, pieces, costs, cuts := r.rest, make([][]piece, n), make([]Cost, n), make([]int64, n)
+	var group errgroup.Group
+	for i := range n {
+		length := (whole.To - whole.From) / int64(n)
+		w := auditlog.Window{From: whole.From + int64(i)*length, To: whole.From + int64(i+1)*length}
+		if i == n-1 {
+			w.To = whole.To
+		}
+		at := i // in the order of the question
+		if r.backwards() {
+			at = n - 1 - i
+		}
+		group.Go(func() (err error) {
+			pieces[at], cuts[at], err = r.part(ctx, t, w, &costs[at])
+			return err
+		})
+	}
+	err := group.Wait()
+	for i := range n {
+		r.cost.Add(costs[i])
+		r.coverage.Cut = max(r.coverage.Cut, cuts[i])
+	}
+	for _, p := range pieces {
+		for _, got := range p {
+			if r.next(got.window) && !r.stopped {
+				r.hand(got.events, got.window, got.kept)
+			}
+		}
+	}
+	return err
+}
+
+// part reads a window to its end.
+func (r *reader) part(ctx context.Context, t *track, w auditlog.Window, cost *Cost) (pieces []piece, cut int64, err error) {
+	take := func(events []auditlog.Event, window auditlog.Window, kept bool) {
+		pieces = append(pieces, piece{events, window, kept})
+		w = r.behind(w, window)
+	}
+	for w.From < w.To && err == nil {
+		known, part := r.history.cache.at(t, w, r.backwards(), r.now())
+		if known != nil {
+			take(within(known.events, part), part, true)
+			continue
+		}
+		var got step
+		got, err = r.page(ctx, t, part, cost, take)
+		cut = max(cut, got.cut)
+	}
+	return pieces, cut, err
+}

@@ -1,0 +1,231 @@
+package panel
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/history"
+)
+
+// count makes one number a group.
+func (a *answer) count(ctx context.Context) (frame.Frames, error) {
+	if filter, ok := a.query.Filter.CloudCount(); ok && len(a.query.GroupBy) == 0 {
+		return a.total(ctx, filter)
+	}
+	shown, err := a.groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := a.meta(ctx, sum(shown))
+	return frame.Counts(a.query.GroupBy, shown, meta), err
+}
+
+// total counts without groups. What does not fit the first page is counted by Carbon Black Cloud.
+func (a *answer) total(ctx context.Context, filter auditlog.Filter) (frame.Frames, error) {
+	if err := a.read(ctx, false, func(*auditlog.Event, auditlog.Class) bool { return false }); err != nil {
+		return nil, err
+	}
+	n := a.matched
+	if !a.coverage.Complete {
+		a.counted, a.exact = 1, true
+		var err error
+		if n, err = a.panel.History.Count(ctx, filter, a.request.Window, &a.cost); err != nil {
+			return nil, err
+		}
+	}
+	a.limits(n, false, n)
+	return frame.Counts(nil, []frame.Group{{Count: int64(n)}}, a.describe(n, false, n)), nil
+}
+
+// top tables the largest groups.
+func (a *answer) top(ctx context.Context) (frame.Frames, error) {
+	shown, err := a.groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(a.query.GroupBy) == 0 && len(shown) == 0 {
+		shown = []frame.Group{{}} // everything is one group, of no event
+	}
+	meta, err := a.meta(ctx, sum(shown))
+	return frame.Top(a.query.GroupBy, shown, meta), err
+}
+
+// groups are the largest groups. Where not every event could be read, each is counted by Carbon Black Cloud if it can.
+func (a *answer) groups(ctx context.Context) ([]frame.Group, error) {
+	g, err := a.grouped(ctx, buckets{})
+	if err != nil {
+		return nil, err
+	}
+	shown, rest, left := g.largest(a.query.Limit)
+	if filter, ok := a.query.Filter.CloudCount(); ok && !a.coverage.Complete && !a.broken && a.candidates(shown) {
+		return a.recount(ctx, filter, shown)
+	}
+	if left > 0 {
+		a.inform("the %d largest of %d groups are shown; the others have %d events together", len(shown), len(shown)+left, rest.Count)
+	}
+	return shown, nil
+}
+
+// mostCandidates bounds the groups that are counted one by one: each takes a request.
+const mostCandidates = 50
+
+// candidates tells whether Carbon Black Cloud can count the groups that were found among the events that were read.
+func (a *answer) candidates(groups []frame.Group) bool {
+	if len(groups) == 0 || len(groups) > mostCandidates || len(a.query.GroupBy) == 0 {
+		return false
+	}
+	for _, g := range groups {
+		if _, ok := a.groupFilter(auditlog.Filter{}, g).CloudCount(); !ok {
+			return false
+		}
+	}
+	for _, key := range a.query.GroupBy {
+		if key.MatchedByCloud() {
+			return false
+		}
+	}
+	return true
+}
+
+// groupFilter narrows a filter to one group.
+func (a *answer) groupFilter(f auditlog.Filter, g frame.Group) auditlog.Filter {
+	criteria := maps.Clone(f.Criteria)
+	if criteria == nil {
+		criteria = auditlog.Terms{}
+	}
+	for i, key := range a.query.GroupBy {
+		criteria[key] = []string{g.Values[i]}
+	}
+	f.Criteria = criteria
+	return f
+}
+
+// recount replaces what was counted among the events read by the exact numbers.
+func (a *answer) recount(ctx context.Context, filter auditlog.Filter, groups []frame.Group) ([]frame.Group, error) {
+	numbers, err := a.ask(ctx, len(groups), func(i int) (auditlog.Filter, auditlog.Window) {
+		return a.groupFilter(filter, groups[i]), a.request.Window
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range numbers {
+		if int64(n) != groups[i].Count {
+			// There are more than were read, so the other end was not seen.
+			groups[i].Count = int64(n)
+			if a.query.Oldest {
+				groups[i].Last = time.Time{}
+			} else {
+				groups[i].First = time.Time{}
+			}
+		}
+	}
+	slices.SortFunc(groups, compareGroups)
+	a.exact = true
+	a.warn("rarer groups may be missing: groups were looked for among the %d events that were read (maxEvents), and each was then counted exactly", a.coverage.Read)
+	return groups, nil
+}
+
+// series counts by time.
+func (a *answer) series(ctx context.Context) (frame.Frames, error) {
+	b := newBuckets(a.request.Window, a.request.Interval, a.request.MaxDataPoints)
+	if filter, ok := a.query.Filter.CloudCount(); ok && len(a.query.GroupBy) == 0 {
+		if counted, err := a.cheaper(ctx, filter, b); err != nil || counted {
+			if err != nil {
+				return nil, err
+			}
+			return a.countedSeries(ctx, filter, b)
+		}
+	}
+	g, err := a.grouped(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	shown, rest, left := g.largest(a.query.Limit)
+	if left > 0 {
+		if a.request.Numbers {
+			a.inform("the %d largest of %d groups are used; the others have %d events together", len(shown), len(shown)+left, rest.Count)
+		} else {
+			shown = append(shown, rest)
+		}
+	}
+	meta, err := a.meta(ctx, sum(shown))
+	return frame.Series(a.query.GroupBy, b.times(), shown, meta), err
+}
+
+// cheaper tells whether counting every bucket takes fewer requests than reading the events. One page is read to know.
+func (a *answer) cheaper(ctx context.Context, filter auditlog.Filter, b buckets) (bool, error) {
+	if err := a.read(ctx, false, func(*auditlog.Event, auditlog.Class) bool { return false }); err != nil {
+		return false, err
+	}
+	if a.coverage.Complete || a.broken || !a.coverage.Stale.IsZero() {
+		return false, nil
+	}
+	found, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
+	if err != nil {
+		return false, err
+	}
+	pages := (found-a.coverage.Read)/a.panel.History.PageSize() + 1
+	return found > a.panel.MaxEvents || pages > b.n, nil
+}
+
+// countedSeries asks for the number of events of each bucket.
+func (a *answer) countedSeries(ctx context.Context, filter auditlog.Filter, b buckets) (frame.Frames, error) {
+	numbers, err := a.ask(ctx, b.n, func(i int) (auditlog.Filter, auditlog.Window) { return filter, b.window(i, a.request.Window) })
+	if err != nil {
+		return nil, err
+	}
+	whole := frame.Group{Buckets: make([]int64, b.n)}
+	for i, n := range numbers {
+		whole.Buckets[i] = int64(n)
+		whole.Count += int64(n)
+	}
+	n := int(whole.Count)
+	a.exact = true
+	a.limits(n, false, n)
+	return frame.Series(nil, b.times(), []frame.Group{whole}, a.describe(n, false, n)), nil
+}
+
+// concurrentCounts bounds how many numbers are asked for at a time.
+const concurrentCounts = 4
+
+// ask asks for n numbers of events.
+func (a *answer) ask(ctx context.Context, n int, question func(i int) (auditlog.Filter, auditlog.Window)) ([]int, error) {
+	numbers, costs := make([]int, n), make([]history.Cost, n)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrentCounts)
+	var once sync.Once
+	var first error // not the cancellation that it causes
+	for i := range n {
+		group.Go(func() (err error) {
+			filter, window := question(i)
+			numbers[i], err = a.panel.History.Count(ctx, filter, window, &costs[i])
+			if err != nil {
+				once.Do(func() { first = err })
+			}
+			return err
+		})
+	}
+	_ = group.Wait() // first tells
+	for _, c := range costs {
+		a.cost.Add(c)
+	}
+	a.counted += n
+	return numbers, first
+}
+
+// grouped reads everything into groups.
+func (a *answer) grouped(ctx context.Context, b buckets) (*grouping, error) {
+	g := newGrouping(a.query.GroupBy, b)
+	err := a.read(ctx, true, func(e *auditlog.Event, c auditlog.Class) bool {
+		g.add(e, c)
+		return true
+	})
+	return g, err
+}

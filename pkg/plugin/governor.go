@@ -1,0 +1,44 @@
+package plugin
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// mostUID bounds what a header says: Grafana's own uids have up to 40 characters.
+const mostUID = 64
+
+// asked tells the governor who asks, and how urgently.
+func asked(ctx context.Context, req *backend.QueryDataRequest) context.Context {
+	lane := cbc.LanePanel
+	if fromAlert(req) {
+		lane = cbc.LaneAlert
+	}
+	return cbc.WithLane(cbc.WithOrigin(ctx, cbc.Origin{
+		Dashboard: uid(req, "X-Dashboard-Uid"),
+		Panel:     uid(req, "X-Panel-Id"),
+		Rule:      uid(req, "X-Rule-Uid"),
+	}), lane)
+}
+
+// fromAlert tells whether an alert rule asks. Alerting sends its mark as a plain key, not as a header.
+func fromAlert(req *backend.QueryDataRequest) bool { return req.Headers["FromAlert"] == "true" }
+
+// uid reads a header that names who asks; alerting escapes it.
+func uid(req *backend.QueryDataRequest, header string) string {
+	value := req.GetHTTPHeader(header)
+	if plain, err := url.PathUnescape(value); err == nil {
+		value = plain
+	}
+	return value[:min(len(value), mostUID)]
+}
+
+// getStatus tells how many requests are left, who waits, and who has spent what.
+func (d *Instance) getStatus(w http.ResponseWriter, _ *http.Request) {
+	sendJSON(w, http.StatusOK, d.governor.Status())
+}

@@ -1,0 +1,53 @@
+package plugin
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// The plugin's own metrics; Grafana serves them with the SDK's.
+var (
+	apiCalls = promauto.NewCounterVec(prometheus.CounterOpts{
+		Name: "cbc_audit_api_calls_total",
+		Help: "Requests sent to Carbon Black Cloud, by endpoint and outcome: ok, or the part that failed.",
+	}, []string{"endpoint", "outcome"})
+	apiWaits = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "cbc_audit_api_wait_seconds",
+		Help:    "How long requests to Carbon Black Cloud waited for their start, because of the limits.",
+		Buckets: []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 60, 300},
+	}, []string{"endpoint"})
+)
+
+// observe counts a request that has ended.
+func observe(c cbc.Call) {
+	outcome := "ok"
+	var failed *cbc.Error
+	if errors.As(c.Err, &failed) {
+		outcome = strings.ReplaceAll(strings.ToLower(string(failed.Kind)), " ", "_")
+	}
+	apiCalls.WithLabelValues(c.Endpoint, outcome).Inc()
+	apiWaits.WithLabelValues(c.Endpoint).Observe(c.Waited.Seconds())
+}
+
+func init() { prometheus.MustRegister(budgets{}) }
+
+// budgets reports what is left at each host. It asks when the metrics are read, since a budget also grows while nobody calls.
+type budgets struct{}
+
+var budgetLeft = prometheus.NewDesc("cbc_audit_api_budget_left",
+	"Requests to Carbon Black Cloud that may still start in the present window of five minutes.", []string{"host"}, nil)
+
+// Describe names the metric.
+func (budgets) Describe(out chan<- *prometheus.Desc) { out <- budgetLeft }
+
+// Collect reports every host.
+func (budgets) Collect(out chan<- prometheus.Metric) {
+	cbc.EachStatus(func(host string, s cbc.Status) {
+		out <- prometheus.MustNewConstMetric(budgetLeft, prometheus.GaugeValue, float64(s.Budget.Left), host)
+	})
+}
