@@ -31,6 +31,7 @@ type Stats struct {
 	Shown        int // rows, or events counted in what is shown
 	Counted      int // numbers of events that were asked for instead of reading the events
 	Calls        int // requests sent to Carbon Black Cloud
+	BudgetLeft   int // requests that may still be sent in the present five minutes
 	CacheShare   float64
 	Wait         time.Duration // time spent waiting for the rate limit
 	Unknown      float64       // share of the matching events that the catalog does not know
@@ -83,6 +84,7 @@ func stats(s Stats) []data.QueryStat {
 		stat("Events shown", "short", float64(s.Shown)),
 		stat("Counted instead of read", "short", float64(s.Counted)),
 		stat("API calls", "short", float64(s.Calls)),
+		stat("API calls left in five minutes", "short", float64(s.BudgetLeft)),
 		stat("From cache", "percentunit", s.CacheShare),
 		stat("Waited for the rate limit", "ms", float64(s.Wait.Milliseconds())),
 		stat("Not in the catalog", "percentunit", s.Unknown),

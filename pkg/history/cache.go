@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 
@@ -61,11 +62,17 @@ func (c *cache) track(f auditlog.Filter) *track {
 	defer c.mu.Unlock()
 	t := c.tracks[key]
 	if t == nil {
+		if len(c.tracks) >= mostTracks {
+			maps.DeleteFunc(c.tracks, func(_ string, t *track) bool { return len(t.extents) == 0 })
+		}
 		t = &track{filter: f, turns: map[cbc.Lane]turns{}}
 		c.tracks[key] = t
 	}
 	return t
 }
+
+// mostTracks is how many filters are remembered before those of which nothing is kept are forgotten.
+const mostTracks = 1000
 
 // turn waits until nobody else of the asker's lane reads the track.
 func (c *cache) turn(ctx context.Context, t *track) (release func(), err error) {
@@ -217,9 +224,36 @@ func (c *cache) evict() {
 	}
 }
 
+// Status is what is kept of the past.
+type Status struct {
+	Bytes     int64 `json:"bytes"`     // estimated
+	MostBytes int64 `json:"mostBytes"` // the bound
+	Events    int   `json:"events"`
+	Windows   int   `json:"windows"`
+	Filters   int   `json:"filters"` // that windows are kept for
+}
+
+// Status tells what is kept.
+func (h *History) Status() Status {
+	c := h.cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := Status{Bytes: c.bytes, MostBytes: c.most}
+	for _, t := range c.tracks {
+		if len(t.extents) > 0 {
+			s.Filters++
+		}
+		s.Windows += len(t.extents)
+		for _, e := range t.extents {
+			s.Events += len(e.events)
+		}
+	}
+	return s
+}
+
 // size estimates the memory that events take: the struct, the text of the description, which is rarely shared, and the rest.
 func size(events []auditlog.Event) int64 {
-	n := int64(0)
+	n := int64(extentBytes)
 	for i := range events {
 		e := &events[i]
 		n += eventBytes + int64(len(e.Description)+len(e.RequestURL))
@@ -230,7 +264,10 @@ func size(events []auditlog.Event) int64 {
 	return n
 }
 
-const eventBytes = 152
+const (
+	extentBytes = 512 // and its filter's name, roughly
+	eventBytes  = 152
+)
 
 // mostCrowds bounds what is remembered of crowded windows.
 const mostCrowds = 16

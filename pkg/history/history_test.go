@@ -137,7 +137,7 @@ func TestTheCacheNeverLies(t *testing.T) {
 		fresh := rapid.SampledFrom([]time.Duration{0, 2 * time.Second}).Draw(t, "fresh")
 		w := newWorld(t, origin.Add(20*time.Second), events,
 			simulator.Switches{Reach: 130, MaxRows: 130, ShortPages: rapid.SampledFrom([]int{0, 90}).Draw(t, "shortPages"), ExclusiveStart: rapid.Bool().Draw(t, "xs"), ExclusiveEnd: rapid.Bool().Draw(t, "xe")},
-			Config{Settle: settle, Fresh: fresh, CacheBytes: rapid.SampledFrom([]int64{1 << 20, 6000}).Draw(t, "cache")})
+			Config{Settle: settle, Fresh: fresh, CacheBytes: rapid.SampledFrom([]int64{1 << 20, 9000}).Draw(t, "cache")})
 		for range rapid.IntRange(1, 12).Draw(t, "questions") {
 			w.wait(time.Duration(rapid.IntRange(0, 4000).Draw(t, "wait")) * time.Millisecond)
 			now := w.now()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 )
@@ -173,6 +174,9 @@ func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
 	if a.matched > 0 {
 		stats.Unknown = float64(a.unknown) / float64(a.matched)
 	}
+	if a.panel.Observe != nil {
+		stats.BudgetLeft = a.panel.Observe(stats)
+	}
 	return frame.Meta{
 		Executed:    a.executed(),
 		Notices:     a.notices,
@@ -185,9 +189,15 @@ func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
 // mostShownCalls bounds the requests that the query inspector shows.
 const mostShownCalls = 5
 
-// executed is what was sent, without the token.
+// executed is what was sent, without the token, or what would have been.
 func (a *answer) executed() string {
 	var b strings.Builder
+	if len(a.cost.Sent) == 0 {
+		question := cbc.SearchRequest{
+			Filter: a.cloud, Start: a.request.Window.Start(), End: a.request.Window.End(), Order: order(a.query), Rows: a.panel.History.PageSize(),
+		}
+		fmt.Fprintf(&b, "nothing was sent: answered from what was read before\nPOST %s\n%s", a.panel.SearchPath, question.Body())
+	}
 	for i, r := range a.cost.Sent {
 		if i == mostShownCalls {
 			fmt.Fprintf(&b, "\n… and %d more", len(a.cost.Sent)-i)

@@ -32,6 +32,8 @@ type Panel struct {
 	// MaxStale is how old an answer to an alert rule may be when Carbon Black Cloud cannot be asked. Panels take any age and say
 	// so.
 	MaxStale time.Duration
+	// Observe is told what an answer took, and tells how many requests are left; nil when nobody counts.
+	Observe func(frame.Stats) (budgetLeft int)
 }
 
 // Request is one query with its circumstances.

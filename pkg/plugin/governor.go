@@ -8,6 +8,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
 )
 
 // mostUID bounds what a header says: Grafana's own uids have up to 40 characters.
@@ -38,7 +39,10 @@ func uid(req *backend.QueryDataRequest, header string) string {
 	return value[:min(len(value), mostUID)]
 }
 
-// getStatus tells how many requests are left, who waits, and who has spent what.
+// getStatus tells how many requests are left, who waits, who has spent what, and what is kept of the past.
 func (d *Instance) getStatus(w http.ResponseWriter, _ *http.Request) {
-	sendJSON(w, http.StatusOK, d.governor.Status())
+	sendJSON(w, http.StatusOK, struct {
+		cbc.Status
+		Cache history.Status `json:"cache"`
+	}{d.governor.Status(), d.history.Status()})
 }

@@ -109,5 +109,12 @@ func TestStatusRoute(t *testing.T) {
 	raw, err := json.Marshal(statusOfInstance(t, d))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"budget":{"limit":600,"used":0,"left":600,"windowSeconds":300},"pausedUntil":null,"inFlight":0,
-		"waiting":{"alert":0,"panel":0,"background":0},"calls":0,"throttled":0,"waitedMs":0,"origins":[]}`, string(raw))
+		"waiting":{"alert":0,"panel":0,"background":0},"calls":0,"throttled":0,"waitedMs":0,"origins":[],
+		"cache":{"bytes":0,"mostBytes":67108864,"events":0,"windows":0,"filters":0}}`, string(raw))
+
+	ask(t, d, map[string]string{"http_X-Dashboard-Uid": "board", "http_X-Panel-Id": "7"}, `{"refId":"A"}`, `{"refId":"B","queryType":"count"}`)
+	status := statusOfInstance(t, d)
+	require.EqualValues(t, 1, status["calls"], "one request for both")
+	require.Equal(t, "board", status["origins"].([]any)[0].(map[string]any)["dashboard"])
+	require.Positive(t, status["cache"].(map[string]any)["events"])
 }

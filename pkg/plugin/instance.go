@@ -40,6 +40,7 @@ type Instance struct {
 	governor *cbc.Governor
 	detach   func() // from the governor
 	catalog  *auditlog.Catalog
+	history  *history.History
 	panel    *panel.Panel
 }
 
@@ -76,6 +77,7 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 		return nil, err
 	}
 	catalog := auditlog.DefaultCatalog()
+	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor})
 	d := &Instance{
 		settings: parsed,
 		http:     httpClient,
@@ -83,14 +85,16 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 		governor: governor,
 		detach:   governor.Attach(parsed.requestsPerFiveMinutes),
 		catalog:  catalog,
+		history:  past,
 		panel: &panel.Panel{
-			History:    history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor}),
+			History:    past,
 			Classifier: catalog,
 			SearchPath: client.SearchPath(),
 			MaxEvents:  parsed.maxEvents,
 			MaxStale:   parsed.settle,
 		},
 	}
+	d.panel.Observe = d.answered
 	d.CallResourceHandler = d.routes()
 	return d, nil
 }

@@ -2,12 +2,14 @@ package plugin
 
 import (
 	"errors"
+	"math"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/frame"
 )
 
 // The plugin's own metrics; Grafana serves them with the SDK's.
@@ -22,6 +24,20 @@ var (
 		Buckets: []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 60, 300},
 	}, []string{"endpoint"})
 )
+
+// eventsRead counts the events that answers were made of.
+var eventsRead = promauto.NewCounterVec(prometheus.CounterOpts{
+	Name: "cbc_audit_events_read_total",
+	Help: "Audit events that answers were made of, by where they came from: the cache or Carbon Black Cloud.",
+}, []string{"from"})
+
+// answered counts what an answer took, and tells how many requests are left.
+func (d *Instance) answered(s frame.Stats) (budgetLeft int) {
+	cached := math.Round(s.CacheShare * float64(s.Read))
+	eventsRead.WithLabelValues("cache").Add(cached)
+	eventsRead.WithLabelValues("cloud").Add(float64(s.Read) - cached)
+	return d.governor.Status().Budget.Left
+}
 
 // observe counts a request that has ended.
 func observe(c cbc.Call) {
