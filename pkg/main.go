@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	if err := datasource.Manage(plugin.ID, plugin.NewInstance, datasource.ManageOpts{}); err != nil {
+	if err := datasource.Manage(plugin.ID, plugin.Open, datasource.ManageOpts{}); err != nil {
 		backend.Logger.Error("the plugin stopped", "error", err)
 		os.Exit(1)
 	}

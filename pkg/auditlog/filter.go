@@ -128,6 +128,17 @@ func (f Filter) CloudCount() (Filter, bool) {
 	return out, len(out.Exclusions) <= 1
 }
 
+// CountedExactly tells whether the number of hits of CloudCount does not depend on how the cloud compares actors and addresses,
+// which it may do without regard to case.
+func (f Filter) CountedExactly() bool {
+	for _, terms := range [...]Terms{f.Criteria, f.Exclusions} {
+		if len(terms[KeyActor]) > 0 || len(terms[KeyActorIP]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (t Terms) cloud() Terms {
 	out := Terms{}
 	for key, values := range t {

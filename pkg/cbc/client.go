@@ -61,7 +61,7 @@ func New(config Config, hc *http.Client) (*Client, error) {
 		return nil, fmt.Errorf("the URL %q is not an address: expected one like https://defense.conferdeploy.net", config.URL)
 	}
 	if config.OrgKey == "" || config.OrgKey == "." || config.OrgKey == ".." || url.PathEscape(config.OrgKey) != config.OrgKey {
-		return nil, fmt.Errorf("the org key %q cannot be one: expected letters and digits, as shown in the console under Settings > API Access", config.OrgKey)
+		return nil, fmt.Errorf("orgKey %q cannot be an org key: expected letters and digits, as shown in the console under Settings > API Access", config.OrgKey)
 	}
 	if config.MaxResponseBytes == 0 {
 		config.MaxResponseBytes = DefaultMaxResponseBytes
@@ -98,6 +98,9 @@ func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error
 	hr, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(r.body))
 	if err != nil {
 		return &Error{Kind: KindHost, Message: c.redact(err.Error()), err: err}
+	}
+	if r.body == nil && !r.repeatable {
+		hr.Body, hr.GetBody = unrepeatable{}, nil
 	}
 	hr.Header.Set("X-Auth-Token", c.config.APISecret+"/"+c.config.APIID)
 	hr.Header.Set("Accept", "application/json")

@@ -27,25 +27,50 @@ type decoder struct {
 var (
 	errNotJSON   = errors.New("the answer is not a JSON object")
 	errNotAnswer = errors.New("the answer does not count what it found: it has no num_found")
+	errNotBatch  = errors.New("the answer lists no events: it has no results")
 )
 
 func newDecoder(r io.Reader) *decoder {
 	return &decoder{stream: stream{r: r, buf: make([]byte, 0, 64<<10)}, texts: make(map[string]string, 256)}
 }
 
-// page reads a whole answer. rows is the number that was asked for: a hint of the size, never trusted.
+// page reads a whole answer of a search. rows is the number that was asked for: a hint of the size, never trusted.
 func (d *decoder) page(p *Page, rows int) error {
-	if b, err := d.peek(); err != nil || b != '{' {
-		return errors.Join(errNotJSON, err)
+	counted, _, err := d.answer(p, rows)
+	if err == nil && !counted {
+		return errNotAnswer // taken for 0, it would be a wrong number that nobody sees
 	}
-	counted, failure := false, ""
-	err := d.list('{', '}', func() error {
+	return err
+}
+
+// batch reads a whole answer of the queue. It need not count, because what it counts is not documented: the batch or what is
+// left. But one that counts events and lists none is not whole.
+func (d *decoder) batch(p *Page) error {
+	counted, listed, err := d.answer(p, 0)
+	switch {
+	case err != nil:
+		return err
+	case !listed && (!counted || p.Found > 0):
+		return errNotBatch
+	}
+	return nil
+}
+
+// answer reads a whole answer and tells whether it counts and whether it lists events.
+func (d *decoder) answer(p *Page, rows int) (counted, listed bool, err error) {
+	if b, err := d.peek(); err != nil || b != '{' {
+		return false, false, errors.Join(errNotJSON, err)
+	}
+	failure := ""
+	err = d.list('{', '}', func() error {
 		name, err := d.member()
 		if err != nil {
 			return err
 		}
 		if name == "results" {
-			return d.results(p, rows)
+			err := d.results(p, rows)
+			listed = p.Events != nil
+			return err
 		}
 		value, err := d.raw()
 		if err != nil {
@@ -71,14 +96,12 @@ func (d *decoder) page(p *Page, rows int) error {
 	})
 	switch {
 	case err != nil:
-		return err
+		return counted, listed, err
 	case failure != "":
 		// The vendor's own client treats this member as a failure, whatever the status says.
-		return &Error{Kind: KindAnswer, Message: failure}
-	case !counted:
-		return errNotAnswer // taken for 0, it would be a wrong number that nobody sees
+		return counted, listed, &Error{Kind: KindAnswer, Message: failure}
 	}
-	return d.ended()
+	return counted, listed, d.ended()
 }
 
 // member reads a member's name and the colon behind it.

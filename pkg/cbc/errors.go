@@ -49,6 +49,7 @@ type Error struct {
 	Permission string        // for KindPermission: the missing one
 	RetryAfter time.Duration // for KindThrottled: how long to wait; 0 when nobody knows
 	ResumesAt  time.Time     // for KindThrottled: when requests start again; zero when nobody knows
+	Lost       bool          // of a queue read: its batch may have left the queue and is not here
 	transient  bool          // the same request may well be answered a moment later
 	err        error
 }

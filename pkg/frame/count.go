@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,9 @@ func Series(keys []auditlog.Key, times []time.Time, groups []Group, m Meta) Fram
 		value.Config = &data.FieldConfig{DisplayNameFromDS: displayName(g)}
 		if g.Rest {
 			value.Name = RestName // so that it stays apart from a group whose value is "other"
+			if slices.ContainsFunc(groups, func(o Group) bool { return !o.Rest && displayName(o) == RestName }) {
+				value.Config.DisplayNameFromDS = RestName + " (rest)"
+			}
 		}
 		frames = append(frames, data.NewFrame("", data.NewField("time", nil, times), value))
 	}

@@ -70,6 +70,11 @@ func describe(frames Frames, frameType data.FrameType, visualization data.VisTyp
 	return frames
 }
 
+// Failed makes the empty frame that goes with an error, for the query inspector.
+func Failed(m Meta) Frames {
+	return Frames{{Meta: &data.FrameMeta{ExecutedQueryString: m.Executed, Stats: stats(m.Stats)}}}
+}
+
 func stats(s Stats) []data.QueryStat {
 	stat := func(name, unit string, value float64) data.QueryStat {
 		return data.QueryStat{FieldConfig: data.FieldConfig{DisplayName: name, Unit: unit}, Value: value}

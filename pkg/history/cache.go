@@ -47,8 +47,14 @@ type crowd struct {
 
 func newCache(most int64) *cache { return &cache{most: most, tracks: map[string]*track{}} }
 
-// keyOf names a filter. Equal filters have equal names: lists of values come sorted.
+// keyOf names a filter. Equal filters have equal names: lists of values come sorted, and no terms are the same as empty ones.
 func keyOf(f auditlog.Filter) string {
+	if len(f.Criteria) == 0 {
+		f.Criteria = nil
+	}
+	if len(f.Exclusions) == 0 {
+		f.Exclusions = nil
+	}
 	raw, err := json.Marshal(f)
 	if err != nil {
 		panic(err) // texts and maps of texts always marshal

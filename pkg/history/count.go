@@ -109,9 +109,15 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 
 func (h *History) count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (int, error) {
 	start, end := narrow(w)
-	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: 1}, cost)
-	if err != nil || page.Found != h.config.Reach {
-		return page.Found, err
+	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: h.sample()}, cost)
+	if err != nil {
+		return 0, err
+	}
+	if err := h.checkBounds(ctx, f, page.Events, cost); err != nil {
+		return 0, err
+	}
+	if page.Found != h.config.Reach {
+		return page.Found, nil
 	}
 	if w.To-w.From < 2 {
 		return page.Found, ErrUncountable

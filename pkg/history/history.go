@@ -39,6 +39,7 @@ type History struct {
 	counts *counts
 	// How finely the server writes times, as far as was seen: coarse is the guess for the next question, and fine is final.
 	coarse, fine atomic.Bool
+	bounds       boundsCheck
 }
 
 // New returns a History with an empty cache. It sends nothing.
@@ -61,6 +62,9 @@ type Cost struct {
 	Bytes  int64
 	Waited time.Duration       // for the rate limit
 	Sent   []cbc.SearchRequest // what was asked, in order
+	// Blurred tells that a number was asked of a server that cuts the bounds of a search: it may be off at the window's edges.
+	// Unchecked tells that there were too few events to find out.
+	Blurred, Unchecked bool
 }
 
 // Add adds what another part of the same answer took.
@@ -69,6 +73,7 @@ func (c *Cost) Add(o Cost) {
 	c.Bytes += o.Bytes
 	c.Waited += o.Waited
 	c.Sent = append(c.Sent, o.Sent...)
+	c.Blurred, c.Unchecked = c.Blurred || o.Blurred, c.Unchecked || o.Unchecked
 }
 
 // Question selects events: those of the window that Carbon Black Cloud finds for the filter. The answer may hold further
@@ -79,6 +84,7 @@ type Question struct {
 	Order  cbc.Order
 	Max    int  // the most events to read
 	All    bool // every event is wanted, in whatever order
+	Pages  int  // the most pages to ask for; 0 means as many as it takes
 }
 
 // Coverage says how much of a question was answered.

@@ -21,6 +21,7 @@ type reader struct {
 	rest     auditlog.Window // what is not handed over yet
 	ready    []piece         // what was read while choosing, in the order of the question
 	coverage Coverage
+	pages    int // asked for
 	stopped  bool
 }
 
@@ -42,6 +43,8 @@ func (r *reader) run(ctx context.Context) error {
 			r.hand(within(known.events, part), part, true)
 			continue
 		case err != nil: // nothing more is asked after a failure
+		case r.question.Pages > 0 && (r.pages >= r.question.Pages || r.history.cache.crowdedAt(t, part, r.history.config.Reach)):
+			return nil // a page would not bring it to its end
 		case r.worthwhile():
 			err = r.parallel(ctx, t)
 		default:
@@ -118,6 +121,7 @@ func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.Window, hand 
 	if known, still := r.history.cache.at(t, gap, r.backwards(), r.now()); known != nil || still != gap {
 		return true, nil
 	}
+	r.pages++
 	step, err := r.page(ctx, t, gap, r.cost, hand)
 	if r.coverage.Found == 0 {
 		r.coverage.Found = step.found
@@ -137,15 +141,24 @@ type step struct {
 func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, cost *Cost, hand taker) (step, error) {
 	asked := r.now()
 	var out step
-	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: gap}
+	ask := gap
+	open := r.history.open(t, gap, asked)
+	if open {
+		ask.To = max(gap.To, asked)
+	}
+	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: ask}
 	s.emit = func(events []auditlog.Event, part auditlog.Window, whole bool) {
 		switch {
 		case !whole:
 			out.cut = part.From
 		case !s.coarse: // where an event lies in its second is not known, so it cannot be cut out again
-			r.history.keep(t, events, part, asked)
+			r.history.keep(t, events, part, asked, open && part.To == ask.To)
 		}
-		hand(events, part, false)
+		if inside := intersect(part, gap); inside == part {
+			hand(events, part, false)
+		} else if inside.From < inside.To {
+			hand(within(events, inside), inside, false)
+		}
 	}
 	err := s.step(ctx)
 	out.found, out.finished = s.found, s.rest.From >= s.rest.To
@@ -155,9 +168,21 @@ func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, cost *
 	return out, err
 }
 
-// keep puts what was read into the cache: what has settled for good, and the end that has not for a little while, in which
-// everybody who asks up to the present shares it.
-func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, asked int64) {
+// open tells whether a gap reaches so near to the present that it is asked for up to the present: whoever asks a moment later
+// then finds the end of the log read.
+func (h *History) open(t *track, gap auditlog.Window, asked int64) bool {
+	fresh := h.config.Fresh.Milliseconds()
+	if fresh == 0 || h.coarse.Load() || gap.To < asked-fresh {
+		return false
+	}
+	above := auditlog.Window{From: gap.To, To: max(gap.To, asked+fresh)}
+	known, free := h.cache.at(t, above, false, asked)
+	return known == nil && free == above
+}
+
+// keep puts what was read into the cache: what has settled for good, and the end that has not for a little while. If that is
+// the end of the log, it stands for what happens in that little while, too.
+func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, asked int64, open bool) {
 	settled := max(min(asked-h.config.Settle.Milliseconds(), part.To), part.From)
 	if old := (auditlog.Window{From: part.From, To: settled}); old.From < old.To {
 		h.cache.put(t, &extent{window: old, events: slices.Clip(within(events, old)), asked: asked})
@@ -165,7 +190,7 @@ func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, 
 	fresh := h.config.Fresh.Milliseconds()
 	if end := (auditlog.Window{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
 		events := slices.Clip(within(events, end)) // neighbours must not grow into each other
-		if end.To >= asked-fresh {
+		if open {
 			end.To = max(end.To, asked+fresh)
 		}
 		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: asked + fresh})

@@ -85,7 +85,7 @@ func (s *scan) take(ctx context.Context, page cbc.Page) error {
 	}
 	part := s.before(page.Events[len(page.Events)-1].CreateTime.UnixMilli())
 	if part.From >= part.To {
-		return s.instant(ctx)
+		return s.instant(ctx, page.Events)
 	}
 	s.pass(page.Events, part, true)
 	return nil
@@ -140,7 +140,7 @@ func (s *scan) sorted(events []auditlog.Event) bool {
 // halves reads the rest in two parts, for a server that does not sort as it was asked to.
 func (s *scan) halves(ctx context.Context) error {
 	if s.rest.To-s.rest.From < 2 {
-		return s.offsets(ctx, s.rest)
+		return s.offsets(ctx, s.rest, s.close())
 	}
 	older, newer := s.rest.Halves()
 	parts := []auditlog.Window{newer, older}
@@ -167,11 +167,14 @@ func (s *scan) halves(ctx context.Context) error {
 }
 
 // instant reads on where a page full of events did not move the edge: they lie beyond the edge, in what wide bounds add, or
-// they all happened in the same millisecond.
-func (s *scan) instant(ctx context.Context) error {
+// they all happened in the same millisecond. seen is that page.
+func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
 	page, err := s.page(ctx, s.rest, s.reach(), 0, s.close())
 	if err != nil {
 		return err
+	}
+	if s.lacks(page, seen) {
+		return s.offsets(ctx, s.second(), wide) // the server cuts the bounds
 	}
 	if len(page.Events) > 0 && s.sorted(page.Events) {
 		part := s.rest
@@ -187,16 +190,40 @@ func (s *scan) instant(ctx context.Context) error {
 	if s.order == cbc.OldestFirst {
 		part = auditlog.Window{From: s.rest.From, To: min(s.rest.From+s.unit(), s.rest.To)}
 	}
-	return s.offsets(ctx, part)
+	return s.offsets(ctx, part, s.close())
+}
+
+// lacks tells whether a whole answer misses events of the rest that were seen before.
+func (s *scan) lacks(page cbc.Page, seen []auditlog.Event) bool {
+	inside := func(events []auditlog.Event) (n int) {
+		for i := range events {
+			if s.contains(s.rest, events[i].CreateTime) {
+				n++
+			}
+		}
+		return n
+	}
+	return len(page.Events) >= page.Found && len(page.Events) < s.reach() && inside(page.Events) < inside(seen)
+}
+
+// second is the first second of the rest, in the scan's order.
+func (s *scan) second() auditlog.Window {
+	w := s.rest
+	if s.order == cbc.OldestFirst {
+		w.To = min(w.To, w.From-w.From%1000+1000)
+	} else {
+		w.From = max(w.From, (w.To-1)-(w.To-1)%1000)
+	}
+	return w
 }
 
 // offsets reads an instant by offset, as far as a search reaches. That is exact as long as the server keeps the order of equal
 // times from page to page, which is looked at by asking for the first page again.
-func (s *scan) offsets(ctx context.Context, part auditlog.Window) error {
+func (s *scan) offsets(ctx context.Context, part auditlog.Window, b bounds) error {
 	var events, first []auditlog.Event
 	found := 1
 	for len(events) < min(found, s.reach()) {
-		page, err := s.page(ctx, part, s.reach()-len(events), len(events), s.close())
+		page, err := s.page(ctx, part, s.reach()-len(events), len(events), b)
 		if err != nil {
 			return err
 		}
@@ -211,7 +238,7 @@ func (s *scan) offsets(ctx context.Context, part auditlog.Window) error {
 	}
 	whole := found <= len(events) && len(events) < s.reach()
 	if whole && len(events) > len(first) {
-		again, err := s.page(ctx, part, len(first), 0, s.close())
+		again, err := s.page(ctx, part, len(first), 0, b)
 		if err != nil {
 			return err
 		}

@@ -20,21 +20,22 @@ type answer struct {
 	matcher auditlog.Matcher // what is decided here
 
 	classify bool // the catalog is needed
+	pages    int  // the most to read; 0 is any
 
 	cost     history.Cost
 	coverage history.Coverage
-	matched  int  // events read that pass the whole filter
-	unknown  int  // of those, the ones the catalog does not know
-	counted  int  // numbers that Carbon Black Cloud was asked for, or that were known
-	exact    bool // the numbers shown are whole, although not every event was read
-	broken   bool // reading ended with a failure
+	matched  int   // events read that pass the whole filter
+	unknown  int   // of those, the ones the catalog does not know
+	counted  int   // numbers that Carbon Black Cloud was asked for, or that were known
+	exact    bool  // the numbers shown are whole, although not every event was read
+	broken   error // what reading ended with
 	notices  []frame.Notice
 }
 
 // read visits the events that pass the filter, until take wants no more. What was read before a failure is kept, but not where
 // a number decides about an alert.
 func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
-	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.panel.MaxEvents, All: all}
+	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.panel.MaxEvents, All: all, Pages: a.pages}
 	unknown := auditlog.Unknown()
 	a.matched, a.unknown = 0, 0
 	coverage, err := a.panel.History.Scan(ctx, question, &a.cost, func(batch history.Batch) bool {
@@ -65,7 +66,7 @@ func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, 
 	if coverage.Read == 0 || a.request.Numbers {
 		return err
 	}
-	a.broken = true
+	a.broken = err
 	a.warn("this answer is partial, it covers %s: %v", coverage.Covered, err)
 	return nil
 }
@@ -124,7 +125,9 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 	if !a.coverage.Complete {
 		atLeast = true
 		a.counted++
-		if filter, ok := a.query.Filter.CloudCount(); ok {
+		// After a failure nothing more is asked, and a number that may be capped takes many requests to verify.
+		capped := a.query.Shape == ShapeEvents && a.coverage.Found == a.panel.History.PageSize()
+		if filter, ok := a.query.Filter.CloudCount(); ok && a.broken == nil && a.coverage.Failure == nil && !capped {
 			n, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
 			if err == nil {
 				found, atLeast = max(n, found), false
@@ -147,6 +150,9 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 	if a.query.Oldest {
 		which, end = "oldest", "up to "+a.coverage.Covered.End().Format(stamp)
 	}
+	if a.cost.Blurred && a.exact {
+		a.warn("the number of events found may be off by those of a second at each edge of the time range: Carbon Black Cloud does not keep to its milliseconds")
+	}
 	if !a.coverage.Stale.IsZero() {
 		a.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", a.coverage.Stale.Format(stamp), a.coverage.Failure)
 	}
@@ -158,7 +164,7 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 		if found > shown || atLeast {
 			a.inform("the %s %d of %s events are shown: raise the limit or shorten the time range to see the others", which, shown, of)
 		}
-	case !a.coverage.Complete && a.coverage.Cut == 0 && !a.broken && !a.exact && (atLeast || found > a.matched):
+	case !a.coverage.Complete && a.coverage.Cut == 0 && a.broken == nil && !a.exact && (atLeast || found > a.matched):
 		a.warn("incomplete: of %s events found, the %s %d were read (maxEvents), %s; what lies beyond is missing here", of, which, a.coverage.Read, end)
 	}
 }

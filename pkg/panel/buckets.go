@@ -56,8 +56,11 @@ func widthOf(atLeast int64) int64 {
 	return (atLeast + longest - 1) / longest * longest
 }
 
-// index is the bucket of an instant of the window.
-func (b buckets) index(t time.Time) int { return int(floorDiv(t.UnixMilli(), b.width) - b.first) }
+// index is the bucket of an event of the window. A time that is written without a fraction can lie a little before the window
+// that its event belongs to: it counts in the first bucket.
+func (b buckets) index(t time.Time) int {
+	return min(max(int(floorDiv(t.UnixMilli(), b.width)-b.first), 0), b.n-1)
+}
 
 // window is the part of a bucket that lies in w.
 func (b buckets) window(i int, w auditlog.Window) auditlog.Window {

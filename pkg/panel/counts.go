@@ -27,10 +27,15 @@ func (a *answer) count(ctx context.Context) (frame.Frames, error) {
 	return frame.Counts(a.query.GroupBy, shown, meta), err
 }
 
-// total counts without groups. What does not fit the first page is counted by Carbon Black Cloud.
+// total counts without groups. What is more than a page is counted by Carbon Black Cloud.
 func (a *answer) total(ctx context.Context, filter auditlog.Filter) (frame.Frames, error) {
-	if err := a.read(ctx, false, func(*auditlog.Event, auditlog.Class) bool { return false }); err != nil {
+	if err := a.peek(ctx); err != nil {
 		return nil, err
+	}
+	if !a.coverage.Complete && !filter.CountedExactly() {
+		if err := a.reread(ctx); err != nil {
+			return nil, err
+		}
 	}
 	n := a.matched
 	if !a.coverage.Complete {
@@ -39,9 +44,35 @@ func (a *answer) total(ctx context.Context, filter auditlog.Filter) (frame.Frame
 		if n, err = a.panel.History.Count(ctx, filter, a.request.Window, &a.cost); err != nil {
 			return nil, err
 		}
+		if (a.cost.Blurred || a.cost.Unchecked) && n <= a.panel.MaxEvents {
+			if err := a.reread(ctx); err != nil {
+				return nil, err
+			}
+			n = a.matched
+		}
 	}
 	a.limits(n, false, n)
 	return frame.Counts(nil, []frame.Group{{Count: int64(n)}}, a.describe(n, false, n)), nil
+}
+
+// peek reads what is known and one page at most.
+func (a *answer) peek(ctx context.Context) error {
+	a.pages = 1
+	err := a.read(ctx, false, func(*auditlog.Event, auditlog.Class) bool { return true })
+	a.pages = 0
+	if err == nil {
+		err = a.broken // a part of the events is no number
+	}
+	return err
+}
+
+// reread reads everything, where numbers cannot be trusted.
+func (a *answer) reread(ctx context.Context) error {
+	a.cost.Blurred = false
+	if err := a.read(ctx, true, func(*auditlog.Event, auditlog.Class) bool { return true }); err != nil {
+		return err
+	}
+	return a.broken
 }
 
 // top tables the largest groups.
@@ -64,7 +95,7 @@ func (a *answer) groups(ctx context.Context) ([]frame.Group, error) {
 		return nil, err
 	}
 	shown, rest, left := g.largest(a.query.Limit)
-	if filter, ok := a.query.Filter.CloudCount(); ok && !a.coverage.Complete && !a.broken && a.candidates(shown) {
+	if filter, ok := a.query.Filter.CloudCount(); ok && !a.coverage.Complete && a.broken == nil && a.coverage.Failure == nil && a.candidates(shown) {
 		return a.recount(ctx, filter, shown)
 	}
 	if left > 0 {
@@ -161,10 +192,10 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 
 // cheaper tells whether counting every bucket takes fewer requests than reading the events. One page is read to know.
 func (a *answer) cheaper(ctx context.Context, filter auditlog.Filter, b buckets) (bool, error) {
-	if err := a.read(ctx, false, func(*auditlog.Event, auditlog.Class) bool { return false }); err != nil {
+	if err := a.peek(ctx); err != nil {
 		return false, err
 	}
-	if a.coverage.Complete || a.broken || !a.coverage.Stale.IsZero() {
+	if a.coverage.Complete || a.coverage.Failure != nil {
 		return false, nil
 	}
 	found, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
@@ -172,6 +203,10 @@ func (a *answer) cheaper(ctx context.Context, filter auditlog.Filter, b buckets)
 		return false, err
 	}
 	pages := (found-a.coverage.Read)/a.panel.History.PageSize() + 1
+	if found <= a.panel.MaxEvents && (a.cost.Blurred || a.cost.Unchecked || !filter.CountedExactly()) {
+		a.cost.Blurred = false
+		return false, nil
+	}
 	return found > a.panel.MaxEvents || pages > b.n, nil
 }
 

@@ -46,7 +46,8 @@ type Request struct {
 	Numbers bool
 }
 
-// Answer reads what the query needs and makes frames of it. The error is a *QueryError, or what reading failed with.
+// Answer reads what the query needs and makes frames of it. The error is a *QueryError, or what reading failed with; then the
+// frames say no more than what was sent.
 func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 	if err := r.Window.Validate(); err != nil {
 		return nil, badQuery("%v", err)
@@ -63,7 +64,11 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", list(names(a.query.GroupBy)))
 	}
 	a.classify = a.query.Shape == ShapeEvents || r.Query.Filter.Derived() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived)
-	return shapes[a.query.Shape](a, ctx)
+	frames, err := shapes[a.query.Shape](a, ctx)
+	if err != nil && len(a.cost.Sent) > 0 {
+		return frame.Failed(a.describe(0, true, 0)), err // the query inspector shows what was sent
+	}
+	return frames, err
 }
 
 // shapes say how each shape is answered.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ type Vocabulary interface {
 // grafanaKeys are members of a query that Grafana adds for itself.
 var grafanaKeys = []string{
 	"refId", "datasource", "datasourceId", "hide", "key", "intervalMs", "maxDataPoints", "timeRange", "relativeTimeRange",
-	"queryCachingTTL", "supportingQueryType", "requestId", "queryGroupId", "scopes", "adhocFilters", "type",
+	"queryCachingTTL", "supportingQueryType", "requestId", "queryGroupId", "scopes", "adhocFilters", "type", "resultAssertions",
 }
 
 // parser reads one query.
@@ -221,9 +222,11 @@ func (p *parser) groupBy(raw json.RawMessage) error {
 }
 
 func (p *parser) limit(raw json.RawMessage) error {
-	if err := json.Unmarshal(raw, &p.query.Limit); err != nil {
+	var limit float64
+	if err := json.Unmarshal(raw, &limit); err != nil || limit != math.Trunc(limit) {
 		return wrongType("limit", "a whole number", raw)
 	}
+	p.query.Limit = int(min(max(limit, math.MinInt32), math.MaxInt32))
 	if p.query.Limit < 1 || p.query.Limit > p.maxEvents {
 		return badQuery("limit %d is out of range: allowed are 1 to %d (maxEvents in the data source's settings)", p.query.Limit, p.maxEvents)
 	}

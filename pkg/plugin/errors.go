@@ -53,5 +53,5 @@ func statusOf(e *cbc.Error) backend.Status {
 	return backend.StatusInternal
 }
 
-// settingsError marks an error of the settings as the user's, so that Grafana shows it on every query.
+// settingsError marks an error of the settings as the user's.
 func settingsError(err error) error { return backend.DownstreamError(err) }

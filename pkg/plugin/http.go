@@ -26,21 +26,24 @@ var (
 const mostSeconds = 24 * 60 * 60
 
 // newHTTPClient makes the client by which all requests go: proxy, TLS, timeouts, secure socks proxy and metrics are the SDK's.
-func newHTTPClient(ctx context.Context, s backend.DataSourceInstanceSettings) (*http.Client, error) {
+// closeIdle closes its idle connections: http.Client.CloseIdleConnections does not reach through the SDK's middlewares.
+func newHTTPClient(ctx context.Context, s backend.DataSourceInstanceSettings) (client *http.Client, closeIdle func(), err error) {
 	cleaned, err := httpSettings(s.JSONData)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.JSONData = cleaned
 	options, err := s.HTTPClientOptions(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
+		return nil, nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
-	client, err := httpclient.New(options)
+	closeIdle = func() {}
+	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { closeIdle = t.CloseIdleConnections }
+	client, err = httpclient.New(options)
 	if err != nil {
-		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
+		return nil, nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
-	return client, nil
+	return client, closeIdle, nil
 }
 
 // httpSettings keeps the SDK's keys of jsonData, each in its own type. Signing for other clouds is left out.

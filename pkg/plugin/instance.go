@@ -36,6 +36,7 @@ type Instance struct {
 
 	settings settings
 	http     *http.Client
+	idle     func() // closes idle connections
 	client   *cbc.Client
 	governor *cbc.Governor
 	detach   func() // from the governor
@@ -50,7 +51,7 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	if err != nil {
 		return nil, settingsError(err)
 	}
-	httpClient, err := newHTTPClient(ctx, s)
+	httpClient, closeIdle, err := newHTTPClient(ctx, s)
 	if err != nil {
 		return nil, settingsError(err)
 	}
@@ -58,6 +59,7 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	if err != nil {
 		return nil, settingsError(err)
 	}
+	d.idle = closeIdle
 	return d, nil
 }
 
@@ -81,6 +83,7 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 	d := &Instance{
 		settings: parsed,
 		http:     httpClient,
+		idle:     httpClient.CloseIdleConnections,
 		client:   client,
 		governor: governor,
 		detach:   governor.Attach(parsed.requestsPerFiveMinutes),
@@ -102,7 +105,7 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 // Dispose closes what the instance holds open. Calling it again does nothing.
 func (d *Instance) Dispose() {
 	d.detach()
-	d.http.CloseIdleConnections()
+	d.idle()
 }
 
 // userAgent tells Carbon Black Cloud who asks.

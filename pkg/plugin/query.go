@@ -57,7 +57,9 @@ func (d *Instance) respond(ctx context.Context, q backend.DataQuery, numbers boo
 	defer span.End()
 	frames, err := d.answer(ctx, q, numbers)
 	if err != nil {
-		return queryError(tracing.Error(span, err))
+		resp = queryError(tracing.Error(span, err))
+		resp.Frames = frames
+		return resp
 	}
 	for _, f := range frames {
 		f.RefID = q.RefID

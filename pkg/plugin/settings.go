@@ -66,8 +66,10 @@ func (s settings) check() error {
 		return fmt.Errorf("apiId is missing: it belongs to an API key of access level type Custom")
 	case s.apiSecret == "":
 		return fmt.Errorf("apiSecret is missing: the console shows it once, when the API key is created")
-	case strings.ContainsAny(s.apiID+s.apiSecret, "\r\n/"):
+	case strings.Contains(s.apiID+s.apiSecret, "/"):
 		return fmt.Errorf("apiId or apiSecret hold a character that no key has: enter them in their own fields, without the slash between them")
+	case strings.ContainsFunc(s.apiID+s.apiSecret, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("apiId or apiSecret hold a character that no key has: copy them again from the console")
 	case s.store != "memory" && s.store != "postgres":
 		return fmt.Errorf("store has an unknown value %q: allowed are memory, postgres", s.store)
 	}
