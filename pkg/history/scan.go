@@ -17,6 +17,7 @@ type scan struct {
 	order   cbc.Order
 	cost    *Cost
 	rest    auditlog.Window // what is not read yet
+	strict  auditlog.Window // what to read instead if events cannot be told apart by their times: no more than was asked for
 	found   int             // what the first page counted
 	coarse  bool            // the server writes times without a fraction of a second
 	// emit takes the events of a part, ascending. whole is false where the server did not give all of them.
@@ -48,6 +49,10 @@ func (s *scan) ask(ctx context.Context) (cbc.Page, error) {
 	}
 	s.coarse = !s.history.fine.Load()
 	s.history.coarse.Store(s.coarse)
+	if s.coarse && !guess {
+		s.rest = intersect(s.rest, s.strict)
+		return s.page(ctx, s.rest, s.reach(), 0, narrow)
+	}
 	if s.coarse == guess || (s.rest.From%1000 == 0 && s.rest.To%1000 == 0) {
 		return page, nil
 	}
