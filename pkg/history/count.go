@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -122,11 +123,23 @@ func (h *History) count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 	if w.To-w.From < 2 {
 		return page.Found, ErrUncountable
 	}
-	older, newer := w.Halves()
-	n, err := h.Count(ctx, f, older, cost)
+	middle := splitAt(w)
+	n, err := h.Count(ctx, f, auditlog.Window{From: w.From, To: middle}, cost)
 	if err != nil {
 		return n, err
 	}
-	m, err := h.Count(ctx, f, newer, cost)
+	m, err := h.Count(ctx, f, auditlog.Window{From: middle, To: w.To}, cost)
 	return n + m, err
+}
+
+// splitAt is the roundest instant inside a window, by powers of two since the epoch. Windows that overlap are split at the same
+// instants, so that a range that moves on finds most of its numbers known.
+func splitAt(w auditlog.Window) int64 {
+	step := int64(1) << (bits.Len64(uint64(w.To-w.From)) - 1)
+	for {
+		if at := (w.From + step) &^ (step - 1); at < w.To {
+			return at
+		}
+		step >>= 1
+	}
 }

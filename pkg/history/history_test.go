@@ -270,8 +270,34 @@ func TestCount(t *testing.T) {
 	}
 	group.Wait()
 	asked := len(w.sim.Requests())
-	require.LessOrEqual(t, asked, 8, "seven windows and the check of the bounds")
+	require.LessOrEqual(t, asked, 12, "windows split at round instants, and the check of the bounds")
 	_, err := w.history.Count(context.Background(), auditlog.Filter{}, day(w.now()), &Cost{})
 	require.NoError(t, err)
 	require.Len(t, w.sim.Requests(), asked)
+}
+
+func TestSplitAt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		from := rapid.Int64Range(-1<<50, 1<<50).Draw(t, "from")
+		w := auditlog.Window{From: from, To: from + rapid.Int64Range(2, 1<<45).Draw(t, "length")}
+		at := splitAt(w)
+		require.Greater(t, at, w.From)
+		require.Less(t, at, w.To)
+	})
+}
+
+// A range that moves on finds the numbers of its settled parts known.
+func TestCappedCountsOfAMovingRange(t *testing.T) {
+	w := newWorld(t, origin.Add(24*time.Hour), manyEvents(30_000, 24*time.Hour), simulator.Switches{Reach: 1000, MaxRows: 1000, CapNumFound: true}, Config{Settle: time.Minute, Fresh: 5 * time.Second})
+	var calls []int
+	for range 3 {
+		var cost Cost
+		n, err := w.history.Count(context.Background(), auditlog.Filter{}, day(w.now()), &cost)
+		require.NoError(t, err)
+		require.Equal(t, len(w.truth(auditlog.Filter{}, day(w.now()), w.now())), n)
+		calls = append(calls, cost.Calls)
+		w.wait(30 * time.Second)
+	}
+	require.LessOrEqual(t, calls[1], calls[0]/3)
+	require.LessOrEqual(t, calls[2], calls[0]/3)
 }
