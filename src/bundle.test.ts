@@ -59,7 +59,8 @@ describe('the build', () => {
     const { info } = JSON.parse(read('plugin.json'));
     expect(info.version).toBe(version);
     expect(info.updated).toMatch(/^\d{4}-\d\d-\d\d$/);
-    expect(existsSync(path.join(output, info.logos.small))).toBe(true);
-    expect(existsSync(path.join(output, 'LICENSE'))).toBe(true);
+    expect(info.screenshots).not.toHaveLength(0);
+    const named = [info.logos.small, info.logos.large, ...info.screenshots.map((picture: { path: string }) => picture.path), 'LICENSE'];
+    expect(named.filter((name) => !existsSync(path.join(output, name)))).toEqual([]);
   });
 });

@@ -1,4 +1,6 @@
-import { CoreApp, type DataSourceInstanceSettings } from '@grafana/data';
+import { CoreApp, type DataQueryRequest, type DataSourceInstanceSettings, LoadingState } from '@grafana/data';
+import { DataSourceWithBackend } from '@grafana/runtime';
+import { lastValueFrom, of } from 'rxjs';
 import { AuditLogDataSource } from './datasource';
 import { fakeTemplates } from './testing/templates';
 import type { AuditLogOptions, AuditLogQuery, Filters } from './types';
@@ -9,6 +11,8 @@ function dataSource(variables: Variables = {}, jsonData: AuditLogOptions = {}) {
   const settings = { uid: 'cbc', type: 'carbonblack-auditlog-datasource', jsonData };
   return new AuditLogDataSource(settings as DataSourceInstanceSettings<AuditLogOptions>, () => fakeTemplates(variables));
 }
+
+const many = Array.from({ length: 2000 }, (_, index) => `v${index}`);
 
 const apply = (query: Partial<AuditLogQuery>, variables: Variables = {}, scopedVars = {}) =>
   dataSource(variables).applyTemplateVariables({ refId: 'A', ...query }, scopedVars);
@@ -30,6 +34,7 @@ describe('criteria', () => {
     ['All in a list', ['$v'], { v: { value: ['$__all'], options: ['a', 'b'] } }, undefined],
     ['All with only one option', ['$v'], { v: { value: ['$__all'], options: ['a'] } }, undefined],
     ['All with a custom value', ['$v'], { v: { value: '$__all', allValue: '*', options: ['a'] } }, undefined],
+    ['many values of one variable', ['x-$v'], { v: { value: many } }, many.map((item) => `x-${item}`)],
     ['All next to a value', ['x', '$v'], { v: { value: '$__all', options: ['a', 'b'] } }, undefined],
     ['an empty item is a wanted value', [''], {}, ['']],
   ])('%s', (_, actor, variables, expected) => {
@@ -44,6 +49,10 @@ describe('criteria', () => {
   it('drops empty lists and keeps flags, also when false', () => {
     const query = apply({ criteria: { actor: [], flagged: false }, exclusions: { actor: [], action: [] } });
     expect(query).toEqual({ refId: 'A', criteria: { flagged: false } });
+  });
+
+  it('excludes nothing by a variable at All', () => {
+    expect(apply({ exclusions: { actor: ['$v'] } }, { v: { value: '$__all', options: ['a', 'b'] } })).toEqual({ refId: 'A' });
   });
 
   it('fills exclusions too', () => {
@@ -68,6 +77,52 @@ describe('what is sent', () => {
 
   it('adds nothing of its own', () => {
     expect(apply({ queryType: 'count' })).toEqual({ refId: 'A', queryType: 'count' });
+  });
+});
+
+describe('more combinations of variables than can be sent', () => {
+  const value = Array.from({ length: 11 }, (_, index) => `v${index}`);
+  const variables = { a: { value }, b: { value }, c: { value } };
+  const [small, large, listed] = ['$a-$b', '$a-$b-$c', ''].map((query, index) => ({ refId: 'ABC'[index], query }));
+  const targets: AuditLogQuery[] = [small, large, { ...listed, exclusions: { actor: ['$a.$b.$c'] } }];
+  const message = expect.stringContaining('1,331 combinations');
+
+  afterEach(() => jest.restoreAllMocks());
+
+  const ask = async (asked: AuditLogQuery[]) => {
+    const sent: AuditLogQuery[][] = [];
+    jest.spyOn(DataSourceWithBackend.prototype, 'query').mockImplementation((request) => {
+      sent.push(request.targets as AuditLogQuery[]);
+      return of({ data: request.targets, errors: [{ refId: 'Z', message: 'from the backend' }] });
+    });
+    const request = { targets: asked, scopedVars: {} } as DataQueryRequest<AuditLogQuery>;
+    return { sent, answer: await lastValueFrom(dataSource(variables).query(request)) };
+  };
+
+  it('fail the query that has them and leave the others alone', async () => {
+    const { sent, answer } = await ask(targets);
+    expect(sent).toEqual([[small]]);
+    expect(answer).toEqual({
+      data: [small],
+      state: LoadingState.Error,
+      errors: [{ refId: 'Z', message: 'from the backend' }, { refId: 'B', message }, { refId: 'C', message }],
+    });
+  });
+
+  it('ask nothing where no query is left', async () => {
+    const { sent, answer } = await ask([large]);
+    expect(sent).toEqual([]);
+    expect(answer).toEqual({ data: [], state: LoadingState.Error, errors: [{ refId: 'B', message }] });
+  });
+
+  it('change nothing where no query has them', async () => {
+    const { sent, answer } = await ask([small]);
+    expect(sent).toEqual([[small]]);
+    expect(answer.errors).toEqual([{ refId: 'Z', message: 'from the backend' }]);
+  });
+
+  it('are an error for expressions too, never another question', () => {
+    expect(() => dataSource(variables).interpolateVariablesInQueries([large], {})).toThrow('1,331 combinations');
   });
 });
 

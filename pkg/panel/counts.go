@@ -112,17 +112,7 @@ func (a *answer) candidates(groups []frame.Group) bool {
 	if len(groups) == 0 || len(groups) > mostCandidates || len(a.query.GroupBy) == 0 {
 		return false
 	}
-	for _, g := range groups {
-		if _, ok := a.groupFilter(auditlog.Filter{}, g).CloudCount(); !ok {
-			return false
-		}
-	}
-	for _, key := range a.query.GroupBy {
-		if key.MatchedByCloud() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(a.query.GroupBy, func(k auditlog.Key) bool { return k.Derived() || k.MatchedByCloud() })
 }
 
 // groupFilter narrows a filter to one group.
@@ -140,24 +130,34 @@ func (a *answer) groupFilter(f auditlog.Filter, g frame.Group) auditlog.Filter {
 
 // recount replaces what was counted among the events read by the exact numbers.
 func (a *answer) recount(ctx context.Context, filter auditlog.Filter, groups []frame.Group) ([]frame.Group, error) {
-	numbers, err := a.ask(ctx, len(groups), func(i int) (auditlog.Filter, auditlog.Window) {
-		return a.groupFilter(filter, groups[i]), a.request.Window
+	var countable []*frame.Group
+	for i := range groups {
+		// An event without a value cannot be asked for.
+		if !slices.Contains(groups[i].Values, "") {
+			countable = append(countable, &groups[i])
+		}
+	}
+	numbers, err := a.ask(ctx, len(countable), func(i int) (auditlog.Filter, auditlog.Window) {
+		return a.groupFilter(filter, *countable[i]), a.request.Window
 	})
 	if err != nil {
 		return nil, err
 	}
 	for i, n := range numbers {
-		if int64(n) != groups[i].Count {
+		if g := countable[i]; int64(n) != g.Count {
 			// There are more than were read, so the other end was not seen.
-			groups[i].Count = int64(n)
+			g.Count = int64(n)
 			if a.query.Oldest {
-				groups[i].Last = time.Time{}
+				g.Last = time.Time{}
 			} else {
-				groups[i].First = time.Time{}
+				g.First = time.Time{}
 			}
 		}
 	}
 	slices.SortFunc(groups, compareGroups)
+	if len(countable) < len(groups) {
+		a.warn("a group without a value cannot be counted: its number is of the %d events that were read (maxEvents)", a.coverage.Read)
+	}
 	a.exact = true
 	a.warn("rarer groups may be missing: groups were looked for among the %d events that were read (maxEvents), and each was then counted exactly", a.coverage.Read)
 	return groups, nil

@@ -377,9 +377,14 @@ func checkCutTop(t *rapid.T, want []auditlog.Event, maxEvents int, top frame.Fra
 	switch {
 	case len(said) == 0:
 		require.Equal(t, all, groups)
-	case strings.Contains(said[0], "Rarer groups"):
+	case strings.Contains(said[len(said)-1], "Rarer groups"):
 		for name, n := range groups {
-			require.Equal(t, all[name], n, name)
+			if name == `actor=""` {
+				require.LessOrEqual(t, n, all[name])
+				require.Contains(t, said[0], "without a value")
+			} else {
+				require.Equal(t, all[name], n, name)
+			}
 		}
 	default:
 		require.Len(t, said, 1)

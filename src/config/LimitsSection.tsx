@@ -13,16 +13,16 @@ export function LimitsSection({ settings: { json, setJson } }: { settings: Setti
     <Section texts={texts.limits} open={open}>
       <NumberField
         texts={texts.requestsPerFiveMinutes}
-        description="Carbon Black Cloud counts requests by address. This many may go to one host, for all its data sources together."
+        description="The most requests that go to this Carbon Black Cloud host in any five minutes. All data sources of the host share them: where their limits differ the lowest counts, and alert rules go first."
         value={requestsPerFiveMinutes}
         byDefault={600}
         min={1}
-        max={100_000}
+        max={1_000_000}
         onChange={(value) => setJson({ requestsPerFiveMinutes: value })}
       />
       <NumberField
         texts={texts.maxEvents}
-        description="An answer that would read more says that it is cut. Also the highest limit of a query."
+        description="The most events that one answer reads; one that would need more says that it is cut. Also the highest limit of a query."
         value={maxEvents}
         byDefault={DEFAULT_MAX_EVENTS}
         min={1}
@@ -31,7 +31,7 @@ export function LimitsSection({ settings: { json, setJson } }: { settings: Setti
       />
       <NumberField
         texts={texts.settleSeconds}
-        description="How late an event may arrive. What is older is final and kept in memory."
+        description="How late an event may arrive. What is older than this is read once and kept in memory; what is newer is asked for again."
         value={settleSeconds}
         byDefault={60}
         min={0}

@@ -1,5 +1,7 @@
 import { Alert, Field, RadioButtonGroup } from '@grafana/ui';
+import { AVAILABLE } from '../query/available';
 import { selectors } from '../selectors';
+import type { AuditLogOptions } from '../types';
 import { NumberField, SwitchField } from './fields';
 import { Section } from './Section';
 import { readBoolean } from './settings';
@@ -13,20 +15,20 @@ const STORES = [
 ];
 
 export function QueueSection({ settings: { json, setJson } }: { settings: Settings }) {
-  const enabled = readBoolean(json.queueEnabled);
+  const stored = usesQueue(json);
+  if (!AVAILABLE.queue && !stored) {
+    return null;
+  }
   return (
-    <Section texts={texts.queue} open={enabled}>
-      <Alert severity="warning" title="Reading the queue empties it">
-        Each API key has one queue, and each event is in it once. When this is on, Grafana reads the queue of the key above and nobody else
-        gets those events: a SIEM that uses the same key loses them. Use a key that nothing else uses.
-      </Alert>
+    <Section texts={texts.queue} open={stored}>
+      {AVAILABLE.queue ? <EmptiesQueue /> : <NotAvailable />}
       <SwitchField
         texts={texts.queueEnabled}
         description="Adds the queue as a source of queries, beside the search."
         value={json.queueEnabled}
         onChange={(queueEnabled) => setJson({ queueEnabled })}
       />
-      {enabled && (
+      {stored && (
         <>
           <NumberField
             texts={texts.queuePollSeconds}
@@ -50,4 +52,26 @@ export function QueueSection({ settings: { json, setJson } }: { settings: Settin
       )}
     </Section>
   );
+}
+
+function EmptiesQueue() {
+  return (
+    <Alert severity="warning" title="Reading the queue empties it">
+      Each API key has one queue, and each event is in it once. When this is on, Grafana reads the queue of the key above and nobody else
+      gets those events: a SIEM that uses the same key loses them. Use a key that nothing else uses.
+    </Alert>
+  );
+}
+
+function NotAvailable() {
+  return (
+    <Alert severity="info" title="The queue is not available in this version">
+      The settings below are kept, and have no effect: nothing reads the queue of the key above.
+    </Alert>
+  );
+}
+
+/** The queue is on, or something was set for it beside the switch. */
+function usesQueue({ queueEnabled, queuePollSeconds, store }: AuditLogOptions): boolean {
+  return readBoolean(queueEnabled) || queuePollSeconds !== undefined || store !== undefined;
 }

@@ -3,12 +3,19 @@ import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import type { AuditLogDataSource } from '../datasource';
+import { AVAILABLE } from '../query/available';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
 import { DraftField } from './DraftField';
 import { QueryEditor } from './QueryEditor';
 
 const texts = selectors.queryEditor;
+
+afterEach(() => jest.restoreAllMocks());
+
+function setAvailable(part: 'firstSeen' | 'queue', available: boolean) {
+  jest.replaceProperty(AVAILABLE, part, available);
+}
 
 interface Setup {
   app?: CoreApp;
@@ -62,6 +69,7 @@ describe('shape', () => {
   });
 
   it('first seen asks for a group and a baseline', async () => {
+    setAvailable('firstSeen', true);
     const { user, last } = await setup({ queryType: 'firstSeen' });
     expect(screen.getByText(/group by at least one field/)).toBeInTheDocument();
     await pick(user, texts.groupBy.label, 'Actor');
@@ -76,7 +84,41 @@ describe('shape', () => {
   });
 });
 
+describe('what this version does not answer', () => {
+  beforeEach(() => {
+    setAvailable('firstSeen', false);
+    setAvailable('queue', false);
+  });
+
+  it.each([CoreApp.PanelEditor, CoreApp.UnifiedAlerting])('is not offered in %s', async (app) => {
+    await setup({ queryType: 'count' }, { app, queueEnabled: true });
+    expect(screen.queryByRole('radio', { name: 'First seen' })).not.toBeInTheDocument();
+    expect(screen.queryByRole('radiogroup', { name: texts.source.label })).not.toBeInTheDocument();
+  });
+
+  it('is shown with a word where a stored query has it, and kept', async () => {
+    const stored = { queryType: 'firstSeen', source: 'queue', groupBy: ['actor'], baseline: '4w' } as const;
+    const { user, last } = await setup({ ...stored, groupBy: [...stored.groupBy] }, { app: CoreApp.UnifiedAlerting });
+    expect(shape('First seen')).toBeChecked();
+    expect(screen.getByRole('radio', { name: 'Queue' })).toBeChecked();
+    expect(screen.getByText(/First seen is not available in this version/)).toBeInTheDocument();
+    expect(screen.getByText(/The queue is not available in this version/)).toBeInTheDocument();
+    expect(screen.queryByRole('note')).not.toBeInTheDocument();
+    await user.type(screen.getByLabelText(texts.limit.label), '{Backspace}');
+    expect(last()).toMatchObject({ ...stored, limit: 50 });
+  });
+
+  it('is shown with a word in a panel too, beside what can be chosen instead', async () => {
+    const { user, last } = await setup({ source: 'queue' });
+    await user.click(screen.getByRole('radio', { name: 'Search' }));
+    expect(last()).toMatchObject({ source: 'search' });
+    expect(screen.queryByRole('radiogroup', { name: texts.source.label })).not.toBeInTheDocument();
+  });
+});
+
 describe('source', () => {
+  beforeEach(() => setAvailable('queue', true));
+
   it('is hidden while the queue is off', async () => {
     await setup();
     expect(screen.queryByRole('radiogroup', { name: texts.source.label })).not.toBeInTheDocument();
@@ -232,6 +274,8 @@ describe('limit', () => {
 
 describe('in an alert rule', () => {
   it('offers the shapes that fit and says which one to use', async () => {
+    setAvailable('firstSeen', true);
+    setAvailable('queue', true);
     await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting, queueEnabled: true });
     const shapes = within(screen.getByRole('radiogroup', { name: texts.shape.label })).getAllByRole('radio');
     expect(shapes).toHaveLength(3);

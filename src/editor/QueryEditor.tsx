@@ -5,13 +5,14 @@ import { useId } from 'react';
 import { EditorField } from '../components/EditorField';
 import { PickMany } from '../components/Pickers';
 import type { AuditLogDataSource } from '../datasource';
+import { AVAILABLE } from '../query/available';
 import { SCHEMA_VERSION, withDefaults } from '../query/defaults';
 import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
 import { fromRows, toRows, type FilterRow } from '../query/filterRows';
 import { baselineProblem, findProblems, limitProblem, parseCount, unknownKeys, type ProblemKey } from '../query/problems';
 import { selectors } from '../selectors';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
-import { ALERT_HINTS, FORMATS, ORDERS, shapesFor, SOURCES } from './choices';
+import { ALERT_HINTS, FORMATS, ORDERS, shapesFor, sourcesFor } from './choices';
 import { DraftField } from './DraftField';
 import { FilterRows } from './FilterRows';
 import { LuceneField } from './LuceneField';
@@ -25,6 +26,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
   const complete = withDefaults(query, datasource.maxEvents);
   const { queryType, source } = complete;
   const forAlert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  const sources = sourcesFor(AVAILABLE.queue && datasource.queueEnabled && !forAlert, source);
   const problems = findProblems(query, datasource);
   const problemAt = (key: ProblemKey) => problems.find(({ at }) => at === key)?.message;
   const keysProblem = problemAt('keys');
@@ -55,17 +57,17 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
           error={problemAt('shape')}
           onChange={(value) => editAndRun({ queryType: value })}
         />
-        {(source !== 'search' || (datasource.queueEnabled && !forAlert)) && (
+        {(sources.length > 1 || source !== 'search') && (
           <Choice
             texts={texts.source}
-            options={SOURCES}
+            options={sources}
             value={source}
             error={problemAt('source')}
             onChange={(value) => editAndRun({ source: value })}
           />
         )}
       </div>
-      {forAlert && ALERT_HINTS[queryType] && (
+      {forAlert && AVAILABLE[queryType] && (
         <div className={styles.hint} role="note" data-testid={texts.alertHint}>
           {ALERT_HINTS[queryType]}
         </div>

@@ -1,3 +1,4 @@
+import { AVAILABLE } from '../query/available';
 import type { EventFormat, QueryShape, QuerySource, SortOrder } from '../types';
 
 interface Choice<T> {
@@ -6,7 +7,7 @@ interface Choice<T> {
   description: string;
 }
 
-export const SHAPES: Choice<QueryShape>[] = [
+const SHAPES: Choice<QueryShape>[] = [
   { value: 'events', label: 'Events', description: 'The newest or oldest events, as log lines or as a table' },
   { value: 'count', label: 'Count', description: 'One number for the whole time range, or one a group' },
   { value: 'series', label: 'Over time', description: 'Counts by time bucket, one line a group, zero where nothing happened' },
@@ -14,7 +15,7 @@ export const SHAPES: Choice<QueryShape>[] = [
   { value: 'firstSeen', label: 'First seen', description: 'Groups that occur now and not once in the time before, such as a new address of an actor' },
 ];
 
-export const SOURCES: Choice<QuerySource>[] = [
+const SOURCES: Choice<QuerySource>[] = [
   { value: 'search', label: 'Search', description: 'Asks Carbon Black Cloud for the time range' },
   { value: 'queue', label: 'Queue', description: 'What the queue of this API key has delivered so far' },
 ];
@@ -40,7 +41,13 @@ export const ALERT_HINTS: Record<QueryShape, string> = {
 
 const ALERT_SHAPES: QueryShape[] = ['count', 'series', 'firstSeen'];
 
-/** In an alert rule only the shapes that fit one, and the one that is already chosen. */
+/** The shapes on offer, in an alert rule only those that fit one, and the one that is already chosen. */
 export function shapesFor(forAlert: boolean, current: QueryShape): Choice<QueryShape>[] {
-  return SHAPES.filter(({ value }) => !forAlert || value === current || ALERT_SHAPES.includes(value));
+  const offered = (value: QueryShape) => AVAILABLE[value] && (!forAlert || ALERT_SHAPES.includes(value));
+  return SHAPES.filter(({ value }) => value === current || offered(value));
+}
+
+/** The sources on offer, and the one that is already chosen. */
+export function sourcesFor(queueOffered: boolean, current: QuerySource): Choice<QuerySource>[] {
+  return SOURCES.filter(({ value }) => value === current || value === 'search' || queueOffered);
 }

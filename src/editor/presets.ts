@@ -1,9 +1,10 @@
-import type { AuditLogQuery } from '../types';
+import { AVAILABLE } from '../query/available';
+import type { AuditLogQuery, QueryShape } from '../types';
 
 interface Preset {
   title: string;
   description: string;
-  query: Omit<AuditLogQuery, 'refId'>;
+  query: Omit<AuditLogQuery, 'refId' | 'queryType'> & { queryType: QueryShape };
 }
 
 export const PRESETS: Preset[] = [
@@ -53,3 +54,8 @@ export const PRESETS: Preset[] = [
     query: { queryType: 'events', exclusions: { actor: ['VMware employee'] } },
   },
 ];
+
+/** The examples that this version can answer. */
+export function availablePresets(): Preset[] {
+  return PRESETS.filter(({ query }) => AVAILABLE[query.queryType]);
+}

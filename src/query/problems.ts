@@ -1,4 +1,5 @@
 import type { AuditLogQuery, Filters } from '../types';
+import { AVAILABLE } from './available';
 import { withDefaults } from './defaults';
 import { FIELD_NAMES, isFlagField, isListField } from './fields';
 
@@ -37,10 +38,11 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
 
   for (const [at, key, allowed] of CHOICES) {
     const value = complete[key];
-    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.join(', ')}.`);
+    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.filter(isOffered).join(', ')}.`);
   }
-  if (complete.source === 'queue' && !abilities.queueEnabled) {
-    add('source', "Reading the queue is switched off in the data source's settings.");
+  add('shape', isOffered(complete.queryType) ? undefined : 'First seen is not available in this version: this query fails.');
+  if (complete.source === 'queue') {
+    add('source', queueProblem(abilities.queueEnabled));
   }
   if (complete.source === 'queue' && complete.query.trim() !== '') {
     add('lucene', 'Lucene text works with the search only. Use filters here, or choose Search.');
@@ -55,6 +57,17 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
   const unknown = unknownKeys(query);
   add('keys', unknown.length > 0 ? `This query has keys that are not known here: ${unknown.join(', ')}.` : undefined);
   return problems;
+}
+
+function isOffered(choice: string): boolean {
+  return AVAILABLE[choice as keyof typeof AVAILABLE] !== false;
+}
+
+function queueProblem(enabled: boolean): string | undefined {
+  if (!AVAILABLE.queue) {
+    return 'The queue is not available in this version: this query fails.';
+  }
+  return enabled ? undefined : "Reading the queue is switched off in the data source's settings.";
 }
 
 export function unknownKeys(query: AuditLogQuery): string[] {

@@ -67,9 +67,31 @@ function refersTo(text: string, names: Set<string>): boolean {
   });
 }
 
-/** Every way to fill the markers of a text, one value of each reference at a time. */
+/** The most texts that several variables side by side may stand for. */
+export const MAX_COMBINATIONS = 1000;
+
+/** Variables side by side stand for more texts than MAX_COMBINATIONS. The message is for the user. */
+export class TooManyCombinations extends Error {
+  constructor(text: string, count: number) {
+    const [most, found] = [MAX_COMBINATIONS, count].map((number) => number.toLocaleString('en-US'));
+    super(
+      `The variables in "${text.replace(MARKER, '…')}" stand for ${found} combinations of their values; at most ${most} are possible. ` +
+        'Select fewer values, or give each variable a filter of its own.'
+    );
+  }
+}
+
+/**
+ * Every way to fill the markers of a text, one value of each reference at a time. The values of one variable are never
+ * too many, but those of several multiply: beyond MAX_COMBINATIONS that is TooManyCombinations.
+ */
 export function fill(text: string, references: Reference[], write: (value: string) => string): string[] {
   const pieces = text.split(MARKER);
+  const counts = pieces.filter((_, index) => index % 2 === 1).map((piece) => references[Number(piece)].values.length);
+  const combinations = counts.reduce((product, count) => product * count, 1);
+  if (counts.length > 1 && combinations > MAX_COMBINATIONS) {
+    throw new TooManyCombinations(text, combinations);
+  }
   return pieces.reduce<string[]>(
     (texts, piece, index) => {
       const isMarker = index % 2 === 1;

@@ -2,10 +2,10 @@ import type { ScopedVars } from '@grafana/data';
 import { isFlagField } from '../query/fields';
 import type { Side } from '../query/filterRows';
 import type { AuditLogQuery, Filters } from '../types';
-import { capture, fill, type Templates } from './capture';
+import { capture, fill, TooManyCombinations, type Templates } from './capture';
 import { interpolateLucene } from './lucene';
 
-/** The query with its variables filled in and without empty criteria. */
+/** The query with its variables filled in and without empty criteria. Throws TooManyCombinations. */
 export function interpolateQuery(query: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): AuditLogQuery {
   const { query: lucene, criteria, exclusions, ...result } = query;
   return {
@@ -14,6 +14,19 @@ export function interpolateQuery(query: AuditLogQuery, templates: Templates, sco
     ...interpolateSide('criteria', criteria, templates, scopedVars),
     ...interpolateSide('exclusions', exclusions, templates, scopedVars),
   };
+}
+
+/** Why the variables of a query cannot be filled in, in words; nothing when they can. */
+export function variableProblem(query: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): string | undefined {
+  try {
+    interpolateQuery(query, templates, scopedVars);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TooManyCombinations) {
+      return error.message;
+    }
+    throw error;
+  }
 }
 
 // A value of a wrong type stays as it is: the backend says what is wrong with it.

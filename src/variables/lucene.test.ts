@@ -1,4 +1,5 @@
 import { fakeTemplates } from '../testing/templates';
+import { MAX_COMBINATIONS } from './capture';
 import { interpolateLucene } from './lucene';
 
 const lucene = (text: string, value: string | string[]) => interpolateLucene(text, fakeTemplates({ v: { value } }));
@@ -43,6 +44,25 @@ describe('several values', () => {
   it('combine with each other inside one word', () => {
     const templates = fakeTemplates({ a: { value: ['1', '2'] }, b: { value: ['x', 'y'] } });
     expect(interpolateLucene('$a-$b', templates)).toBe('(1-x OR 1-y OR 2-x OR 2-y)');
+  });
+});
+
+describe('combinations', () => {
+  const some = (count: number) => ({ value: Array.from({ length: count }, (_, index) => `v${index}`) });
+
+  it('are written out up to the bound', () => {
+    const text = interpolateLucene('$a-$b', fakeTemplates({ a: some(MAX_COMBINATIONS / 10), b: some(10) }));
+    expect(text.split(' OR ')).toHaveLength(MAX_COMBINATIONS);
+  });
+
+  it.each(['$a-$b-$c', '"of $a, $b and $c"'])('beyond the bound are an error in words: %s', (text) => {
+    const templates = fakeTemplates({ a: some(1000), b: some(1000), c: some(1000) });
+    expect(() => interpolateLucene(text, templates)).toThrow('stand for 1,000,000,000 combinations of their values; at most 1,000 are possible');
+  });
+
+  it.each(['$a', 'web-$a*', '$a OR $b', '"$a"'])('are not what one variable alone makes: %s', (text) => {
+    const templates = fakeTemplates({ a: some(MAX_COMBINATIONS + 1), b: some(2) });
+    expect(interpolateLucene(text, templates)).toContain(`v${MAX_COMBINATIONS}`);
   });
 });
 
