@@ -12,7 +12,7 @@ import (
 // grouping collects events into groups of equal values.
 type grouping struct {
 	keys    []auditlog.Key
-	index   map[string]int // position in groups by the group's values
+	index   map[string]int // position in groups by the group's one value, or by all of them with their lengths
 	groups  []frame.Group
 	scratch []byte
 	// points remembers the group and the bucket of each event. The counts by time are made of it once it is known which groups
@@ -44,6 +44,13 @@ func (g *grouping) add(e *auditlog.Event, c auditlog.Class) {
 
 // find returns the position of the event's group.
 func (g *grouping) find(e *auditlog.Event, c auditlog.Class) int {
+	if len(g.keys) == 1 { // a single value names the group by itself: no key has to be made, a million times
+		value := g.keys[0].Value(e, c)
+		if i, ok := g.index[value]; ok {
+			return i
+		}
+		return g.enter(value, e, c)
+	}
 	key := g.scratch[:0]
 	for _, k := range g.keys {
 		value := k.Value(e, c)
@@ -54,12 +61,17 @@ func (g *grouping) find(e *auditlog.Event, c auditlog.Class) int {
 	if i, ok := g.index[string(key)]; ok {
 		return i
 	}
+	return g.enter(string(key), e, c)
+}
+
+// enter adds the event's group.
+func (g *grouping) enter(name string, e *auditlog.Event, c auditlog.Class) int {
 	values := make([]string, len(g.keys))
 	for i, k := range g.keys {
 		values[i] = k.Value(e, c)
 	}
 	i := len(g.groups)
-	g.index[string(key)] = i
+	g.index[name] = i
 	g.groups = append(g.groups, frame.Group{Values: values})
 	return i
 }

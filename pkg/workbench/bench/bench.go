@@ -1,0 +1,75 @@
+// Package bench measures what answers cost in calls, bytes, time and memory, side by side with a naive client, holds them
+// against the bounds that they must keep, and writes the figures down.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+)
+
+// Config says what to measure with and where the figures go.
+type Config struct {
+	Root      string // of the project
+	Simulator string // the built simulator
+	Out       io.Writer
+	Save      func(page []byte) error // takes the figures as Markdown
+}
+
+// Sizes of the windows that every shape is measured on: one page, what an answer may read by default, and far more than that.
+var sizes = []int{9_500, 95_000, 1_050_000}
+
+const largest = 1_000_000
+
+// lab is one run.
+type lab struct{ config Config }
+
+// figures are everything that was measured.
+type figures struct {
+	board boardFigures
+	sizes []sizeFigures
+	cache cacheFigures
+	tests goFigures
+}
+
+// Run measures, prints and saves the figures. It fails when an answer was wrong or a bound on counts or sizes was missed; bounds
+// on time only warn, since machines differ.
+func Run(ctx context.Context, c Config) error {
+	log.DefaultLogger = log.NewNullLogger() // it remarks on how each HTTP client was built
+	l := &lab{config: c}
+	f, err := l.measure(ctx)
+	if err != nil {
+		return err
+	}
+	r := newReport(f)
+	if err := r.print(c.Out); err != nil {
+		return err
+	}
+	return errors.Join(c.Save([]byte(r.markdown())), r.missed())
+}
+
+func (l *lab) measure(ctx context.Context) (f figures, err error) {
+	fmt.Fprintln(l.config.Out, "Decoding, classifying and the throttled crowd, by go test …")
+	if f.tests, err = l.goTests(ctx); err != nil {
+		return f, err
+	}
+	fmt.Fprintln(l.config.Out, "The board …")
+	if f.board, err = l.board(ctx); err != nil {
+		return f, err
+	}
+	for _, events := range sizes {
+		fmt.Fprintf(l.config.Out, "Windows of about %d events …\n", events)
+		size, cache, err := l.scale(ctx, events)
+		if err != nil {
+			return f, err
+		}
+		f.sizes = append(f.sizes, size)
+		if cache.events > 0 {
+			f.cache = cache
+		}
+	}
+	return f, nil
+}

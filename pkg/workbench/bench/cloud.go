@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+// latency is how long the simulated cloud thinks before each answer.
+const latency = 150 * time.Millisecond
+
+const seed = 1
+
+// cloud is a simulated Carbon Black Cloud in a process of its own, so that its memory is not mistaken for the plugin's, behind
+// a relay that counts bytes.
+type cloud struct {
+	URL    string          `json:"url"`
+	OrgKey string          `json:"orgKey"`
+	Keys   []simulator.Key `json:"keys"`
+
+	relay   *relay
+	process *exec.Cmd
+}
+
+// startCloud starts the simulator with so much history. live is the number of events a day that go on arriving, -1 for none.
+func startCloud(ctx context.Context, binary string, size simulator.Generate) (*cloud, error) {
+	process := exec.CommandContext(ctx, binary, "-addr", "127.0.0.1:0", "-seed", strconv.Itoa(seed),
+		"-days", strconv.Itoa(size.Days), "-per-day", strconv.Itoa(size.PerDay), "-live-per-day", strconv.Itoa(size.LivePerDay),
+		"-faults", fmt.Sprintf(`{"latencyMs":%d}`, latency.Milliseconds()))
+	process.Stderr = os.Stderr
+	stdout, err := process.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := process.Start(); err != nil {
+		return nil, fmt.Errorf("start the simulator: %w", err)
+	}
+	c := &cloud{process: process}
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, c)
+	}
+	if err == nil {
+		c.relay, err = startRelay(ctx, c.URL)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the simulator's first line: %w", err), c.stop())
+	}
+	return c, nil
+}
+
+func (c *cloud) stop() error {
+	var err error
+	if c.relay != nil {
+		err = c.relay.close()
+	}
+	if killed := c.process.Process.Kill(); killed != nil {
+		return errors.Join(err, killed)
+	}
+	var ended *exec.ExitError
+	if waited := c.process.Wait(); waited != nil && !errors.As(waited, &ended) { // being killed is how it ends
+		err = errors.Join(err, waited)
+	}
+	return err
+}
+
+// calls is how many searches the cloud has been asked for, by its own count.
+func (c *cloud) calls(ctx context.Context) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/simulator/state", nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var state simulator.State
+	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil {
+		return 0, fmt.Errorf("the simulator's state: %w", err)
+	}
+	return state.Endpoints["search"].Calls, nil
+}

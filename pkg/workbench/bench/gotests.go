@@ -1,0 +1,96 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// goFigures are those that the project's own tests and benchmarks give.
+type goFigures struct {
+	page     []benchmark
+	classify []benchmark
+	crowd    []crowdLine // what the tests of a throttled crowd say
+}
+
+// crowdLine is what a test logged, or how it ended.
+type crowdLine struct{ test, result string }
+
+// benchmark is a line that go test -bench prints: figures by their unit.
+type benchmark struct {
+	name    string
+	figures map[string]float64
+}
+
+func (l *lab) goTests(ctx context.Context) (f goFigures, err error) {
+	out, err := l.goTest(ctx, "./pkg/plugin", "-run", "^$", "-bench", "Page", "-benchtime", "3s")
+	if err != nil {
+		return f, err
+	}
+	f.page = parseBenchmarks(out)
+	if out, err = l.goTest(ctx, "./pkg/auditlog", "-run", "^$", "-bench", "Classify", "-benchtime", "1s"); err != nil {
+		return f, err
+	}
+	f.classify = parseBenchmarks(out)
+	if out, err = l.goTest(ctx, "./pkg/plugin", "-count", "1", "-run", "Crowd", "-v"); err != nil {
+		return f, err
+	}
+	f.crowd = parseCrowd(out)
+	return f, nil
+}
+
+func (l *lab) goTest(ctx context.Context, room string, args ...string) (string, error) {
+	run := exec.CommandContext(ctx, "go", append(append([]string{"test"}, args...), room)...)
+	run.Dir = l.config.Root
+	out, err := run.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go test %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+var (
+	benchmarkLine = regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.+)$`)
+	benchmarkUnit = regexp.MustCompile(`([\d.e+]+)\s+(\S+)`)
+	loggedLine    = regexp.MustCompile(`limits_test\.go:\d+: (.+)$`)
+	resultLine    = regexp.MustCompile(`^\s*--- (PASS|FAIL): (\S+)`)
+)
+
+func parseBenchmarks(out string) (all []benchmark) {
+	for _, line := range benchmarkLine.FindAllStringSubmatch(out, -1) {
+		b := benchmark{name: line[1], figures: map[string]float64{}}
+		for _, figure := range benchmarkUnit.FindAllStringSubmatch(line[2], -1) {
+			if value, err := strconv.ParseFloat(figure[1], 64); err == nil {
+				b.figures[figure[2]] = value
+			}
+		}
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(a, b benchmark) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// parseCrowd takes what the tests logged, and of those that logged nothing how they ended.
+func parseCrowd(out string) (lines []crowdLine) {
+	name := ""
+	for line := range strings.Lines(out) {
+		line = strings.TrimRight(line, "\n")
+		if running, ok := strings.CutPrefix(strings.TrimSpace(line), "=== RUN"); ok {
+			name = strings.TrimSpace(running)
+		} else if logged := loggedLine.FindStringSubmatch(line); logged != nil {
+			lines = append(lines, crowdLine{name, logged[1]})
+		} else if result := resultLine.FindStringSubmatch(line); result != nil && !told(lines, result[2]) {
+			lines = append(lines, crowdLine{result[2], strings.ToLower(result[1])})
+		}
+	}
+	return lines
+}
+
+// told tells whether a test or a part of it is among the lines.
+func told(lines []crowdLine, test string) bool {
+	return slices.ContainsFunc(lines, func(l crowdLine) bool { return l.test == test || strings.HasPrefix(l.test, test+"/") })
+}

@@ -1,0 +1,115 @@
+package bench
+
+import (
+	"context"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"time"
+)
+
+// sample is what a run took: the calls and bytes that the cloud answered, the time, and by how much the heap grew at most
+// (garbage that was not collected yet is part of it).
+type sample struct {
+	calls int
+	bytes int64
+	took  time.Duration
+	heap  int64
+}
+
+const (
+	repetitions = 3
+	enough      = 12 * time.Second // after so much no further repetition is made
+)
+
+// repeat measures a run several times. prepare makes what each of them needs and is not measured.
+func repeat(ctx context.Context, c *cloud, prepare func() (run func() error, err error)) (sample, error) {
+	var all []sample
+	var spent time.Duration
+	for len(all) < repetitions && spent < enough {
+		run, err := prepare()
+		if err != nil {
+			return sample{}, err
+		}
+		s, err := measure(ctx, c, run)
+		if err != nil {
+			return sample{}, err
+		}
+		all = append(all, s)
+		spent += s.took
+	}
+	return summary(all), nil
+}
+
+// summary is the median of the times, and the worst of everything else.
+func summary(all []sample) sample {
+	var out sample
+	times := make([]time.Duration, len(all))
+	for i, s := range all {
+		times[i] = s.took
+		out.calls, out.bytes, out.heap = max(out.calls, s.calls), max(out.bytes, s.bytes), max(out.heap, s.heap)
+	}
+	out.took = median(times)
+	return out
+}
+
+// median of an even number of times is the larger of the two in the middle.
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+func measure(ctx context.Context, c *cloud, run func() error) (sample, error) {
+	callsBefore, err := c.calls(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	bytesBefore := c.relay.received.Load()
+	peak := watchHeap()
+	start := time.Now()
+	err = run()
+	took := time.Since(start)
+	grown := peak()
+	if err != nil {
+		return sample{}, err
+	}
+	callsAfter, err := c.calls(ctx)
+	return sample{calls: callsAfter - callsBefore, bytes: c.relay.received.Load() - bytesBefore, took: took, heap: grown}, err
+}
+
+// watchHeap looks at the heap every two milliseconds until peak is called, which tells by how much it had grown at most.
+func watchHeap() (peak func() int64) {
+	before := liveHeap()
+	stop, stopped := make(chan struct{}), make(chan int64)
+	go func() {
+		most := before
+		ticker := time.NewTicker(2 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				most = max(most, heapNow())
+			case <-stop:
+				stopped <- max(most, heapNow())
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		return <-stopped - before
+	}
+}
+
+// liveHeap is what is left after collecting garbage.
+func liveHeap() int64 {
+	runtime.GC()
+	runtime.GC() // what a finalizer or a pool let go in the first
+	return heapNow()
+}
+
+func heapNow() int64 {
+	read := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(read)
+	return int64(read[0].Value.Uint64())
+}

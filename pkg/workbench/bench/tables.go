@@ -1,0 +1,220 @@
+package bench
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+const introduction = `# Benchmarks
+
+Written by ` + "`go tool mage bench`" + `, which measures everything anew, prints these tables and replaces this page. It needs nothing but
+Go and takes some minutes. It fails when an answer is wrong or a bound on calls or bytes is missed; a bound on time is a matter of the
+machine and is marked SLOW when it is missed.
+
+Measured on %d cores, %s/%s, %s.
+
+The plugin runs in the measuring process and is asked as Grafana asks it. The simulated Carbon Black Cloud is another process on the
+loopback interface and takes 150 ms before each answer. *Calls* are counted by that cloud, *bytes* are what it sent, headers included,
+and *heap* is by how much the measuring process's heap grew at most, garbage included, looked at every 2 ms. Times are the median of
+three runs, everything else is the worst of them; a run of many seconds is made fewer times. Each cold run has an instance of its own
+with an empty cache. The pace of the governor is set so high that it holds nothing back.
+
+The *naive client* asks as a simple data source does: one request a panel, pages of 10,000 events by offset as far as a search reaches,
+` + "`encoding/json`" + `, no cache.
+`
+
+const boundsText = `What has to be kept. The share is what was measured, divided by the bound.`
+
+const sizesText = `Every answer was compared with a count of the simulated events one by one. An answer that would have to read more than ` + "`maxEvents`" + `
+(100,000 unless raised) takes the newest and says so. The series has buckets of 12 hours. Each line has a new instance, which once checks
+how the cloud treats the bounds of a search before it relies on a count: one call.`
+
+func boundsOf(f figures) []bound {
+	b := f.board
+	out := []bound{
+		{name: "calls, board over 24 h, cold", got: float64(b.cold.calls), most: 2},
+		{name: "time, the same, against one bare full page", got: b.cold.took.Seconds() / b.page.took.Seconds(), most: 1.5, unit: " x", timed: true},
+		{name: "calls, the board's refresh", got: float64(b.warm.calls), most: 1},
+		{name: "calls, five viewers at once, cold: those of one", got: float64(b.coldCrowd.calls), most: float64(b.cold.calls)},
+		{name: "calls, five viewers' refresh: those of one", got: float64(b.warmCrowd.calls), most: float64(max(b.warm.calls, 1))},
+	}
+	for _, size := range f.sizes {
+		if size.events >= largest {
+			out = append(out, largeBounds(size)...)
+		} else {
+			name := fmt.Sprintf("calls, reading %s events", grouped(size.events))
+			out = append(out, bound{name: name, got: float64(size.of(shapes[2].name).calls), most: readBound(size.events)})
+		}
+	}
+	c := f.cache
+	out = append(out,
+		bound{name: "heap an event in the cache", got: c.bytesAnEvent, most: 250, unit: " B"},
+		bound{name: "calls, grouping them once more", got: float64(c.calls), most: 0},
+		bound{name: fmt.Sprintf("time, grouping %s cached events by actor and hour", grouped(c.events)), got: ms(c.group), most: 100, unit: " ms", timed: true},
+	)
+	for _, b := range f.tests.classify {
+		out = append(out, bound{name: "time, classifying an event (" + b.name + ")", got: b.figures["ns/op"], most: 1000, unit: " ns", timed: true})
+	}
+	return append(out, pageBounds(f.tests)...)
+}
+
+func largeBounds(size sizeFigures) []bound {
+	n := grouped(size.events)
+	counted := size.of(count)
+	return []bound{
+		{name: "calls, count of " + n + " events", got: float64(counted.calls), most: 3},
+		{name: "heap, the same", got: mib(counted.heap), most: 64, unit: " MiB"},
+		{name: "calls, series of 60 buckets over " + n + " events", got: float64(size.of(series).calls), most: 64},
+		{name: "calls, reading " + n + " events", got: float64(size.of(readAll.name).calls), most: readBound(size.events)},
+	}
+}
+
+// readBound is the most calls that reading so many events may take.
+func readBound(events int64) float64 {
+	pages := (events + reach - 1) / reach
+	return float64(int64(1.3*float64(pages))) + 2
+}
+
+// pageBounds hold decoding against encoding/json of the same run.
+func pageBounds(f goFigures) []bound {
+	var ours, plain benchmark
+	for _, b := range f.page {
+		if b.name == "Page/stream" {
+			ours = b
+		} else {
+			plain = b
+		}
+	}
+	return []bound{
+		{name: "time, a full page to frames, against encoding/json", got: ours.figures["ns/event"] / plain.figures["ns/event"], most: 0.5, unit: " x", timed: true},
+		{name: "allocations an event, a full page to frames", got: ours.figures["allocs/event"], most: 6},
+	}
+}
+
+var sampleHeader = []string{"", "Calls", "Bytes", "Seconds", "Heap", "Naive calls", "Naive seconds", "Fewer calls", "Faster"}
+
+// against is a row of a sample beside the naive client's.
+func against(name string, s, naive sample) []string {
+	fewer := "no call"
+	if s.calls > 0 {
+		fewer = short(float64(naive.calls)/float64(s.calls)) + " x"
+	}
+	return append(append([]string{name}, plainRow(s)...),
+		strconv.Itoa(naive.calls), seconds(naive.took), fewer, short(naive.took.Seconds()/s.took.Seconds())+" x")
+}
+
+func plainRow(s sample) []string {
+	return []string{strconv.Itoa(s.calls), kib(s.bytes), seconds(s.took), short(mib(s.heap)) + " MiB"}
+}
+
+func boardTable(f boardFigures) table {
+	t := table{
+		title: fmt.Sprintf("The bundled board, %d panels over 24 hours", f.panels),
+		text: fmt.Sprintf("About %s events. *Refresh* is 6 seconds after the last look, when the end of the log has to be asked for again. The five\n"+
+			"viewers come 40 ms after one another, each with a time range of their own.", grouped(boardEvents)),
+		header: sampleHeader,
+	}
+	t.rows = [][]string{
+		append(append([]string{"one bare full page, not even decoded"}, plainRow(f.page)...), "", "", "", ""),
+		against("cold", f.cold, f.naiveOne),
+		against("refresh", f.warm, f.naiveOne),
+		against("five viewers, cold", f.coldCrowd, f.naiveCrowd),
+		against("five viewers, refresh", f.warmCrowd, f.naiveCrowd),
+	}
+	return t
+}
+
+func alertTable(f boardFigures) table {
+	return table{
+		title:  "An alert rule",
+		text:   "The count of failed log-ins of the last hour, evaluated on its own.",
+		header: sampleHeader,
+		rows: [][]string{
+			against("cold", f.alertCold, f.alertNaive),
+			against("again at once", f.alertAgain, f.alertNaive),
+			against("again after 6 s", f.alertLater, f.alertNaive),
+		},
+	}
+}
+
+func sizeTables(all []sizeFigures) (tables []table) {
+	for i, f := range all {
+		t := table{
+			title:  fmt.Sprintf("%s events in 30 days", grouped(f.events)),
+			header: []string{"", "Calls", "Bytes", "Seconds", "Heap", "Answer"},
+		}
+		if i == 0 {
+			t.text = sizesText
+		}
+		for _, s := range f.shapes {
+			t.rows = append(t.rows, append(append([]string{s.name}, plainRow(s.sample)...), s.verdict))
+		}
+		answer := exact
+		if int64(f.got) < f.events {
+			answer = fmt.Sprintf("%s of %s events: wrong, but for the newest 500", grouped(int64(f.got)), grouped(f.events))
+		}
+		t.rows = append(t.rows, append(append([]string{"naive client, any of these"}, plainRow(f.naive)...), answer))
+		tables = append(tables, t)
+	}
+	return tables
+}
+
+func cacheTable(c cacheFigures) table {
+	return table{
+		title:  grouped(c.events) + " events in the cache",
+		text:   "With a cache that is large enough for all (an instance keeps 64 MiB). Grouping is the way from the cache to frames: a series an actor.",
+		header: []string{"What", "Figure"},
+		rows: [][]string{
+			{"reading them all", seconds(c.fill) + " s"},
+			{"heap that stays, an event", short(c.bytesAnEvent) + " B"},
+			{fmt.Sprintf("grouping by actor and hour, median of %d", c.groupRepeated), short(ms(c.group)) + " ms"},
+		},
+	}
+}
+
+func pageTable(f goFigures) table {
+	t := table{
+		title:  "Decoding and classifying",
+		text:   "*Page* is the way of 10,000 events from the wire to a log frame, against `encoding/json` with a plain frame. *Classify* is the catalog.",
+		header: []string{"Benchmark", "ns an event", "Bytes an event", "Allocations an event"},
+	}
+	for _, b := range f.page {
+		t.rows = append(t.rows, []string{b.name, short(b.figures["ns/event"]), short(b.figures["B/event"]), short(b.figures["allocs/event"])})
+	}
+	for _, b := range f.classify {
+		t.rows = append(t.rows, []string{b.name, short(b.figures["ns/op"]), short(b.figures["B/op"]), short(b.figures["allocs/op"])})
+	}
+	return t
+}
+
+func crowdTable(f goFigures) table {
+	t := table{
+		title: "The throttled crowd",
+		text: "Twelve panels every 5 s and 20 alert rules every 10 s, for ten simulated minutes under a limit of 60 calls a minute. *Within*: questions\n" +
+			"that share what is read. *Beyond*: questions that only the cloud can answer, more than the limit allows, by the form in which a 429\n" +
+			"says how long to wait. No call was sent during a penalty; who is not answered hears when it goes on.",
+		header: []string{"Test", "Result"},
+	}
+	for _, line := range f.crowd {
+		t.rows = append(t.rows, []string{line.test, line.result})
+	}
+	return t
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }
+
+func kib(n int64) string { return grouped((n+1023)/1024) + " KiB" }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+
+// grouped writes a number with commas.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
