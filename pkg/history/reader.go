@@ -86,8 +86,7 @@ func (r *reader) choose(ctx context.Context) (*track, error) {
 			continue
 		}
 		if c.crowdedAt(base, part, r.history.config.Reach) {
-			r.ready = nil
-			return own, nil
+			return r.leave(own), nil
 		}
 		finished, err := r.fetch(ctx, base, part, func(events []auditlog.Event, got auditlog.Window, _ bool) {
 			r.ready = append(r.ready, piece{events, got, false})
@@ -97,11 +96,16 @@ func (r *reader) choose(ctx context.Context) (*track, error) {
 			return base, err
 		}
 		if !finished {
-			r.ready = nil
-			return own, nil
+			return r.leave(own), nil
 		}
 	}
 	return base, nil
+}
+
+// leave forgets what was learned of the unfiltered events, and goes on with the filter's own.
+func (r *reader) leave(own *track) *track {
+	r.ready, r.pages, r.coverage = nil, 0, Coverage{}
+	return own
 }
 
 // behind is what is left of a window behind a part, in the order of the question.

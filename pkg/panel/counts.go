@@ -198,6 +198,9 @@ func (a *answer) cheaper(ctx context.Context, filter auditlog.Filter, b buckets)
 	if a.coverage.Complete || a.coverage.Failure != nil {
 		return false, nil
 	}
+	if a.coverage.Found > max(a.panel.MaxEvents, a.panel.History.PageSize()) {
+		return true, nil
+	}
 	found, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
 	if err != nil {
 		return false, err
