@@ -88,15 +88,15 @@ func TestQueueAnswers(t *testing.T) {
 // A refusal took nothing out of the queue; anything else after the request was sent may have.
 func TestQueueTellsWhatMayBeLost(t *testing.T) {
 	for status, lost := range map[int]bool{301: false, 400: false, 401: false, 403: false, 404: false, 429: false, 500: true, 502: true, 503: true} {
-		asked := 0
+		var asked atomic.Int32
 		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-			asked++
+			asked.Add(1)
 			w.WriteHeader(status)
 		})
 		failed := missed(t, context.Background(), newClient(t, config(server.URL)))
 		require.Equal(t, lost, failed.Lost, "%d", status)
 		require.Equal(t, status, failed.Status)
-		require.Equal(t, 1, asked, "the queue is never asked again")
+		require.EqualValues(t, 1, asked.Load(), "the queue is never asked again")
 	}
 	for name, answer := range map[string]http.HandlerFunc{
 		"truncated": func(w http.ResponseWriter, _ *http.Request) {
@@ -107,13 +107,13 @@ func TestQueueTellsWhatMayBeLost(t *testing.T) {
 		"a page":       reply(http.StatusOK, "text/html", "<html>"),
 		"hung up":      func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
-		asked := 0
+		var asked atomic.Int32
 		server := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			asked++
+			asked.Add(1)
 			answer(w, r)
 		})
 		require.True(t, missed(t, context.Background(), newClient(t, config(server.URL))).Lost, name)
-		require.Equal(t, 1, asked, name)
+		require.EqualValues(t, 1, asked.Load(), name)
 	}
 }
 
