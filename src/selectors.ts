@@ -51,6 +51,11 @@ export const selectors = {
     queueEnabled: { label: 'Read the queue', testId: 'data-testid cbc queue enabled' },
     queuePollSeconds: { label: 'Poll interval in seconds', testId: 'data-testid cbc queue poll seconds' },
     store: { label: 'Store', testId: 'data-testid cbc store' },
+    storeDsn: {
+      label: 'PostgreSQL address',
+      testId: 'data-testid cbc store dsn',
+      placeholder: 'postgres://user:password@host:5432/database',
+    },
     http: { label: 'HTTP and TLS', testId: 'data-testid cbc http' },
     timeout: { label: 'Timeout in seconds', testId: 'data-testid cbc timeout' },
     tlsSkipVerify: { label: 'Skip TLS verification', testId: 'data-testid cbc tls skip verify' },

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Key names a property of an event that can be filtered and grouped by.
@@ -156,13 +157,28 @@ func (f Filter) Local() Matcher {
 }
 
 func (t Terms) local() []wanted {
+	return t.wanted(func(key Key, values []string) bool { return !key.MatchedByCloud() || slices.Contains(values, "") })
+}
+
+// Everything returns a matcher for all of Criteria and Exclusions, for events that no search selected. A description or request
+// URL matches a value that stands in it as a phrase: the same words side by side, in any case, as in the cloud's query language.
+func (f Filter) Everything() Matcher {
+	all := func(Key, []string) bool { return true }
+	m := Matcher{criteria: f.Criteria.wanted(all), exclusions: f.Exclusions.wanted(all)}
+	for _, list := range [...][]wanted{m.criteria, m.exclusions} {
+		for i := range list {
+			list[i].phrases = list[i].key.MatchedByCloud()
+		}
+	}
+	return m
+}
+
+func (t Terms) wanted(take func(Key, []string) bool) []wanted {
 	var out []wanted
 	for _, key := range Keys() {
-		values := t[key]
-		if len(values) == 0 || (key.MatchedByCloud() && !slices.Contains(values, "")) {
-			continue
+		if values := t[key]; len(values) > 0 && take(key, values) {
+			out = append(out, wanted{key: key, values: values})
 		}
-		out = append(out, wanted{key, values})
 	}
 	return out
 }
@@ -171,8 +187,9 @@ func (t Terms) local() []wanted {
 type Matcher struct{ criteria, exclusions []wanted }
 
 type wanted struct {
-	key    Key
-	values []string
+	key     Key
+	values  []string
+	phrases bool // a value matches as a phrase, too
 }
 
 // Match tells whether the event passes.
@@ -190,4 +207,23 @@ func (m Matcher) Match(e *Event, c Class) bool {
 	return true
 }
 
-func (w wanted) match(e *Event, c Class) bool { return slices.Contains(w.values, w.key.Value(e, c)) }
+func (w wanted) match(e *Event, c Class) bool {
+	value := w.key.Value(e, c)
+	return slices.Contains(w.values, value) || w.phrases && slices.ContainsFunc(w.values, func(phrase string) bool { return holds(value, phrase) })
+}
+
+// holds tells whether a text holds a phrase: the same words side by side, in any case.
+func holds(text, phrase string) bool {
+	want := words(phrase)
+	have := words(text)
+	for i := 0; len(want) > 0 && i+len(want) <= len(have); i++ {
+		if slices.EqualFunc(want, have[i:i+len(want)], strings.EqualFold) {
+			return true
+		}
+	}
+	return false
+}
+
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}

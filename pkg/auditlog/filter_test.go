@@ -227,3 +227,22 @@ func TestCloudLeavesTheFilter(t *testing.T) {
 	f.CloudCount()
 	require.Equal(t, auditlog.Filter{Query: " x ", Exclusions: auditlog.Terms{auditlog.KeyActor: {"a"}, auditlog.KeyDescription: {"b"}}}, f)
 }
+
+// Away from the cloud a description matches a value that stands in it as a phrase, or is it.
+func TestEverythingMatchesPhrases(t *testing.T) {
+	event := auditlog.Event{Description: `Policy "Brand New" (ID: 9) was modified`, RequestURL: "/access/v2/orgs/ABCD1234/grants", Actor: "a@example.org"}
+	match := func(key auditlog.Key, values ...string) bool {
+		return auditlog.Filter{Criteria: auditlog.Terms{key: values}}.Everything().Match(&event, auditlog.Class{})
+	}
+	for _, phrase := range []string{"brand new", "POLICY", event.Description, "id: 9", "(ID: 9) was"} {
+		require.True(t, match(auditlog.KeyDescription, "nothing", phrase), phrase)
+	}
+	for _, phrase := range []string{"new brand", "bran", "modify", "policy modified", "?!"} {
+		require.False(t, match(auditlog.KeyDescription, phrase), phrase)
+	}
+	require.True(t, match(auditlog.KeyRequestURL, "/access/v2"))
+	require.False(t, match(auditlog.KeyRequestURL, ""))
+	require.True(t, match(auditlog.KeyActor, "a@example.org"))
+	require.False(t, match(auditlog.KeyActor, "A@example.org"), "everything else is compared exactly")
+	require.False(t, auditlog.Filter{Exclusions: auditlog.Terms{auditlog.KeyDescription: {"brand new"}}}.Everything().Match(&event, auditlog.Class{}))
+}

@@ -46,7 +46,6 @@ func WithLane(ctx context.Context, lane Lane) context.Context {
 	return context.WithValue(ctx, laneKey{}, lane)
 }
 
-// LaneOf is the lane of a context's requests.
 // LaneOf returns the lane by which the requests of a context go.
 func LaneOf(ctx context.Context) Lane {
 	if lane, ok := ctx.Value(laneKey{}).(Lane); ok && lane >= 0 && lane < lanes {

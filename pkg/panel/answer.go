@@ -35,6 +35,9 @@ type answer struct {
 // read visits the events that pass the filter, until take wants no more. What was read before a failure is kept, but not where
 // a number decides about an alert.
 func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
+	if a.query.Source == SourceQueue {
+		return a.readLedger(ctx, take)
+	}
 	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.panel.MaxEvents, All: all, Pages: a.pages}
 	unknown := auditlog.Unknown()
 	a.matched, a.unknown = 0, 0
@@ -127,7 +130,7 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 		a.counted++
 		// After a failure nothing more is asked, and a number that may be capped takes many requests to verify.
 		capped := a.query.Shape == ShapeEvents && a.coverage.Found == a.panel.History.PageSize()
-		if filter, ok := a.query.Filter.CloudCount(); ok && a.broken == nil && a.coverage.Failure == nil && !capped {
+		if filter, ok := a.countable(); ok && a.broken == nil && a.coverage.Failure == nil && !capped {
 			n, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
 			if err == nil {
 				found, atLeast = max(n, found), false
@@ -138,6 +141,12 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 	}
 	a.limits(found, atLeast, shown)
 	return a.describe(found, atLeast, shown), nil
+}
+
+// countable returns a filter whose number of hits Carbon Black Cloud can tell, if it is the one to be asked.
+func (a *answer) countable() (auditlog.Filter, bool) {
+	filter, ok := a.query.Filter.CloudCount()
+	return filter, ok && a.query.Source != SourceQueue
 }
 
 // limits says what is missing from the answer.
@@ -198,6 +207,9 @@ const mostShownCalls = 5
 // executed is what was sent, without the token, or what would have been.
 func (a *answer) executed() string {
 	var b strings.Builder
+	if a.query.Source == SourceQueue {
+		return "answered from the ledger of the API key's queue; every filter was applied by the plugin"
+	}
 	if len(a.cost.Sent) == 0 {
 		question := cbc.SearchRequest{
 			Filter: a.cloud, Start: a.request.Window.Start(), End: a.request.Window.End(), Order: order(a.query), Rows: a.panel.History.PageSize(),

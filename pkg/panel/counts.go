@@ -16,7 +16,7 @@ import (
 
 // count makes one number a group.
 func (a *answer) count(ctx context.Context) (frame.Frames, error) {
-	if filter, ok := a.query.Filter.CloudCount(); ok && len(a.query.GroupBy) == 0 {
+	if filter, ok := a.countable(); ok && len(a.query.GroupBy) == 0 {
 		return a.total(ctx, filter)
 	}
 	shown, err := a.groups(ctx)
@@ -95,7 +95,7 @@ func (a *answer) groups(ctx context.Context) ([]frame.Group, error) {
 		return nil, err
 	}
 	shown, rest, left := g.largest(a.query.Limit)
-	if filter, ok := a.query.Filter.CloudCount(); ok && !a.coverage.Complete && a.broken == nil && a.coverage.Failure == nil && a.candidates(shown) {
+	if filter, ok := a.countable(); ok && !a.coverage.Complete && a.broken == nil && a.coverage.Failure == nil && a.candidates(shown) {
 		return a.recount(ctx, filter, shown)
 	}
 	if left > 0 {
@@ -166,7 +166,7 @@ func (a *answer) recount(ctx context.Context, filter auditlog.Filter, groups []f
 // series counts by time.
 func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 	b := newBuckets(a.request.Window, a.request.Interval, a.request.MaxDataPoints)
-	if filter, ok := a.query.Filter.CloudCount(); ok && len(a.query.GroupBy) == 0 {
+	if filter, ok := a.countable(); ok && len(a.query.GroupBy) == 0 {
 		if counted, err := a.cheaper(ctx, filter, b); err != nil || counted {
 			if err != nil {
 				return nil, err

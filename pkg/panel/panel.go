@@ -26,6 +26,7 @@ type Classifier interface {
 // Panel answers the queries of one data source.
 type Panel struct {
 	History    History
+	Queue      Queue // nil when the settings do not enable it
 	Classifier Classifier
 	SearchPath string // where searches go, for the query inspector
 	MaxEvents  int    // most events that one answer reads
@@ -52,7 +53,7 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 	if err := r.Window.Validate(); err != nil {
 		return nil, badQuery("%v", err)
 	}
-	if err := available(r.Query); err != nil {
+	if err := p.available(r.Query); err != nil {
 		return nil, err
 	}
 	a := &answer{panel: p, request: r, query: r.Query, matcher: r.Query.Filter.Local(), cloud: r.Query.Filter.Cloud()}
@@ -79,10 +80,10 @@ var shapes = map[Shape]func(*answer, context.Context) (frame.Frames, error){
 	ShapeTop:    (*answer).top,
 }
 
-// available refuses what the query model knows and this version cannot answer.
-func available(q Query) error {
-	if q.Source == SourceQueue {
-		return badQuery(`"source":"queue" is not available in this version: use "source":"search"`)
+// available refuses what the query model knows and this version or these settings cannot answer.
+func (p *Panel) available(q Query) error {
+	if q.Source == SourceQueue && p.Queue == nil {
+		return badQuery(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, so that no other consumer of the same key gets those events: use a key for this data source alone`)
 	}
 	if shapes[q.Shape] == nil {
 		return badQuery("queryType %q is not available in this version: use events, count, series or top", q.Shape)

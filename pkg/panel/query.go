@@ -141,7 +141,7 @@ func (p *parser) check() error {
 	if p.query.Shape == ShapeFirstSeen && len(p.query.GroupBy) == 0 {
 		return badQuery(`"queryType":"firstSeen" needs "groupBy": name the keys whose first appearance is wanted, such as ["actor","actor_ip"]`)
 	}
-	if p.query.Source == SourceQueue && p.query.Filter.Query != "" {
+	if p.query.Source == SourceQueue && strings.TrimSpace(p.query.Filter.Query) != "" {
 		return badQuery(`Lucene text cannot be applied to "source":"queue": use criteria and exclusions, or "source":"search"`)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/queue"
 )
 
 // ID is the plugin's id.
@@ -42,6 +43,7 @@ type Instance struct {
 	detach   func() // from the governor
 	catalog  *auditlog.Catalog
 	history  *history.History
+	queue    *queue.Queue // nil unless the settings enable it
 	panel    *panel.Panel
 }
 
@@ -97,6 +99,14 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 			MaxStale:   parsed.settle,
 		},
 	}
+	if parsed.queueEnabled {
+		opened, err := openQueue(parsed, client)
+		if err != nil {
+			d.Dispose()
+			return nil, err
+		}
+		d.queue, d.panel.Queue = opened, opened
+	}
 	d.panel.Observe = d.answered
 	d.CallResourceHandler = d.routes()
 	return d, nil
@@ -105,6 +115,9 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 // Dispose closes what the instance holds open. Calling it again does nothing.
 func (d *Instance) Dispose() {
 	d.detach()
+	if d.queue != nil {
+		d.queue.Close()
+	}
 	d.idle()
 }
 

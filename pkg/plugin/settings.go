@@ -45,7 +45,7 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		queueEnabled:           r.flag("queueEnabled", false),
 		queuePoll:              time.Duration(r.number("queuePollSeconds", 60, 10, 86_400)) * time.Second,
 		store:                  r.text("store", "memory"),
-		storeDSN:               s.DecryptedSecureJSONData["storeDsn"],
+		storeDSN:               strings.TrimSpace(s.DecryptedSecureJSONData["storeDsn"]),
 		requestsPerFiveMinutes: r.number("requestsPerFiveMinutes", 600, 1, 1_000_000),
 		maxEvents:              r.number("maxEvents", 100_000, 1, 10_000_000),
 		settle:                 time.Duration(r.number("settleSeconds", 60, 0, 86_400)) * time.Second,

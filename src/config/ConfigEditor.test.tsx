@@ -106,6 +106,8 @@ describe('limits', () => {
 });
 
 describe('queue', () => {
+  const WARNING = 'Reading the queue takes the events away from everyone else';
+  const STORED_DSN = 'postgres://grafana:word@db.example.com:5432/ledger';
   afterEach(() => jest.restoreAllMocks());
   const setAvailable = (available: boolean) => jest.replaceProperty(AVAILABLE, 'queue', available);
 
@@ -121,17 +123,17 @@ describe('queue', () => {
       setAvailable(false);
       setup({ jsonData });
       expect(screen.getByText('The queue is not available in this version')).toBeInTheDocument();
-      expect(screen.queryByText('Reading the queue empties it')).not.toBeInTheDocument();
+      expect(screen.queryByText(WARNING)).not.toBeInTheDocument();
       const store = screen.getByRole('radio', { name: jsonData.store ? 'PostgreSQL' : 'Memory' });
       expect(store).toBeChecked();
     }
   );
 
   it('warns before it is switched on, and then asks for more', async () => {
-    setAvailable(true);
     const { state, user } = setup();
     await open(user, texts.queue);
-    expect(screen.getByText('Reading the queue empties it')).toBeInTheDocument();
+    expect(screen.getByText(WARNING)).toBeInTheDocument();
+    expect(screen.getByText(/Give this data source a key of its own/)).toBeInTheDocument();
     expect(screen.queryByTestId(texts.queuePollSeconds.testId)).not.toBeInTheDocument();
     await user.click(screen.getByTestId(texts.queueEnabled.testId));
     await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '5');
@@ -139,6 +141,58 @@ describe('queue', () => {
     await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '0');
     await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
     expect(state.options.jsonData).toEqual({ queueEnabled: true, queuePollSeconds: 50, store: 'postgres' });
+  });
+
+  it('is read every 60 seconds into memory unless told otherwise', () => {
+    setup({ jsonData: { queueEnabled: true } });
+    expect(screen.getByTestId(texts.queuePollSeconds.testId)).toHaveAttribute('placeholder', '60');
+    expect(screen.getByRole('radio', { name: 'Memory' })).toBeChecked();
+    expect(screen.queryByTestId(texts.storeDsn.testId)).not.toBeInTheDocument();
+  });
+
+  it('says when to use which store', () => {
+    setup({ jsonData: { queueEnabled: true } });
+    expect(screen.getByText(/rebuilt by a search of the last three days/)).toBeInTheDocument();
+    expect(screen.getByText(/several Grafana replicas: they share one ledger/)).toBeInTheDocument();
+  });
+
+  it('needs the address of a database for PostgreSQL, as a secret', async () => {
+    const { state, user } = setup({ jsonData: { queueEnabled: true } });
+    await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
+    expect(screen.getByLabelText(`${texts.storeDsn.label} *`, { exact: false })).toBe(screen.getByTestId(texts.storeDsn.testId));
+    await user.type(screen.getByTestId(texts.storeDsn.testId), 'db.example.com');
+    expect(screen.getByText(/This is not the address of a PostgreSQL database/)).toBeInTheDocument();
+    await user.clear(screen.getByTestId(texts.storeDsn.testId));
+    await user.type(screen.getByTestId(texts.storeDsn.testId), ` ${STORED_DSN} `);
+    await user.tab();
+    expect(screen.queryByText(/This is not the address/)).not.toBeInTheDocument();
+    expect(state.options.secureJsonData).toEqual({ storeDsn: STORED_DSN });
+    expect(state.options.jsonData).toEqual({ queueEnabled: true, store: 'postgres' });
+  });
+
+  it('does not require the address while it is off', () => {
+    setup({ jsonData: { queueEnabled: 'false', store: 'postgres' } });
+    expect(screen.getByText(texts.storeDsn.label)).toBeInTheDocument();
+    expect(screen.queryByText(`${texts.storeDsn.label} *`)).not.toBeInTheDocument();
+  });
+
+  it('never shows a stored address, keeps it beside memory, and replaces it', async () => {
+    const { state, user } = setup({ jsonData: { queueEnabled: true, store: 'postgres' }, secureJsonFields: { apiSecret: true, storeDsn: true } });
+    expect(screen.getByTestId(texts.storeDsn.testId)).toBeDisabled();
+    await user.click(screen.getByRole('radio', { name: 'Memory' }));
+    expect(screen.queryByTestId(texts.storeDsn.testId)).not.toBeInTheDocument();
+    expect(state.options.secureJsonFields).toEqual({ apiSecret: true, storeDsn: true });
+    await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
+    const [, resetDsn] = screen.getAllByRole('button', { name: 'Reset' });
+    await user.click(resetDsn);
+    expect(state.options.secureJsonFields).toEqual({ apiSecret: true, storeDsn: false });
+    await user.type(screen.getByTestId(texts.storeDsn.testId), STORED_DSN);
+    expect(state.options.secureJsonData).toEqual({ storeDsn: STORED_DSN });
+  });
+
+  it('is open when only the address of a database is stored', () => {
+    setup({ secureJsonFields: { storeDsn: true } });
+    expect(screen.getByTestId(texts.queueEnabled.testId)).not.toBeChecked();
   });
 
   it('is on when provisioning says "true"', () => {

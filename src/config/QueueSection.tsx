@@ -1,21 +1,25 @@
-import { Alert, Field, RadioButtonGroup } from '@grafana/ui';
+import { css } from '@emotion/css';
+import { Alert, Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import { AVAILABLE } from '../query/available';
 import { selectors } from '../selectors';
 import type { AuditLogOptions } from '../types';
-import { NumberField, SwitchField } from './fields';
+import { NumberField, SecretField, SwitchField } from './fields';
 import { Section } from './Section';
 import { readBoolean } from './settings';
 import type { Settings } from './useSettings';
+import { storeDsnProblem } from './validation';
 
 const texts = selectors.configEditor;
 
 const STORES = [
-  { value: 'memory' as const, label: 'Memory', description: 'For one Grafana server' },
-  { value: 'postgres' as const, label: 'PostgreSQL', description: 'For several Grafana servers that share one queue' },
+  { value: 'memory' as const, label: 'Memory' },
+  { value: 'postgres' as const, label: 'PostgreSQL' },
 ];
 
-export function QueueSection({ settings: { json, setJson } }: { settings: Settings }) {
-  const stored = usesQueue(json);
+export function QueueSection({ settings }: { settings: Settings }) {
+  const { json, setJson, secret } = settings;
+  const dsn = secret('storeDsn');
+  const stored = usesQueue(json) || dsn.isConfigured;
   if (!AVAILABLE.queue && !stored) {
     return null;
   }
@@ -32,33 +36,58 @@ export function QueueSection({ settings: { json, setJson } }: { settings: Settin
         <>
           <NumberField
             texts={texts.queuePollSeconds}
-            description="How often the queue is read, at least every 10 seconds apart."
+            description="The least time between two reads of the queue. A query that comes sooner gets what was read before."
             value={json.queuePollSeconds}
             byDefault={60}
             min={10}
             max={86_400}
             onChange={(queuePollSeconds) => setJson({ queuePollSeconds })}
           />
-          <Field label={texts.store.label} description="Where events from the queue are kept.">
-            <RadioButtonGroup
-              aria-label={texts.store.label}
-              data-testid={texts.store.testId}
-              options={STORES}
-              value={json.store ?? 'memory'}
-              onChange={(store) => setJson({ store })}
+          <StoreField store={json.store} onChange={(store) => setJson({ store })} />
+          {json.store === 'postgres' && (
+            <SecretField
+              texts={texts.storeDsn}
+              description="With a user who may create tables. It is stored encrypted, since it holds a password."
+              required={readBoolean(json.queueEnabled)}
+              secret={dsn}
+              problem={storeDsnProblem}
             />
-          </Field>
+          )}
         </>
       )}
     </Section>
   );
 }
 
+type Store = AuditLogOptions['store'];
+
+function StoreField({ store, onChange }: { store: Store; onChange: (store: Store) => void }) {
+  const styles = useStyles2(getStyles);
+  const description = (
+    <>
+      <span className={styles.line}>Memory is for one Grafana server: it ends with the process and is rebuilt by a search of the last three days.</span>
+      <span className={styles.line}>PostgreSQL is for several Grafana replicas: they share one ledger, and one of them reads the queue for all.</span>
+    </>
+  );
+  return (
+    <Field label={texts.store.label} description={description}>
+      <RadioButtonGroup
+        aria-label={texts.store.label}
+        data-testid={texts.store.testId}
+        options={STORES}
+        value={store ?? 'memory'}
+        onChange={onChange}
+      />
+    </Field>
+  );
+}
+
 function EmptiesQueue() {
   return (
-    <Alert severity="warning" title="Reading the queue empties it">
-      Each API key has one queue, and each event is in it once. When this is on, Grafana reads the queue of the key above and nobody else
-      gets those events: a SIEM that uses the same key loses them. Use a key that nothing else uses.
+    <Alert severity="warning" title="Reading the queue takes the events away from everyone else">
+      An API key has one queue, and Carbon Black Cloud gives each event in it once. When this is on, this data source gets those
+      events and no other consumer of the same API key does: a SIEM that reads with it loses them. Give this data source a key of
+      its own.
     </Alert>
   );
 }
@@ -75,3 +104,5 @@ function NotAvailable() {
 function usesQueue({ queueEnabled, queuePollSeconds, store }: AuditLogOptions): boolean {
   return readBoolean(queueEnabled) || queuePollSeconds !== undefined || store !== undefined;
 }
+
+const getStyles = () => ({ line: css({ display: 'block' }) });

@@ -1,5 +1,5 @@
 import { ENVIRONMENTS } from './environments';
-import { apiIdProblem, apiSecretProblem, numberProblem, orgKeyProblem, urlProblem } from './validation';
+import { apiIdProblem, apiSecretProblem, numberProblem, orgKeyProblem, storeDsnProblem, urlProblem } from './validation';
 
 const LOOPBACK = ['http://localhost:8080', 'http://127.0.0.1:9', 'http://[::1]:8080'];
 
@@ -47,6 +47,22 @@ test.each([
   const problem = apiSecretProblem(secret);
   expect(words ? problem?.includes(words) : problem).toBe(words ? true : undefined);
 });
+
+test.each([
+  '',
+  ' postgres://user:password@host:5432/database ',
+  'postgresql:///ledger?host=/run/postgresql',
+  'host=db.example.com user=grafana password=a://b',
+])('the database %j is fine', (dsn) => {
+  expect(storeDsnProblem(dsn)).toBeUndefined();
+});
+
+test.each(['db.example.com:5432', 'mysql://user:word@db/x', 'https://db.example.com/?a=word', 'postgres://', 'postgres:word'])(
+  'the database %j is not, and its password is not repeated',
+  (dsn) => {
+    expect(storeDsnProblem(dsn)).toBe('This is not the address of a PostgreSQL database. It looks like postgres://user:password@host:5432/database.');
+  }
+);
 
 test.each([
   [undefined, true],

@@ -59,6 +59,13 @@ export function apiSecretProblem(apiSecret: string): string | undefined {
   return API_ID.test(value) ? 'This looks like the API ID: it has 10 characters, a secret about 24. They may be swapped.' : undefined;
 }
 
+/** The words never hold a part of the address, which has a password in it. */
+export function storeDsnProblem(dsn: string): string | undefined {
+  const value = dsn.trim();
+  const valid = value === '' || /^(postgres(ql)?:\/\/.|\w+\s*=)/.test(value);
+  return valid ? undefined : 'This is not the address of a PostgreSQL database. It looks like postgres://user:password@host:5432/database.';
+}
+
 export function numberProblem(value: unknown, min: number, max: number): string | undefined {
   if (value === undefined || value === null || value === '') {
     return undefined;

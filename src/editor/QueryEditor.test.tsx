@@ -35,7 +35,9 @@ async function setup(query: Partial<AuditLogQuery> = {}, { app = CoreApp.PanelEd
     return <QueryEditor app={app} datasource={datasource} query={current} onChange={change} onRunQuery={run} />;
   }
   render(<Host />);
-  await screen.findByRole('textbox', { name: texts.lucene.label });
+  if (query.source !== 'queue' || query.query) {
+    await screen.findByRole('textbox', { name: texts.lucene.label });
+  }
   return { written, run, user: userEvent.setup({ delay: null }), last: () => written.at(-1) };
 }
 
@@ -117,7 +119,7 @@ describe('what this version does not answer', () => {
 });
 
 describe('source', () => {
-  beforeEach(() => setAvailable('queue', true));
+  const lucene = () => screen.queryByRole('textbox', { name: texts.lucene.label });
 
   it('is hidden while the queue is off', async () => {
     await setup();
@@ -128,6 +130,28 @@ describe('source', () => {
     const { user, last } = await setup({}, { queueEnabled: true });
     await user.click(screen.getByRole('radio', { name: 'Queue' }));
     expect(last()).toMatchObject({ source: 'queue' });
+  });
+
+  it('queue has no Lucene field, and search brings it back', async () => {
+    const { user, run } = await setup({ source: 'queue', criteria: { actor: ['a'] } }, { queueEnabled: true });
+    expect(lucene()).not.toBeInTheDocument();
+    expect(screen.getByRole('combobox', { name: texts.filters.values(1) })).toBeInTheDocument();
+    await user.click(screen.getByRole('radio', { name: 'Search' }));
+    expect(await screen.findByRole('textbox', { name: texts.lucene.label })).toHaveValue('');
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('queue keeps a Lucene text in sight and says that it fails, until it is removed', async () => {
+    const { user, last } = await setup({ query: 'login' }, { queueEnabled: true });
+    await user.click(screen.getByRole('radio', { name: 'Queue' }));
+    expect(last()).toMatchObject({ source: 'queue', query: 'login' });
+    expect(lucene()).toHaveValue('login');
+    expect(screen.getByText(/Lucene text works with the search only/)).toBeInTheDocument();
+    await user.clear(screen.getByRole('textbox', { name: texts.lucene.label }));
+    await user.tab();
+    expect(last()).toMatchObject({ source: 'queue', query: '' });
+    expect(lucene()).not.toBeInTheDocument();
+    expect(screen.queryByText(/Lucene text works with/)).not.toBeInTheDocument();
   });
 
   it('stays visible when a query wants the queue that is off', async () => {
@@ -275,7 +299,6 @@ describe('limit', () => {
 describe('in an alert rule', () => {
   it('offers the shapes that fit and says which one to use', async () => {
     setAvailable('firstSeen', true);
-    setAvailable('queue', true);
     await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting, queueEnabled: true });
     const shapes = within(screen.getByRole('radiogroup', { name: texts.shape.label })).getAllByRole('radio');
     expect(shapes).toHaveLength(3);

@@ -72,12 +72,14 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
           {ALERT_HINTS[queryType]}
         </div>
       )}
-      <LuceneField
-        value={complete.query}
-        error={problemAt('lucene')}
-        onChange={(text) => edit({ query: text })}
-        onRunQuery={onRunQuery}
-      />
+      {(source !== 'queue' || complete.query !== '') && (
+        <LuceneField
+          value={complete.query}
+          error={problemAt('lucene')}
+          onChange={(text) => edit({ query: text })}
+          onRunQuery={onRunQuery}
+        />
+      )}
       <FilterRows rows={toRows(complete)} error={problemAt('filters')} onChange={editRows} />
       <div className={styles.line}>
         {queryType === 'events' ? (

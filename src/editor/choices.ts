@@ -17,7 +17,7 @@ const SHAPES: Choice<QueryShape>[] = [
 
 const SOURCES: Choice<QuerySource>[] = [
   { value: 'search', label: 'Search', description: 'Asks Carbon Black Cloud for the time range' },
-  { value: 'queue', label: 'Queue', description: 'What the queue of this API key has delivered so far' },
+  { value: 'queue', label: 'Queue', description: 'What the queue of this API key has delivered so far, narrowed by filters; it takes no Lucene text' },
 ];
 
 export const FORMATS: Choice<EventFormat>[] = [

@@ -11,5 +11,5 @@ export const AVAILABLE: Record<QueryShape | QuerySource, boolean> = {
   top: true,
   firstSeen: false,
   search: true,
-  queue: false,
+  queue: true,
 };

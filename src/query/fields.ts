@@ -22,7 +22,7 @@ export const OUTCOMES = 'failure success unknown'.split(' ');
 export const LIST_FIELDS: Record<ListField, FieldInfo> = {
   actor: { label: 'Actor', hint: 'Who did it: an e-mail address, an API ID or a device name', placeholder: 'jane@example.com' },
   actor_ip: { label: 'Actor IP', hint: 'The address it was done from', placeholder: '203.0.113.7' },
-  description: { label: 'Description', hint: 'Words of the event text, matched by Carbon Black Cloud', placeholder: 'logged in' },
+  description: { label: 'Description', hint: 'Words of the event text, next to each other; case does not matter', placeholder: 'logged in' },
   category: { label: 'Category', hint: 'What the event is about, derived from its description', known: CATEGORIES },
   action: { label: 'Action', hint: 'What was done, derived from the description', known: ACTIONS },
   outcome: { label: 'Outcome', hint: 'How it ended, derived from the description', known: OUTCOMES },

@@ -7,7 +7,6 @@ const problems = (query: object, abilities = { maxEvents: 1000, queueEnabled: tr
 
 beforeEach(() => {
   jest.replaceProperty(AVAILABLE, 'firstSeen', true);
-  jest.replaceProperty(AVAILABLE, 'queue', true);
 });
 afterEach(() => jest.restoreAllMocks());
 
@@ -35,6 +34,7 @@ test.each([
   ['a baseline that is too long', { queryType: 'firstSeen', groupBy: ['actor'], baseline: '91d' }, 'baseline', '90d'],
   ['a baseline without a unit', { queryType: 'firstSeen', groupBy: ['actor'], baseline: '30' }, 'baseline', '30d'],
   ['Lucene text on the queue', { source: 'queue', query: 'a' }, 'lucene', 'search'],
+  ['a blank on the queue, which the backend takes for text', { source: 'queue', query: ' ' }, 'lucene', 'Remove the text'],
   ['an unknown criterion', { criteria: { colour: ['red'] } }, 'filters', 'colour'],
   ['an unknown exclusion', { exclusions: { colour: ['red'] } }, 'filters', 'colour'],
   ['a flag that is neither yes nor no', { criteria: { flagged: 'true' } }, 'filters', 'yes or no'],

@@ -44,8 +44,8 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
   if (complete.source === 'queue') {
     add('source', queueProblem(abilities.queueEnabled));
   }
-  if (complete.source === 'queue' && complete.query.trim() !== '') {
-    add('lucene', 'Lucene text works with the search only. Use filters here, or choose Search.');
+  if (complete.source === 'queue' && complete.query !== '') {
+    add('lucene', 'Lucene text works with the search only: this query fails. Remove the text and use filters, or choose Search.');
   }
   add('limit', limitProblem(complete.limit, abilities.maxEvents));
   add('groupBy', groupByProblem(complete.groupBy));

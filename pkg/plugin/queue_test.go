@@ -1,0 +1,98 @@
+package plugin
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+// liveCloud is a simulated cloud with the real time, since the ledger's clock is.
+func liveCloud(t *testing.T) (*simulator.Server, string) {
+	sim := simulator.New(simulator.Config{Generate: simulator.Generate{Days: 4, PerDay: 2000, LivePerDay: -1}})
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	return sim, server.URL
+}
+
+func askQueue(t *testing.T, d *Instance, headers map[string]string, span time.Duration, query string) backend.DataResponse {
+	now := time.Now()
+	resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{Headers: headers, Queries: []backend.DataQuery{{
+		RefID: "A", JSON: []byte(query), MaxDataPoints: 100, Interval: time.Hour, TimeRange: backend.TimeRange{From: now.Add(-span), To: now},
+	}}})
+	require.NoError(t, err)
+	return resp.Responses["A"]
+}
+
+// Two data sources, panels and an alert rule read the same queue, and each sees everything.
+func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
+	sim, url := liveCloud(t)
+	on := map[string]any{"queueEnabled": "true"}
+	one, two := newInstance(t, settingsOf(sim, url, 0, on)), newInstance(t, settingsOf(sim, url, 0, on))
+	require.Empty(t, sim.Requests(), "to open sends nothing")
+
+	const span = 48 * time.Hour
+	window := auditlog.NewWindow(time.Now().Add(-span), time.Now())
+	want, logins := 0, 0
+	for _, e := range sim.Events() {
+		if !window.Contains(e.CreateTime) {
+			continue
+		}
+		want++
+		if c := auditlog.DefaultCatalog().Classify(e.Description); c.Action == "login" && c.Outcome == "failure" {
+			logins++
+		}
+	}
+	require.Positive(t, logins)
+	for name, d := range map[string]*Instance{"one": one, "two": two, "one again": one} {
+		count := askQueue(t, d, nil, span, `{"queryType":"count","source":"queue"}`)
+		require.NoError(t, count.Error, name)
+		require.Equal(t, int64(want), count.Frames[0].Fields[0].At(0), name)
+	}
+	failed := `{"source":"queue","criteria":{"action":["login"],"outcome":["failure"]},"groupBy":["outcome"],"queryType":"count"}`
+	alert := askQueue(t, two, map[string]string{"FromAlert": "true"}, span, failed)
+	require.NoError(t, alert.Error)
+	require.Equal(t, int64(logins), alert.Frames[0].Fields[0].At(0))
+
+	sim.Add(simulator.Event{Actor: "new@example.org", Description: `Policy "Brand New" (ID: 9) was modified`})
+	events := askQueue(t, one, nil, span, `{"source":"queue","criteria":{"description":["brand new"]},"format":"table"}`)
+	require.NoError(t, events.Error)
+	require.LessOrEqual(t, events.Frames[0].Rows(), 1, "read again no oftener than every poll interval")
+
+	reads := 0
+	for _, r := range sim.Requests() {
+		if r.Endpoint == "queue" {
+			reads++
+		}
+	}
+	require.LessOrEqual(t, reads, 5, "some 6,000 events in batches of 2,500, once for everybody")
+	require.LessOrEqual(t, sim.QueueLength(sim.Keys()[0].APIID), 1)
+}
+
+// Without the switch nothing consumes the queue, and the answer says how to turn it on and what that does.
+func TestQueueIsOffByDefault(t *testing.T) {
+	sim, url := liveCloud(t)
+	d := newInstance(t, settingsOf(sim, url, 0, nil))
+	before := sim.QueueLength(sim.Keys()[0].APIID)
+	answer := askQueue(t, d, nil, time.Hour, `{"source":"queue"}`)
+	require.ErrorContains(t, answer.Error, "queueEnabled")
+	require.ErrorContains(t, answer.Error, "consumes")
+	require.Equal(t, before, sim.QueueLength(sim.Keys()[0].APIID))
+
+	enabled := newInstance(t, settingsOf(sim, url, 0, map[string]any{"queueEnabled": true}))
+	_, err := enabled.CheckHealth(context.Background(), nil)
+	require.NoError(t, err)
+	require.Equal(t, before, sim.QueueLength(sim.Keys()[0].APIID), "the health check leaves it alone")
+	answer = askQueue(t, enabled, nil, time.Hour, `{"source":"queue","query":"description:login"}`)
+	require.ErrorContains(t, answer.Error, "Lucene")
+	require.Equal(t, before, sim.QueueLength(sim.Keys()[0].APIID))
+
+	_, err = NewInstance(context.Background(), settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "store": "postgres"}))
+	require.ErrorContains(t, err, "storeDsn")
+}

@@ -1,0 +1,45 @@
+// Package queue makes the read-once queue of Carbon Black Cloud safe to read.
+//
+// Carbon Black Cloud gives an API key's new events once and forgets them, without an acknowledgement. So exactly one reader a
+// key asks, and what it gets goes into a [Ledger] before anybody sees it. Panels, alert rules and live tails read the ledger.
+//
+// # Use
+//
+// A data source opens its [Queue] with [Open] when it is made and closes it when it is disposed. To open sends nothing.
+//
+//   - A panel or an alert rule calls [Queue.Touch], which sees to it that the ledger is no older than the poll interval, and then
+//     [Queue.Range]. An error of Touch is a notice, not the end: the ledger still holds what it held.
+//   - A live tail calls [Queue.Head] and [Queue.Subscribe]. What a search makes good long after it happened is new to the ledger
+//     too: a tail that shows the present only leaves out what is old by its time.
+//   - [Queue.Status] says what the ledger holds for certain: gaps that are open, and whether another consumer has the key.
+//   - Health checks, variables and annotations call none of these but Status.
+//
+// The [Searcher] must ask Carbon Black Cloud anew each time: an answer that is remembered by a clock that is wrong would close a
+// gap that is none the smaller for it. A history.History made for the one call does it:
+//
+//	h := history.New(history.Config{Searcher: client, Settle: settle})
+//	coverage, err := h.Scan(ctx, history.Question{Window: w, Order: cbc.OldestFirst, Max: math.MaxInt, All: true}, &cost, visit)
+//	// complete only if coverage.Complete and coverage.Stale.IsZero()
+//
+// # How nothing is lost or doubled
+//
+// A ledger row is a distinct event with counts: what the queue gave adds up over batches, what complete searches found is the
+// largest of them, and the event happened as often as the larger of the two says. Such counts can be joined in any order and,
+// because each batch has an id, again.
+//
+// The ledger's [Book] notes that a read is about to be sent, then that its batch is in. A note that stays open, or an answer that
+// may have been lost, becomes a [Gap]: the span since the queue was last seen empty. A search adds what it finds there at once,
+// and closes the gap when it was complete and late enough to find everything. An empty ledger starts with a gap. Now and then an
+// audit compares the settled past with a search: what the queue should have given and did not is added, and tells of another
+// consumer.
+//
+// A batch that cannot be stored is kept in memory, and nothing more is read until it is stored.
+//
+// # Replicas
+//
+// Replicas share a ledger in PostgreSQL. An advisory lock on a connection of its own elects the one who reads; it ends with the
+// process, and the server ends it for one that hangs. Every leadership has a generation, and one of the past cannot begin a
+// read. A batch that it has read all the same is still added: nobody else was given it, and counts join in any order. All times
+// in the book are those of the database, so the replicas' clocks do not matter. A leader that nobody asks for events gives the
+// leadership back.
+package queue

@@ -1,0 +1,286 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
+)
+
+const quiet = time.Minute
+
+// stores are what every ledger is tested with. open makes another replica's view of the same ledger, where there can be one.
+var stores = map[string]func(t testing.TB) (open func() Ledger){
+	"memory": func(testing.TB) func() Ledger {
+		ledger := NewMemory(MemoryConfig{})
+		return func() Ledger { return ledger }
+	},
+	"postgres": func(t testing.TB) func() Ledger {
+		database := pgtest.New(t)
+		return func() Ledger {
+			ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, Key{"https://cbc.test:443", "ABCD1234", "P3KEDZJRI8"})
+			require.NoError(t, err)
+			t.Cleanup(ledger.Close)
+			return ledger
+		}
+	},
+}
+
+// onEachStore runs a test on two replicas of a ledger, which are one where the store knows no replicas.
+func onEachStore(t *testing.T, test func(t *testing.T, ledger, other Ledger)) {
+	for name, store := range stores {
+		t.Run(name, func(t *testing.T) {
+			open := store(t)
+			test(t, open(), open())
+		})
+	}
+}
+
+var base = time.Now().UTC().Add(-time.Hour).Truncate(time.Millisecond)
+
+// event is one that happened so many milliseconds after the base.
+func event(ms int, description string) auditlog.Event {
+	return auditlog.Event{CreateTime: base.Add(time.Duration(ms) * time.Millisecond), OrgKey: "ABCD1234", Actor: "a@example.com", Description: description}
+}
+
+// events are those from one number to before another.
+func events(from, to int) []auditlog.Event {
+	list := make([]auditlog.Event, 0, to-from)
+	for n := from; n < to; n++ {
+		list = append(list, event(n, fmt.Sprint(n)))
+	}
+	return list
+}
+
+// strange is an event that is hard to keep.
+func strange() auditlog.Event {
+	return auditlog.Event{
+		CreateTime: base.Add(123_456_789 * time.Nanosecond), OrgKey: "ÄÖ", Actor: "nul \x00 and \u2028", ActorIP: `quote " and \ backslash`,
+		RequestURL: "/a?<b>&c", Description: "line\nend\r\n\ttab \U0001F600", Flagged: true, Verbose: true,
+		Extra: []auditlog.Field{{Name: "a\"b", Value: []byte(`{ "x": [1,  2.50, "<&>"] }`)}, {Name: "z", Value: []byte(`1e400`)}},
+	}
+}
+
+func add(t testing.TB, l Ledger, id string, origin Origin, events ...auditlog.Event) Added {
+	t.Helper()
+	added, err := l.Add(context.Background(), Addition{ID: id, Origin: origin, Events: events})
+	require.NoError(t, err)
+	return added
+}
+
+// everything is a window that holds all events of the tests.
+func everything() auditlog.Window {
+	return auditlog.NewWindow(base.Add(-1000*time.Hour), base.Add(1000*time.Hour))
+}
+
+// contents reads a window and returns the ids of its events, and their ordinals, in the order in which they came.
+func contents(t testing.TB, l Ledger, w auditlog.Window, order cbc.Order) []string {
+	t.Helper()
+	list := []string{}
+	require.NoError(t, l.Range(context.Background(), w, order, func(entries []Entry) bool {
+		list = append(list, rowIDs(entries)...)
+		return true
+	}))
+	return list
+}
+
+func rowIDs(entries []Entry) []string {
+	list := make([]string, len(entries))
+	for i, e := range entries {
+		list[i] = fmt.Sprint(e.Event.ID(), "-", e.Ordinal)
+	}
+	return list
+}
+
+// want are the row ids of events, which may be equal, in ascending order.
+func want(events ...auditlog.Event) []string {
+	list := []string{}
+	for _, it := range distinct(events) {
+		for n := range it.n {
+			list = append(list, fmt.Sprint(it.id, "-", n))
+		}
+	}
+	return list
+}
+
+func TestLedgerKeepsEveryField(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		plain := event(0, "plain")
+		add(t, ledger, "1", FromQueue, strange(), plain)
+		var got []auditlog.Event
+		require.NoError(t, other.Range(context.Background(), everything(), cbc.OldestFirst, func(entries []Entry) bool {
+			for _, e := range entries {
+				got = append(got, *e.Event)
+			}
+			return true
+		}))
+		require.Equal(t, []auditlog.Event{plain, strange()}, got)
+	})
+}
+
+func TestLedgerCountsCopies(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		e, f := event(1, "e"), event(2, "f")
+		require.Equal(t, Added{New: 2}, add(t, ledger, "1", FromQueue, e, f))
+		require.Equal(t, Added{}, add(t, other, "1", FromQueue, e, f), "the same batch again")
+		require.Equal(t, Added{New: 1}, add(t, ledger, "2", FromQueue, e), "another batch: it happened again")
+		require.Equal(t, Added{}, add(t, other, "", FromSearch, e, f), "a search that finds less")
+		require.Equal(t, Added{New: 1, Missing: 1}, add(t, ledger, "", FromSearch, e, e, e), "a search that finds more")
+		require.Equal(t, Added{Missing: 1}, add(t, ledger, "", FromSearch, e, e, e), "the same search")
+		require.Equal(t, Added{}, add(t, other, "3", FromQueue, e), "the queue gives it after all")
+		require.Equal(t, Added{}, add(t, other, "", FromSearch, e, e, e))
+		require.Equal(t, want(e, e, e, f), contents(t, other, everything(), cbc.OldestFirst))
+	})
+}
+
+func TestLedgerExcusesWhatIsKnownToBeLost(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		lost, stolen := event(1, "lost"), event(2, "stolen")
+		require.Equal(t, Added{New: 1}, add(t, ledger, "", FromRepair, lost))
+		require.Equal(t, Added{New: 1, Missing: 1}, add(t, other, "", FromSearch, lost, stolen))
+		require.Equal(t, want(lost, stolen), contents(t, ledger, everything(), cbc.OldestFirst))
+	})
+}
+
+func TestLedgerRange(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		var events []auditlog.Event
+		for i := range 5000 { // more than one page, with runs of equal times across the page's edge, and with copies
+			events = append(events, event(i/700, fmt.Sprint("event ", i%690)))
+		}
+		for _, i := range rand.Perm(5)[:5] {
+			add(t, ledger, fmt.Sprint(i), FromQueue, events[i*1000:(i+1)*1000]...)
+		}
+		all := want(events...)
+		require.Equal(t, all, contents(t, other, everything(), cbc.OldestFirst))
+		slices.Reverse(all)
+		require.Equal(t, all, contents(t, other, everything(), cbc.NewestFirst))
+		edge := auditlog.NewWindow(events[700].CreateTime, events[2100].CreateTime)
+		require.Equal(t, want(events[700:2100]...), contents(t, other, edge, cbc.OldestFirst), "half-open")
+		require.Empty(t, contents(t, other, auditlog.Window{From: edge.To, To: edge.From}, cbc.OldestFirst))
+
+		seen := 0
+		require.NoError(t, other.Range(context.Background(), everything(), cbc.NewestFirst, func(entries []Entry) bool {
+			seen += len(entries)
+			return false
+		}))
+		require.Positive(t, seen)
+		require.LessOrEqual(t, seen, 1400, "who wants the newest few does not pay for all")
+	})
+}
+
+func TestLedgerCursor(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		ctx := context.Background()
+		a, b, c := event(3, "a"), event(1, "b"), event(2, "c")
+		add(t, ledger, "1", FromQueue, a)
+		head, err := other.Head(ctx)
+		require.NoError(t, err)
+		add(t, ledger, "2", FromQueue, a, b)
+		add(t, other, "", FromSearch, a, b, c)
+		changes, err := other.After(ctx, head, 2)
+		require.NoError(t, err)
+		require.Equal(t, []string{fmt.Sprint(b.ID(), "-0"), fmt.Sprint(a.ID(), "-1")}, rowIDs(changes.Entries))
+		changes, err = ledger.After(ctx, changes.Next, 2)
+		require.NoError(t, err)
+		require.Equal(t, []string{fmt.Sprint(c.ID(), "-0")}, rowIDs(changes.Entries))
+		end, err := ledger.Head(ctx)
+		require.NoError(t, err)
+		require.Equal(t, end, changes.Next)
+		changes, err = ledger.After(ctx, end, 2)
+		require.NoError(t, err)
+		require.Empty(t, changes.Entries)
+		require.Equal(t, end, changes.Next)
+		require.Zero(t, changes.Skipped)
+	})
+}
+
+func TestLedgerWatch(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		enough, calls := errors.New("enough"), make(chan struct{}, 10)
+		var watching sync.WaitGroup
+		watching.Go(func() {
+			n := 0
+			require.ErrorIs(t, other.Watch(context.Background(), func() error {
+				calls <- struct{}{}
+				if n++; n == 3 {
+					return enough
+				}
+				return nil
+			}), enough)
+		})
+		<-calls // at once
+		add(t, ledger, "1", FromQueue, event(1, "a"))
+		<-calls
+		add(t, ledger, "1", FromQueue, event(1, "a")) // nothing new
+		add(t, ledger, "2", FromQueue, event(1, "a"))
+		<-calls
+		watching.Wait()
+
+		ctx, cancel := context.WithCancel(context.Background())
+		watching.Go(func() {
+			require.ErrorIs(t, other.Watch(ctx, func() error { cancel(); return nil }), context.Canceled)
+		})
+		watching.Wait()
+	})
+}
+
+func TestLedgerBook(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		ctx := context.Background()
+		lead, err := ledger.Lead(ctx, quiet)
+		require.NoError(t, err)
+		defer lead.Release(ctx)
+		p := policy{late: 1000, lookback: 60_000}
+		_, err = lead.Update(ctx, func(b *Book) { b.begin("1", p) })
+		require.NoError(t, err)
+		_, err = ledger.Add(ctx, Addition{ID: "1", Events: []auditlog.Event{event(1, "a")}, Note: func(b *Book) { b.finish("1", true) }})
+		require.NoError(t, err)
+		_, err = other.Update(ctx, func(b *Book) { b.lose("2", b.Drained, p) })
+		require.NoError(t, err)
+		book, err := other.Book(ctx)
+		require.NoError(t, err)
+		require.InDelta(t, time.Now().UnixMilli(), book.Now, 60_000)
+		require.Equal(t, book.Opened, book.Drained)
+		require.Equal(t, book.Drained, book.Since)
+		require.Empty(t, book.Reading)
+		require.Len(t, book.Gaps, 1, "those of the start and of the loss overlap")
+		require.Equal(t, book.Opened-60_000, book.Gaps[0].From)
+		_, err = other.Update(ctx, func(b *Book) { b.close(b.Gaps[0].Window, b.Gaps[0].Ready) })
+		require.NoError(t, err)
+		book, err = ledger.Book(ctx)
+		require.NoError(t, err)
+		require.Empty(t, book.Gaps)
+	})
+}
+
+func TestLedgerForgetsWhatIsOld(t *testing.T) {
+	opens := map[string]func(t *testing.T) Ledger{
+		"memory": func(*testing.T) Ledger { return NewMemory(MemoryConfig{Age: 30 * time.Minute}) },
+		"postgres": func(t *testing.T) Ledger {
+			ledger, err := NewPostgres(PostgresConfig{DSN: pgtest.New(t).DSN, Retention: 30 * time.Minute}, Key{Host: "h"})
+			require.NoError(t, err)
+			return ledger
+		},
+	}
+	for name, open := range opens {
+		t.Run(name, func(t *testing.T) {
+			ledger := open(t)
+			defer ledger.Close()
+			old, young := event(0, "old"), event(int((40*time.Minute)/time.Millisecond), "young")
+			require.Equal(t, Added{New: 1, Expired: 1}, add(t, ledger, "1", FromQueue, old, young))
+			require.NoError(t, ledger.Trim(context.Background()))
+			require.Equal(t, want(young), contents(t, ledger, everything(), cbc.OldestFirst))
+		})
+	}
+}

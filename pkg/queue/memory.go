@@ -1,0 +1,281 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// What a ledger in memory keeps when nobody says otherwise.
+const (
+	DefaultMemoryAge   = 7 * 24 * time.Hour
+	DefaultMemoryBytes = 256 << 20
+)
+
+const (
+	mostLog    = 1 << 17 // additions that can still be asked for by a cursor
+	mostIDs    = 1024    // batches whose ids are remembered
+	rangeChunk = 1024
+)
+
+// MemoryConfig bounds a ledger in memory.
+type MemoryConfig struct {
+	Age   time.Duration    // events older than this are forgotten; 0 means DefaultMemoryAge
+	Bytes int64            // approximate memory; 0 means DefaultMemoryBytes
+	Now   func() time.Time // nil means time.Now
+}
+
+// memory is a ledger that ends with the process. Its slices grow or are replaced and never change in place, so that a reader
+// needs no lock once it has them.
+type memory struct {
+	config MemoryConfig
+
+	mu      sync.Mutex
+	book    Book
+	known   map[auditlog.ID]tally
+	sorted  []Entry // ascending
+	log     []Entry // in order of addition
+	first   Cursor  // of log
+	batches []string
+	bytes   int64
+	floor   time.Time     // events up to here were forgotten
+	changed chan struct{} // closed by the next addition
+}
+
+// NewMemory returns an empty ledger in memory.
+func NewMemory(c MemoryConfig) Ledger {
+	if c.Age == 0 {
+		c.Age = DefaultMemoryAge
+	}
+	if c.Bytes == 0 {
+		c.Bytes = DefaultMemoryBytes
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &memory{config: c, known: map[auditlog.ID]tally{}, changed: make(chan struct{})}
+}
+
+func (m *memory) Lead(context.Context, time.Duration) (Lead, error) { return memoryLead{m}, nil }
+
+// memoryLead is always granted: a process has one reader a key, and nobody else sees its memory.
+type memoryLead struct{ *memory }
+
+func (memoryLead) Release(context.Context) {}
+
+func (m *memory) Book(ctx context.Context) (Book, error) { return m.Update(ctx, nil) }
+
+func (m *memory) Update(_ context.Context, change func(*Book)) (Book, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note(change)
+	book := m.book
+	book.Gaps = slices.Clone(book.Gaps)
+	return book, nil
+}
+
+func (m *memory) note(change func(*Book)) {
+	m.book.Now = m.config.Now().UnixMilli()
+	if change != nil {
+		change(&m.book)
+	}
+}
+
+func (m *memory) Add(_ context.Context, a Addition) (Added, error) {
+	items := distinct(a.Events)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a.ID != "" && slices.Contains(m.batches, a.ID) {
+		return Added{}, nil
+	}
+	m.remember(a.ID)
+	m.note(a.Note)
+	m.expire()
+	added, fresh := m.join(items, a.Origin)
+	if len(fresh) > 0 {
+		m.sorted = insert(m.sorted, fresh)
+		m.log = append(m.log, fresh...)
+		m.bound()
+		close(m.changed)
+		m.changed = make(chan struct{})
+	}
+	return added, nil
+}
+
+func (m *memory) remember(id string) {
+	if id == "" {
+		return
+	}
+	if m.batches = append(m.batches, id); len(m.batches) > mostIDs {
+		m.batches = slices.Clone(m.batches[mostIDs/2:])
+	}
+}
+
+// join counts items and returns the copies that are new.
+func (m *memory) join(items []item, origin Origin) (added Added, fresh []Entry) {
+	for _, it := range items {
+		if !it.event.CreateTime.After(m.floor) {
+			added.Expired++
+			continue
+		}
+		before := m.known[it.id]
+		after := before.join(origin.tally(it.n))
+		m.known[it.id] = after
+		added.Missing += after.missing()
+		if before.copies() == after.copies() {
+			continue
+		}
+		event := *it.event // on its own, so that it does not keep the others of its batch
+		for n := before.copies(); n < after.copies(); n++ {
+			fresh = append(fresh, Entry{&event, n})
+			m.bytes += size(&event)
+		}
+	}
+	added.New = len(fresh)
+	return added, fresh
+}
+
+// size is about what an event takes, with its places in the ledger.
+func size(e *auditlog.Event) int64 {
+	n := 320 + len(e.OrgKey) + len(e.Actor) + len(e.ActorIP) + len(e.RequestURL) + len(e.Description)
+	for _, f := range e.Extra {
+		n += 48 + len(f.Name) + len(f.Value)
+	}
+	return int64(n)
+}
+
+// insert returns sorted with more added, which is ascending, and leaves what others hold of sorted as it was.
+func insert(sorted, more []Entry) []Entry {
+	from := sort.Search(len(sorted), func(i int) bool { return compareEntries(sorted[i], more[0]) > 0 })
+	if from == len(sorted) {
+		return append(sorted, more...)
+	}
+	merged := make([]Entry, from, len(sorted)+len(more)+len(sorted)/8)
+	copy(merged, sorted)
+	tail := sorted[from:]
+	for len(tail) > 0 && len(more) > 0 {
+		if compareEntries(more[0], tail[0]) < 0 {
+			merged, more = append(merged, more[0]), more[1:]
+		} else {
+			merged, tail = append(merged, tail[0]), tail[1:]
+		}
+	}
+	return append(append(merged, tail...), more...)
+}
+
+// expire forgets what is too old.
+func (m *memory) expire() {
+	limit := m.config.Now().Add(-m.config.Age)
+	if limit.After(m.floor) {
+		m.floor = limit
+		m.forget(sort.Search(len(m.sorted), func(i int) bool { return m.sorted[i].Event.CreateTime.After(limit) }))
+	}
+}
+
+// bound forgets the oldest events when there are too many: an eighth at a time, so that it is seldom done.
+func (m *memory) bound() {
+	if len(m.log) > mostLog {
+		drop := len(m.log) - mostLog/2
+		m.log, m.first = slices.Clone(m.log[drop:]), m.first+Cursor(drop)
+	}
+	if m.bytes <= m.config.Bytes {
+		return
+	}
+	n, left := 0, m.bytes
+	for n < len(m.sorted) && (left > m.config.Bytes/8*7 || !m.sorted[n].Event.CreateTime.After(m.floor)) {
+		m.floor = m.sorted[n].Event.CreateTime
+		left -= size(m.sorted[n].Event)
+		n++
+	}
+	m.forget(n)
+}
+
+// forget drops the first n entries. The rest moves, so that what is dropped can be freed.
+func (m *memory) forget(n int) {
+	if n == 0 {
+		return
+	}
+	for _, e := range m.sorted[:n] {
+		m.bytes -= size(e.Event)
+		if e.Ordinal == 0 {
+			delete(m.known, e.Event.ID())
+		}
+	}
+	m.sorted = slices.Clone(m.sorted[n:])
+}
+
+func (m *memory) Range(_ context.Context, w auditlog.Window, order cbc.Order, visit func([]Entry) bool) error {
+	m.mu.Lock()
+	rest := m.sorted
+	m.mu.Unlock()
+	at := func(ms int64) int {
+		return sort.Search(len(rest), func(i int) bool { return rest[i].Event.CreateTime.UnixMilli() >= ms })
+	}
+	from, to := at(w.From), at(w.To)
+	if rest = rest[from:max(from, to)]; order == cbc.OldestFirst {
+		for chunk := range slices.Chunk(rest, rangeChunk) {
+			if !visit(chunk) {
+				return nil
+			}
+		}
+		return nil
+	}
+	for more := true; more && len(rest) > 0; {
+		n := max(len(rest)-rangeChunk, 0)
+		chunk := slices.Clone(rest[n:])
+		slices.Reverse(chunk)
+		more, rest = visit(chunk), rest[:n]
+	}
+	return nil
+}
+
+func (m *memory) After(_ context.Context, from Cursor, limit int) (Changes, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	head := m.first + Cursor(len(m.log))
+	from = min(max(from, 0), head)
+	c := Changes{Next: from}
+	if from < m.first {
+		c.Skipped, c.Next = int64(m.first-from), m.first
+	}
+	start := int(c.Next - m.first)
+	c.Entries = slices.Clone(m.log[start:min(start+limit, len(m.log))])
+	c.Next += Cursor(len(c.Entries))
+	return c, nil
+}
+
+func (m *memory) Head(context.Context) (Cursor, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.first + Cursor(len(m.log)), nil
+}
+
+func (m *memory) Watch(ctx context.Context, changed func() error) error {
+	for {
+		m.mu.Lock()
+		next := m.changed
+		m.mu.Unlock()
+		if err := changed(); err != nil {
+			return err
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (m *memory) Trim(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expire()
+	return nil
+}
+
+func (*memory) Close() {}

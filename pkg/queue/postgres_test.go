@@ -1,0 +1,131 @@
+package queue
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
+)
+
+func openPostgres(t *testing.T, dsn string, key Key) *postgres {
+	t.Helper()
+	ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, key)
+	require.NoError(t, err)
+	t.Cleanup(ledger.Close)
+	return ledger.(*postgres)
+}
+
+func TestPostgresHasOneLeader(t *testing.T) {
+	ctx := context.Background()
+	database := pgtest.New(t)
+	a, b := openPostgres(t, database.DSN, Key{Host: "h"}), openPostgres(t, database.DSN, Key{Host: "h"})
+	first, err := a.Lead(ctx, quiet)
+	require.NoError(t, err)
+	_, err = b.Lead(ctx, quiet)
+	require.ErrorIs(t, err, ErrHeld)
+	elsewhere, err := openPostgres(t, database.DSN, Key{Host: "h", APIID: "another"}).Lead(ctx, quiet)
+	require.NoError(t, err, "another key has a leader of its own")
+	elsewhere.Release(ctx)
+	first.Release(ctx)
+	second, err := b.Lead(ctx, quiet)
+	require.NoError(t, err)
+	second.Release(ctx)
+}
+
+// A leader whose process has gone is replaced at once, one that hangs when its time is over, and neither can begin a read then.
+func TestPostgresReplacesALeader(t *testing.T) {
+	ctx := context.Background()
+	p := policy{late: 1, lookback: 1}
+	for name, end := range map[string]func(*pgtest.Database){
+		"cut off": func(d *pgtest.Database) { d.Sever(t) },
+		"hanging": func(*pgtest.Database) { time.Sleep(600 * time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			database := pgtest.New(t)
+			a, b := openPostgres(t, database.DSN, Key{Host: "h"}), openPostgres(t, database.DSN, Key{Host: "h"})
+			old, err := a.Lead(ctx, 300*time.Millisecond)
+			require.NoError(t, err)
+			defer old.Release(ctx)
+			_, err = old.Update(ctx, func(b *Book) { b.begin("old", p) })
+			require.NoError(t, err)
+			end(database)
+			next, err := b.Lead(ctx, quiet)
+			require.NoError(t, err)
+			defer next.Release(ctx)
+			_, err = old.Update(ctx, func(b *Book) { b.begin("older", p) })
+			require.Error(t, err)
+			book, err := b.Book(ctx)
+			require.NoError(t, err)
+			require.Equal(t, "old", book.Reading)
+		})
+	}
+}
+
+// Where an engine grants the lock to two, the generation decides.
+func TestPostgresFencesALeaderOfThePast(t *testing.T) {
+	ctx := context.Background()
+	ledger := openPostgres(t, pgtest.New(t).DSN, Key{Host: "h"})
+	lead, err := ledger.Lead(ctx, quiet)
+	require.NoError(t, err)
+	defer lead.Release(ctx)
+	_, err = ledger.write(ctx, ledger.pool, func(_ pgx.Tx, _ int32, row *page) error { row.generation++; return nil })
+	require.NoError(t, err)
+	_, err = lead.Update(ctx, func(b *Book) { b.begin("1", policy{}) })
+	require.ErrorIs(t, err, ErrNotLeading)
+	require.Equal(t, Added{New: 1}, add(t, ledger, "1", FromQueue, event(1, "read all the same")), "what it has read is still stored")
+}
+
+// Replicas that start together on an empty database make one schema, and each event is added once.
+func TestPostgresReplicasAddTogether(t *testing.T) {
+	database := pgtest.New(t)
+	var adding sync.WaitGroup
+	for range 4 {
+		ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+		adding.Go(func() {
+			for n := range 20 {
+				_, err := ledger.Add(context.Background(), Addition{Origin: FromSearch, Events: events(n*5, n*5+20)})
+				require.NoError(t, err)
+			}
+		})
+	}
+	adding.Wait()
+	ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+	same(t, want(events(0, 115)...), contents(t, ledger, everything(), cbc.OldestFirst))
+	changes, err := ledger.After(context.Background(), 0, 1000)
+	require.NoError(t, err)
+	require.Len(t, changes.Entries, 115)
+	require.Equal(t, Cursor(115), changes.Next, "the order of additions has no holes")
+}
+
+func TestPostgresComesBack(t *testing.T) {
+	ctx := context.Background()
+	database := pgtest.New(t)
+	ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+	add(t, ledger, "1", FromQueue, event(1, "before"))
+	restore := database.Interrupt(t)
+	_, _ = ledger.Add(ctx, Addition{ID: "2", Events: events(1, 2)}) // a server that is not the test's own only loses its connections
+	restore()
+	require.Eventually(t, func() bool {
+		_, err := ledger.Add(ctx, Addition{ID: "2", Events: events(1, 2)})
+		return err == nil
+	}, 10*time.Second, 50*time.Millisecond)
+	same(t, want(append(events(1, 2), event(1, "before"))...), contents(t, ledger, everything(), cbc.OldestFirst))
+}
+
+func TestPostgresTellsNoPassword(t *testing.T) {
+	for _, dsn := range []string{"postgres://u:geheim@127.0.0.1:1/db", "host=127.0.0.1 port=1 user=u password=geheim", "postgres://u:geheim@[", "password=geheim port=x"} {
+		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, Key{})
+		if err == nil {
+			_, err = ledger.Head(context.Background())
+			ledger.Close()
+		}
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "geheim")
+	}
+}

@@ -1,0 +1,139 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+const (
+	readGrace   = 10 * time.Second // how long a read that is under way is waited for when its reader is to end
+	ledgerTime  = 30 * time.Second // how long the ledger may take to store what was read
+	mostBatches = 1000             // that one poll reads; the next goes on
+)
+
+// look reads the queue to its end, then sees to what searches have to make good. Those are of use even when the queue could not
+// be read.
+func (r *reader) look(ctx context.Context, p *Poll) error {
+	c := r.config()
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	if err := r.leading(ctx, c); err != nil {
+		return err
+	}
+	err := r.drain(ctx, c, p)
+	if errors.Is(err, ErrHeld) || r.held != nil || ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, r.reconcile(ctx, c))
+}
+
+// flush stores a batch that was read.
+func (r *reader) flush(ctx context.Context) error {
+	if r.held == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTime)
+	defer cancel()
+	if _, err := r.ledger.Add(ctx, *r.held); err != nil {
+		return fmt.Errorf("%d events that were read are kept in memory until they can be stored: %w", len(r.held.Events), err)
+	}
+	r.held = nil
+	return nil
+}
+
+// leading makes sure of the leadership.
+func (r *reader) leading(ctx context.Context, c Config) error {
+	if r.lead != nil {
+		return nil
+	}
+	lead, err := r.ledger.Lead(ctx, 2*c.Poll+ledgerTime)
+	if err == nil {
+		r.lead = lead
+	}
+	return err
+}
+
+// begin notes in the ledger that a read is about to be sent. A leadership that was lost is asked for once more.
+func (r *reader) begin(ctx context.Context, c Config, id string) (Book, error) {
+	for try := 0; ; try++ {
+		if err := r.leading(ctx, c); err != nil {
+			return Book{}, err
+		}
+		book, err := r.lead.Update(ctx, func(b *Book) { b.begin(id, c.policy()) })
+		if err == nil {
+			return book, nil
+		}
+		r.resign()
+		if try > 0 {
+			return Book{}, err
+		}
+	}
+}
+
+// drain reads until the queue is empty.
+func (r *reader) drain(ctx context.Context, c Config, p *Poll) error {
+	for range mostBatches {
+		if ctx.Err() != nil {
+			return errEnded
+		}
+		n, drained, err := r.read(ctx, c)
+		if p.Read += n; err != nil || drained {
+			return err
+		}
+	}
+	return nil
+}
+
+// read takes one batch and stores it before anybody sees it. The queue is drained when the batch is empty, or smaller than one
+// that was seen before: how large a full one is, is not documented.
+func (r *reader) read(ctx context.Context, c Config) (n int, drained bool, err error) {
+	id := c.NewID()
+	book, err := r.begin(ctx, c, id)
+	if err != nil {
+		return 0, false, err
+	}
+	reading, cancel := patient(ctx, readGrace)
+	defer cancel()
+	batch, err := c.Source.Queue(reading)
+	if err != nil {
+		return 0, false, r.missed(ctx, c, id, book.Drained, err)
+	}
+	n = len(batch.Events)
+	drained, r.full = n == 0 || n < r.full, max(r.full, n)
+	r.held = &Addition{ID: id, Origin: FromQueue, Events: batch.Events, Note: func(b *Book) { b.finish(id, drained) }}
+	return n, drained, r.flush(ctx)
+}
+
+// missed books a read that failed. Where even that cannot be stored, the note of the read stays open, and the next read finds it.
+func (r *reader) missed(ctx context.Context, c Config, id string, drained int64, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTime)
+	defer cancel()
+	var failed *cbc.Error
+	lost := !errors.As(err, &failed) || failed.Lost
+	_, noted := r.ledger.Update(ctx, func(b *Book) {
+		if lost {
+			b.lose(id, drained, c.policy())
+			return
+		}
+		b.finish(id, false)
+	})
+	return errors.Join(err, noted)
+}
+
+// patient returns a context that ends a while after its parent: a read that is cut off is a batch that is lost.
+func patient(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(late, func() { timer.Stop() })
+	})
+	return late, func() {
+		stop()
+		cancel()
+	}
+}

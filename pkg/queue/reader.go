@@ -1,0 +1,232 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// errEnded says that a reader reads no more.
+var errEnded = errors.New("the queue of the API key is read with other settings now, or not at all")
+
+// reader is the only one in the process who reads a key's queue. It has a goroutine only while there is demand.
+type reader struct {
+	store  string
+	ledger Ledger
+	life   context.Context
+	retire context.CancelFunc // makes the goroutine end after a read that is under way
+	idle   sync.WaitGroup
+
+	mu       sync.Mutex
+	queues   []*Queue // its users; the last decides how to read
+	running  bool
+	demanded time.Time // when somebody last wanted to see events
+	audience audience
+	begun    time.Time     // when the last poll was begun
+	last     Poll          // the last poll that has ended
+	round    chan struct{} // closed at the end of the poll that is under way or comes next
+
+	// What follows belongs to the goroutine.
+	before *reader   // whose place this one took: its read comes to its end first
+	lead   Lead      // nil while another replica leads, or nobody wants to
+	held   *Addition // a batch that could not be stored yet: nothing is read meanwhile
+	full   int       // the largest batch ever seen: a smaller one is not full
+	looked map[auditlog.Window]bool
+}
+
+// Poll is what one look at the queue came to.
+type Poll struct {
+	Begun, Ended time.Time
+	Read         int   // events
+	Following    bool  // another replica reads the queue
+	Err          error // nil when the queue was read to its end, or another replica does so
+}
+
+func newReader(store string, ledger Ledger, before *reader) *reader {
+	r := &reader{store: store, ledger: ledger, before: before, round: make(chan struct{}), looked: map[auditlog.Window]bool{}}
+	r.audience.changed = make(chan struct{})
+	r.life, r.retire = context.WithCancel(cbc.WithLane(context.Background(), cbc.LaneBackground))
+	if before != nil {
+		before.leave()
+		before.mu.Lock()
+		r.begun = before.begun
+		before.mu.Unlock()
+	}
+	return r
+}
+
+// leave makes the reader read no more.
+func (r *reader) leave() {
+	r.mu.Lock() // so that nobody starts the goroutine after this
+	defer r.mu.Unlock()
+	r.retire()
+}
+
+// end waits for the goroutine and closes the ledger.
+func (r *reader) end() {
+	r.leave()
+	r.idle.Wait()
+	r.ledger.Close()
+}
+
+func (r *reader) attach(q *Queue) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queues = append(r.queues, q)
+}
+
+func (r *reader) detach(q *Queue) (last bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.queues {
+		if r.queues[i] == q && len(r.queues) > 1 { // the last one's settings hold to the end
+			r.queues = append(r.queues[:i:i], r.queues[i+1:]...)
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) config() Config {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.queues[len(r.queues)-1].config
+}
+
+// touch waits for a read that is no older than the poll interval.
+func (r *reader) touch(ctx context.Context) error {
+	round, err := r.demand(false)
+	if round == nil {
+		return err
+	}
+	select {
+	case <-round:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life.Err() != nil {
+		return errEnded
+	}
+	return r.last.Err
+}
+
+// demand notes that somebody wants events, once or until part, and starts the goroutine if it does not run. There is nothing to wait for when the
+// last read is young enough.
+func (r *reader) demand(lasting bool) (wait chan struct{}, err error) {
+	poll := r.config().Poll
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life.Err() != nil {
+		return nil, errEnded
+	}
+	r.demanded = time.Now()
+	if lasting {
+		r.join()
+	}
+	if !r.running {
+		r.running = true
+		r.idle.Go(r.run)
+	}
+	if !r.last.Begun.IsZero() && r.demanded.Sub(r.last.Begun) < poll {
+		return nil, r.last.Err
+	}
+	return r.round, nil
+}
+
+// run polls as long as there is demand, and gives the leadership back then.
+func (r *reader) run() {
+	r.inherit()
+	for again := true; again; again = r.wanted(true) {
+		for pause(r.life, r.due()) {
+			r.poll()
+			if !pause(r.life, r.due()) || !r.wanted(false) {
+				break
+			}
+		}
+		r.resign()
+	}
+}
+
+// inherit waits until the reader whose place this one took has come to an end, and takes over what it could not store.
+func (r *reader) inherit() {
+	if r.before == nil {
+		return
+	}
+	r.before.idle.Wait()
+	r.before.inherit() // in case it never ran
+	r.held, r.full, r.before = r.before.held, r.before.full, nil
+}
+
+func (r *reader) resign() {
+	if r.lead != nil {
+		r.lead.Release(r.life)
+		r.lead = nil
+	}
+}
+
+// due is how long it is until the queue may be read again.
+func (r *reader) due() time.Duration {
+	poll := r.config().Poll
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.begun.IsZero() {
+		return 0
+	}
+	return time.Until(r.begun.Add(poll))
+}
+
+// pause waits, and tells whether to go on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}
+
+// wanted tells whether anybody wanted events since the last poll was begun. If not, the goroutine may end, and is taken to have
+// ended when that is said here to be final.
+func (r *reader) wanted(final bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life.Err() == nil && (r.audience.size > 0 || r.demanded.After(r.begun)) {
+		return true
+	}
+	if final {
+		r.running = false
+		r.turn()
+	}
+	return false
+}
+
+// turn lets those who wait for a poll go on.
+func (r *reader) turn() {
+	close(r.round)
+	r.round = make(chan struct{})
+}
+
+// poll looks at the queue once.
+func (r *reader) poll() {
+	p := Poll{Begun: time.Now()}
+	r.mu.Lock()
+	r.begun = p.Begun
+	r.mu.Unlock()
+	err := r.look(r.life, &p)
+	if p.Following = errors.Is(err, ErrHeld); !p.Following {
+		p.Err = err
+	}
+	p.Ended = time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = p
+	r.turn()
+}

@@ -1,0 +1,79 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// reconcile lets searches make good what the queue did not give.
+func (r *reader) reconcile(ctx context.Context, c Config) error {
+	book, err := r.ledger.Book(ctx)
+	if err != nil {
+		return err
+	}
+	for _, gap := range book.Gaps {
+		if err := r.repair(ctx, c, gap, book.Now); err != nil {
+			return fmt.Errorf("events of %s may be missing until a search succeeds: %w", gap.Window, err)
+		}
+	}
+	maps.DeleteFunc(r.looked, func(w auditlog.Window, _ bool) bool {
+		for _, gap := range book.Gaps {
+			if gap.Window == w {
+				return false
+			}
+		}
+		return true
+	})
+	return r.audit(ctx, c)
+}
+
+// repair searches a gap: once when it is new, so that most of it is seen at once, and once when it is ready to be closed.
+func (r *reader) repair(ctx context.Context, c Config, gap Gap, now int64) error {
+	ready := gap.Ready <= now
+	if r.looked[gap.Window] && !ready {
+		return nil
+	}
+	if _, err := r.search(ctx, c, gap.Window, FromRepair); err != nil {
+		return err
+	}
+	r.looked[gap.Window] = true
+	if !ready {
+		return nil
+	}
+	_, err := r.ledger.Update(ctx, func(b *Book) { b.close(gap.Window, now) })
+	return err
+}
+
+// audit compares what the queue gave with a search, now and then, and forgets what is too old.
+func (r *reader) audit(ctx context.Context, c Config) error {
+	book, err := r.ledger.Book(ctx)
+	if err != nil {
+		return err
+	}
+	w := book.audit(c.policy())
+	if w.From >= w.To || time.Duration(book.Now-book.Audited)*time.Millisecond < c.AuditEvery {
+		return nil
+	}
+	missing, err := r.search(ctx, c, w, FromSearch)
+	if err != nil {
+		return fmt.Errorf("the ledger could not be compared with a search of %s: %w", w, err)
+	}
+	if _, err := r.ledger.Update(ctx, func(b *Book) { b.audited(w, missing) }); err != nil {
+		return err
+	}
+	return r.ledger.Trim(ctx)
+}
+
+// search adds what a search finds in a window, and counts the events that the queue should have given and did not.
+func (r *reader) search(ctx context.Context, c Config, w auditlog.Window, origin Origin) (missing int, err error) {
+	err = c.Searcher.SearchAll(ctx, w, func(events []auditlog.Event) error {
+		added, err := r.ledger.Add(ctx, Addition{Origin: origin, Events: events})
+		missing += added.Missing
+		return err
+	})
+	return missing, err
+}

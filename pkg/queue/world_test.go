@@ -1,0 +1,264 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+// inProcess sends a client's requests to a handler without a network, so that a test's own time can pass meanwhile.
+type inProcess struct{ handler http.Handler }
+
+func (t inProcess) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	recorder := httptest.NewRecorder()
+	defer func() {
+		if recover() != nil { // the handler has cut the connection
+			resp, err = nil, errors.New("connection reset by peer")
+		}
+	}()
+	t.handler.ServeHTTP(recorder, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return recorder.Result(), nil
+}
+
+// world is a simulated cloud and what one process asks it with.
+type world struct {
+	sim  *simulator.Server
+	key  Key
+	late time.Duration
+}
+
+func newWorld(sw simulator.Switches, late time.Duration) *world {
+	sim := simulator.New(simulator.Config{Events: []simulator.Event{}, Switches: sw})
+	return &world{sim: sim, key: Key{"https://cbc.test:443", sim.OrgKey(), sim.Keys()[0].APIID}, late: late}
+}
+
+func (w *world) client(t testing.TB) *cbc.Client {
+	t.Helper()
+	key := w.sim.Keys()[0]
+	client, err := cbc.New(cbc.Config{URL: "https://cbc.test", OrgKey: w.sim.OrgKey(), APIID: key.APIID, APISecret: key.APISecret}, &http.Client{Transport: inProcess{w.sim}})
+	require.NoError(t, err)
+	return client
+}
+
+// searcher reads by a History that has kept nothing.
+type searcher struct {
+	client *cbc.Client
+	settle time.Duration
+	reach  int // the most events that one search reaches; 0 is the vendor's
+}
+
+func (s searcher) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {
+	var failed error
+	h := history.New(history.Config{Searcher: s.client, Settle: s.settle, Reach: s.reach})
+	q := history.Question{Window: w, Order: cbc.OldestFirst, Max: 1 << 30, All: true}
+	coverage, err := h.Scan(ctx, q, &history.Cost{}, func(b history.Batch) bool {
+		events := make([]auditlog.Event, 0, b.Len())
+		for e := range b.All() {
+			events = append(events, *e)
+		}
+		failed = visit(events)
+		return failed == nil
+	})
+	if err = errors.Join(failed, err); err == nil && (!coverage.Complete || !coverage.Stale.IsZero()) {
+		err = errors.New("the search was cut")
+	}
+	return err
+}
+
+// config describes a queue on the world with its ledger in a store.
+func (w *world) config(t testing.TB, store Store) Config {
+	client := w.client(t)
+	return Config{
+		Key: w.key, Source: breaker{client, new(atomic.Pointer[fragile])}, Searcher: searcher{client, w.late, 0}, Store: store,
+		Poll: time.Minute, Late: w.late, AuditEvery: 5 * time.Minute,
+	}
+}
+
+// memoryStore opens the one ledger each time.
+func memoryStore(name string, ledger Ledger) Store {
+	return Store{Name: name, Open: func(Key) (Ledger, error) { return ledger, nil }}
+}
+
+var serial atomic.Int64
+
+// happen makes n events happen now, two of which are equal.
+func (w *world) happen(n int) {
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	events := make([]simulator.Event, 0, n)
+	for range n {
+		events = append(events, simulator.Event{CreateTime: at, Arrives: at, Actor: "a@example.com", Description: fmt.Sprint("event ", serial.Add(1))})
+	}
+	if n > 1 {
+		events[1].Description = events[0].Description
+	}
+	w.sim.Add(events...)
+}
+
+// reads is how often the queue was asked.
+func (w *world) reads() int { return w.sim.State().Endpoints["queue"].Calls }
+
+// truth are the row ids of everything that has happened.
+func (w *world) truth() []string { return want(fromSimulator(w.sim.Events())...) }
+
+func fromSimulator(list []simulator.Event) []auditlog.Event {
+	events := make([]auditlog.Event, len(list))
+	for i, s := range list {
+		events[i] = auditlog.Event{
+			CreateTime: s.CreateTime, OrgKey: s.OrgKey, Actor: s.Actor, ActorIP: s.ActorIP, RequestURL: s.RequestURL,
+			Description: s.Description, Flagged: s.Flagged, Verbose: s.Verbose,
+		}
+	}
+	return events
+}
+
+// steal takes a batch out of the queue, as another consumer with the same key does.
+func (w *world) steal(t testing.TB) int {
+	t.Helper()
+	batch, err := w.client(t).Queue(context.Background())
+	require.NoError(t, err)
+	return len(batch.Events)
+}
+
+// same compares long lists of row ids and tells how they differ.
+func same(t testing.TB, want, got []string) {
+	t.Helper()
+	count := map[string]int{}
+	for _, id := range want {
+		count[id]++
+	}
+	for _, id := range got {
+		count[id]--
+	}
+	var lost, doubled []string
+	for id, n := range count {
+		switch {
+		case n > 0:
+			lost = append(lost, id)
+		case n < 0:
+			doubled = append(doubled, id)
+		}
+	}
+	require.False(t, len(lost)+len(doubled) > 0, "of %d events %d are lost: %.5s; %d too many: %.5s", len(want), len(lost), lost, len(doubled), doubled)
+	require.Equal(t, want, got, "the same events in another order")
+}
+
+func all() auditlog.Window { return auditlog.Window{From: 0, To: 1 << 45} }
+
+// queued are the row ids that a queue shows.
+func queued(t testing.TB, q *Queue) []string {
+	t.Helper()
+	list := []string{}
+	require.NoError(t, q.Range(context.Background(), all(), cbc.OldestFirst, func(entries []Entry) bool {
+		list = append(list, rowIDs(entries)...)
+		return true
+	}))
+	return list
+}
+
+var errBroken = errors.New("the ledger is broken")
+
+// fragile is a ledger that can be broken, and a process that can be killed: a dead one changes nothing any more.
+type fragile struct {
+	Ledger
+	broken atomic.Bool
+	mute   atomic.Int32 // so many additions are done and reported as failed
+}
+
+func (f *fragile) Add(ctx context.Context, a Addition) (Added, error) {
+	if f.broken.Load() {
+		return Added{}, errBroken
+	}
+	added, err := f.Ledger.Add(ctx, a)
+	if a.Origin == FromQueue && f.mute.Add(-1) >= 0 {
+		return Added{}, errBroken
+	}
+	return added, err
+}
+
+func (f *fragile) Update(ctx context.Context, change func(*Book)) (Book, error) {
+	if f.broken.Load() {
+		return Book{}, errBroken
+	}
+	return f.Ledger.Update(ctx, change)
+}
+
+func (f *fragile) Lead(ctx context.Context, quiet time.Duration) (Lead, error) {
+	if f.broken.Load() {
+		return nil, errBroken
+	}
+	lead, err := f.Ledger.Lead(ctx, quiet)
+	return fragileLead{lead, f}, err
+}
+
+type fragileLead struct {
+	Lead
+	ledger *fragile
+}
+
+func (l fragileLead) Update(ctx context.Context, change func(*Book)) (Book, error) {
+	if l.ledger.broken.Load() {
+		return Book{}, errBroken
+	}
+	return l.Lead.Update(ctx, change)
+}
+
+// tail collects what a subscriber gets.
+type tail struct {
+	mu  sync.Mutex
+	got []string
+}
+
+func (l *tail) deliver(c Changes) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.got = append(l.got, rowIDs(c.Entries)...)
+	return nil
+}
+
+func (l *tail) sorted() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := slices.Clone(l.got)
+	slices.Sort(list)
+	return list
+}
+
+// nothingFound is a search that is of no help.
+type nothingFound struct{}
+
+func (nothingFound) SearchAll(context.Context, auditlog.Window, func([]auditlog.Event) error) error {
+	return nil
+}
+
+// breaker is a source that can break a ledger as soon as it has read.
+type breaker struct {
+	*cbc.Client
+	ledger *atomic.Pointer[fragile]
+}
+
+func (b breaker) breakAfterRead(f *fragile) { b.ledger.Store(f) }
+
+func (b breaker) Queue(ctx context.Context) (cbc.Batch, error) {
+	batch, err := b.Client.Queue(ctx)
+	if f := b.ledger.Swap(nil); f != nil {
+		f.broken.Store(true)
+	}
+	return batch, err
+}
