@@ -78,7 +78,7 @@ func fails(t *testing.T, ctx context.Context, c *cbc.Client, kind cbc.Kind) *cbc
 	var failed *cbc.Error
 	require.ErrorAs(t, err, &failed)
 	require.Equal(t, kind, failed.Kind, failed.Error())
-	require.Zero(t, page)
+	require.Empty(t, page.Events)
 	for cause := error(failed); cause != nil; {
 		require.NotContains(t, cause.Error(), secret)
 		u, ok := cause.(interface{ Unwrap() error })

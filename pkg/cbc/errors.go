@@ -205,7 +205,7 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 		e.Kind, e.Permission = KindPermission, r.permission
 	case resp.StatusCode == http.StatusTooManyRequests:
 		now := c.config.Now()
-		e.Kind, e.RetryAfter = KindThrottled, retryAfter(resp.Header.Get("Retry-After"), now)
+		e.Kind, e.RetryAfter = KindThrottled, retryAfter(resp.Header.Get("Retry-After"), serverTime(resp, now))
 		if e.RetryAfter > 0 {
 			e.ResumesAt = now.Add(e.RetryAfter + safety)
 		}
@@ -245,6 +245,14 @@ func retryAfter(header string, now time.Time) time.Duration {
 		return max(at.Sub(now), 0)
 	}
 	return 0
+}
+
+// serverTime is what the time is where a date of Retry-After comes from, if its clock is behind ours: then the wait is longer.
+func serverTime(resp *http.Response, now time.Time) time.Time {
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil && date.Before(now) {
+		return date
+	}
+	return now
 }
 
 // mostRetryAfter is the longest wait that is believed.

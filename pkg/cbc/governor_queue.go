@@ -27,7 +27,7 @@ func (t *ticket) waited() time.Duration { return t.started.Sub(t.arrived) }
 func (g *Governor) advance() {
 	now := g.now()
 	g.pace.expire(now)
-	for t := g.next(); t != nil && g.room() && !g.earliest(t.lane, 0, now).After(now); t = g.next() {
+	for t := g.next(); t != nil && g.room(t.lane) && !g.earliest(t.lane, 0, now).After(now); t = g.next() {
 		g.start(t, now)
 	}
 	g.refuse(now)
@@ -44,12 +44,16 @@ func (g *Governor) next() *ticket {
 	return nil
 }
 
-// room tells whether one more request may run. The first one after a pause runs alone.
-func (g *Governor) room() bool {
+// room tells whether one more request of a lane may run. The first one after a pause runs alone, and the last place is kept
+// for alert rules: panels whose answers take long must not hold them up.
+func (g *Governor) room(lane Lane) bool {
 	if g.pause.alone {
 		return g.inFlight == 0
 	}
-	return g.inFlight < mostInFlight
+	if lane == LaneAlert {
+		return g.inFlight < mostInFlight
+	}
+	return g.inFlight < mostInFlight-1
 }
 
 func (g *Governor) start(t *ticket, now time.Time) {
@@ -119,7 +123,7 @@ func (g *Governor) setTimer(now time.Time) {
 		g.timer = nil
 	}
 	t := g.next()
-	if t == nil || !g.room() {
+	if t == nil || !g.room(t.lane) {
 		return
 	}
 	g.timer = time.AfterFunc(g.earliest(t.lane, 0, now).Sub(now), func() {

@@ -81,7 +81,7 @@ func TestLanesGoInOrder(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
 		for range mostInFlight {
-			running = append(running, started(t, g, context.Background()))
+			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		var order []string
 		for _, name := range []string{"background", "panel", "alert", "background2", "panel2", "alert2"} {
@@ -92,9 +92,11 @@ func TestLanesGoInOrder(t *testing.T) {
 		require.Equal(t, Waiting{Alert: 2, Panel: 2, Background: 2}, g.Status().Waiting)
 		pass(time.Second)
 		g.release(running[0], nil) // one slot, so that one follows the other
-		pass(10 * time.Second)
+		pass(1500 * time.Millisecond)
+		g.release(running[1], nil) // and one that is not kept for alert rules
+		pass(8500 * time.Millisecond)
 		require.Equal(t, []string{"alert 00:01", "alert2 00:02", "panel 00:03", "panel2 00:04", "background 00:05", "background2 00:06"}, order)
-		for _, ticket := range running[1:] {
+		for _, ticket := range running[2:] {
 			g.release(ticket, nil)
 		}
 		s := g.Status()
@@ -162,7 +164,7 @@ func TestThePauseOnlyGrows(t *testing.T) {
 		start := time.Now()
 		var running []*ticket
 		for range 4 {
-			running = append(running, started(t, g, context.Background()))
+			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		end := func(wait time.Duration) {
 			pass(time.Second)
@@ -194,7 +196,7 @@ func TestThePauseOnlyGrows(t *testing.T) {
 			queue(t, g, lane(LaneBackground), fmt.Sprint(i), &order, 3*time.Second)
 		}
 		pass(5 * time.Minute)
-		require.Equal(t, []string{"0 02:04", "1 02:07", "2 02:07", "3 02:07", "4 02:07", "5 02:10"}, slices.Sorted(slices.Values(order)), "one goes alone first")
+		require.Equal(t, []string{"0 02:04", "1 02:07", "2 02:07", "3 02:07", "4 02:10", "5 02:10"}, slices.Sorted(slices.Values(order)), "one goes alone first")
 	})
 }
 
@@ -204,7 +206,7 @@ func TestWaitersLearnOfAPause(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
 		for range mostInFlight {
-			running = append(running, started(t, g, context.Background()))
+			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		errs := make(chan error, 1)
 		go func() {
@@ -250,7 +252,7 @@ func TestABurstIsOneStrike(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
 		for range mostInFlight {
-			running = append(running, started(t, g, context.Background()))
+			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		for _, ticket := range running {
 			g.release(ticket, &Error{Kind: KindThrottled, Status: 429})
@@ -278,10 +280,10 @@ func TestAloneUntilAnswered(t *testing.T) {
 				throttle(t, g, time.Second)
 				pass(2 * time.Second)
 				probe := started(t, g, context.Background())
-				require.False(t, g.room())
+				require.False(t, g.room(LaneAlert))
 				g.release(probe, c.err)
 				require.Equal(t, c.alone, g.pause.alone)
-				require.True(t, g.room())
+				require.True(t, g.room(LaneAlert))
 			})
 		})
 	}
@@ -292,7 +294,7 @@ func TestAWaitHasAnEnd(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
 		for range mostInFlight {
-			running = append(running, started(t, g, context.Background()))
+			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		for l, want := range map[Lane]time.Duration{LaneAlert: 8 * time.Second, LanePanel: 20 * time.Second} {
 			before := time.Now()

@@ -115,7 +115,7 @@ func (c *Client) Search(ctx context.Context, r SearchRequest) (Page, error) {
 		return nil
 	})
 	if err != nil {
-		return Page{}, err
+		return Page{Waited: spent.waited, Tries: spent.tries}, err
 	}
 	page.Waited, page.Tries = spent.waited, spent.tries
 	return page, nil

@@ -23,9 +23,10 @@ type cache struct {
 
 // track is what is known of the events that one filter selects.
 type track struct {
+	key     string
 	filter  auditlog.Filter
-	turns   map[cbc.Lane]turns // an alert rule does not wait for a panel that is held back by the rate limit
-	extents []*extent          // ascending, disjoint
+	turns   map[cbc.Lane]*turns // an alert rule does not wait for a panel that is held back by the rate limit
+	extents []*extent           // ascending, disjoint
 	crowded []crowd
 }
 
@@ -71,7 +72,7 @@ func (c *cache) track(f auditlog.Filter) *track {
 		if len(c.tracks) >= mostTracks {
 			maps.DeleteFunc(c.tracks, func(_ string, t *track) bool { return len(t.extents) == 0 })
 		}
-		t = &track{filter: f, turns: map[cbc.Lane]turns{}}
+		t = &track{key: key, filter: f, turns: map[cbc.Lane]*turns{}}
 		c.tracks[key] = t
 	}
 	return t
@@ -81,7 +82,7 @@ func (c *cache) track(f auditlog.Filter) *track {
 const mostTracks = 1000
 
 // turn waits until nobody else of the asker's lane reads the track.
-func (c *cache) turn(ctx context.Context, t *track) (release func(), err error) {
+func (c *cache) turn(ctx context.Context, t *track, w auditlog.Window) (release func(error), err error) {
 	lane := cbc.LaneOf(ctx)
 	c.mu.Lock()
 	if t.turns[lane] == nil {
@@ -89,7 +90,7 @@ func (c *cache) turn(ctx context.Context, t *track) (release func(), err error) 
 	}
 	mine := t.turns[lane]
 	c.mu.Unlock()
-	return mine.take(ctx)
+	return mine.take(ctx, w.From)
 }
 
 // valid tells whether the extent can answer at a time.
@@ -150,6 +151,13 @@ func (c *cache) put(t *track, fresh *extent) {
 	fresh.bytes = size(fresh.events)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	switch c.tracks[t.key] {
+	case t:
+	case nil:
+		c.tracks[t.key] = t // it was forgotten while it was being read
+	default:
+		return // and another has taken its place: what is kept there would never be dropped
+	}
 	c.clock++
 	fresh.used = c.clock
 	var kept []*extent
@@ -177,7 +185,7 @@ func (e *extent) without(w auditlog.Window) []*extent {
 		if part.From < part.To {
 			piece := *e
 			piece.window = part
-			piece.events = slices.Clip(within(e.events, part))
+			piece.events = slices.Clone(within(e.events, part)) // not to hold the rest
 			piece.bytes = size(piece.events)
 			left = append(left, &piece)
 		}
@@ -198,7 +206,7 @@ func (t *track) join() {
 				whole := *last
 				whole.window.To = e.window.To
 				whole.events = append(last.events, e.events...)
-				whole.bytes += e.bytes
+				whole.bytes += e.bytes - extentBytes
 				whole.used = max(last.used, e.used)
 				out[n-1] = &whole
 				continue

@@ -11,7 +11,10 @@ import (
 
 // boundsCheck is what is known of how the server takes the bounds of a search. Reading needs not know, since it trims, but a
 // number cannot be trimmed.
-type boundsCheck struct{ state atomic.Int32 }
+type boundsCheck struct {
+	state atomic.Int32
+	turns *turns // the numbers of a series come together, and one check is enough for all
+}
 
 const (
 	boundsUnknown = iota
@@ -32,7 +35,7 @@ func (h *History) sample() int {
 
 // checkBounds asks once for a window between two events whose answer is known from a sample, newest first: if another comes
 // back, the server cuts the bounds, and the numbers it gives are blurred by what lies at the edges.
-func (h *History) checkBounds(ctx context.Context, f auditlog.Filter, sample []auditlog.Event, cost *Cost) error {
+func (h *History) checkBounds(ctx context.Context, f auditlog.Filter, sample []auditlog.Event, cost *Cost) (err error) {
 	defer func() {
 		cost.Blurred = cost.Blurred || h.bounds.state.Load() == boundsCut
 		cost.Unchecked = cost.Unchecked || h.bounds.state.Load() == boundsUnknown
@@ -42,6 +45,14 @@ func (h *History) checkBounds(ctx context.Context, f auditlog.Filter, sample []a
 	}
 	between, want := known(sample)
 	if len(want) == 0 {
+		return nil
+	}
+	release, err := h.bounds.turns.take(ctx, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { release(err) }()
+	if h.bounds.state.Load() != boundsUnknown {
 		return nil
 	}
 	start, end := narrow(between)

@@ -22,7 +22,7 @@ var ErrWithheld = errors.New("Carbon Black Cloud counts events but gives none of
 type counts struct {
 	known *lru.Cache[countKey, countValue]
 	mu    sync.Mutex
-	turns map[countTurn]turns // of the numbers that are being asked for
+	turns map[countTurn]*turns // of the numbers that are being asked for
 }
 
 type countKey struct {
@@ -49,7 +49,7 @@ func newCounts() *counts {
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	return &counts{known: known, turns: map[countTurn]turns{}}
+	return &counts{known: known, turns: map[countTurn]*turns{}}
 }
 
 func (c *counts) get(key countKey, now int64) (int, bool) {
@@ -58,7 +58,7 @@ func (c *counts) get(key countKey, now int64) (int, bool) {
 }
 
 // turn waits until nobody else asks for the number.
-func (c *counts) turn(ctx context.Context, number countKey) (release func(), err error) {
+func (c *counts) turn(ctx context.Context, number countKey) (release func(error), err error) {
 	key := countTurn{number, cbc.LaneOf(ctx)}
 	c.mu.Lock()
 	t := c.turns[key]
@@ -67,21 +67,21 @@ func (c *counts) turn(ctx context.Context, number countKey) (release func(), err
 		c.turns[key] = t
 	}
 	c.mu.Unlock()
-	done, err := t.take(ctx)
+	done, err := t.take(ctx, number.window.From)
 	if err != nil {
 		return nil, err
 	}
-	return func() {
+	return func(err error) {
 		c.mu.Lock()
 		delete(c.turns, key) // whoever waits holds the channel; whoever comes now finds the number
 		c.mu.Unlock()
-		done()
+		done(err)
 	}, nil
 }
 
 // Count returns how many events of the window Carbon Black Cloud finds for the filter, without reading them. A count of
 // exactly the reach may be a capped one and is verified by halves.
-func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (int, error) {
+func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (n int, err error) {
 	key := countKey{keyOf(f), w}
 	if n, ok := h.counts.get(key, h.config.Now().UnixMilli()); ok {
 		return n, nil
@@ -90,12 +90,12 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 	if err != nil {
 		return 0, err
 	}
-	defer release()
+	defer func() { release(err) }()
 	asked := h.config.Now().UnixMilli()
 	if n, ok := h.counts.get(key, asked); ok {
 		return n, nil
 	}
-	n, err := h.count(ctx, f, w, cost)
+	n, err = h.count(ctx, f, w, cost)
 	if err != nil {
 		return n, err
 	}
@@ -103,7 +103,7 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 	case w.To <= asked-h.config.Settle.Milliseconds():
 		h.counts.known.Add(key, countValue{n: n})
 	case h.config.Fresh > 0:
-		h.counts.known.Add(key, countValue{n: n, until: asked + h.config.Fresh.Milliseconds()})
+		h.counts.known.Add(key, countValue{n: n, until: h.config.Now().UnixMilli() + h.config.Fresh.Milliseconds()})
 	}
 	return n, nil
 }

@@ -53,7 +53,7 @@ func New(c Config) *History {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &History{config: c, cache: newCache(c.CacheBytes), counts: newCounts()}
+	return &History{config: c, cache: newCache(c.CacheBytes), counts: newCounts(), bounds: boundsCheck{turns: newTurns()}}
 }
 
 // Cost is what an answer took.
@@ -119,9 +119,14 @@ func (h *History) PageSize() int { return h.config.Reach }
 
 // search sends one request and books it.
 func (h *History) search(ctx context.Context, r cbc.SearchRequest, cost *Cost) (cbc.Page, error) {
-	cost.Sent = append(cost.Sent, r)
 	page, err := h.config.Searcher.Search(ctx, r)
-	cost.Calls += max(page.Tries, 1)
+	if err == nil {
+		page.Tries = max(page.Tries, 1)
+	}
+	if page.Tries > 0 { // else the governor refused it
+		cost.Sent = append(cost.Sent, r)
+	}
+	cost.Calls += page.Tries
 	cost.Bytes += page.Bytes
 	cost.Waited += page.Waited
 	return page, err

@@ -2,8 +2,10 @@ package history
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -300,4 +302,26 @@ func TestCappedCountsOfAMovingRange(t *testing.T) {
 	}
 	require.LessOrEqual(t, calls[1], calls[0]/3)
 	require.LessOrEqual(t, calls[2], calls[0]/3)
+}
+
+// What is kept costs about what it is said to cost, however little each question finds.
+func TestTheCacheIsBounded(t *testing.T) {
+	w := newWorld(t, origin.Add(24*time.Hour), manyEvents(1000, 24*time.Hour), simulator.Switches{}, Config{Settle: time.Minute, Fresh: 5 * time.Second})
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for i := range 300 {
+		var cost Cost
+		_, err := w.history.Scan(context.Background(), Question{Filter: auditlog.Filter{Query: fmt.Sprintf("description:logged AND NOT actor:x%d", i)},
+			Window: auditlog.NewWindow(w.now().Add(-24*time.Hour), w.now().Add(-23*time.Hour)), Order: cbc.NewestFirst, Max: 1000}, &cost, func(Batch) bool { return true })
+		require.NoError(t, err)
+	}
+	w.sim.ResetRequests()
+	grown := heap() - before
+	require.Less(t, grown, 4*w.history.Status().Bytes+(8<<20))
+	runtime.KeepAlive(w)
 }

@@ -31,13 +31,11 @@ func (r *reader) now() int64 { return r.history.config.Now().UnixMilli() }
 
 func (r *reader) run(ctx context.Context) error {
 	t, err := r.choose(ctx)
-	idle, before := 0, r.rest
+	idle, before, read := 0, r.rest, 0
 	for r.rest.From < r.rest.To && !r.stopped {
-		if idle++; r.rest != before {
-			idle, before = 0, r.rest
-		}
-		if idle > mostIdle {
-			return ErrStuck
+		// A crawl without events is no progress: a server that ignores the window could be asked a millisecond at a time.
+		if moved := (before.To - before.From) - (r.rest.To - r.rest.From); moved >= 1000 || r.coverage.Read > read {
+			idle, before, read = 0, r.rest, r.coverage.Read
 		}
 		if len(r.ready) > 0 && r.next(r.ready[0].window) {
 			r.hand(r.ready[0].events, r.ready[0].window, false)
@@ -52,9 +50,13 @@ func (r *reader) run(ctx context.Context) error {
 		case err != nil: // nothing more is asked after a failure
 		case r.question.Pages > 0 && (r.pages >= r.question.Pages || r.history.cache.crowdedAt(t, part, r.history.config.Reach)):
 			return nil // a page would not bring it to its end
+		case idle == mostIdle:
+			return ErrStuck
 		case r.worthwhile():
+			idle++
 			err = r.parallel(ctx, t)
 		default:
+			idle++
 			_, err = r.fetch(ctx, t, part, r.hand)
 		}
 		if err != nil && !r.outdated(t, err) {
@@ -130,11 +132,11 @@ type taker func(events []auditlog.Event, part auditlog.Window, kept bool)
 // fetch reads one page of a gap, keeps it, and hands it over; finished tells that nothing of the gap is left. Who had to wait
 // for the turn may find the gap filled, and returns without reading.
 func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.Window, hand taker) (finished bool, err error) {
-	release, err := r.history.cache.turn(ctx, t)
+	release, err := r.history.cache.turn(ctx, t, gap)
 	if err != nil {
 		return false, err
 	}
-	defer release()
+	defer func() { release(err) }()
 	if known, still := r.history.cache.at(t, gap, r.backwards(), r.now()); known != nil || still != gap {
 		return true, nil
 	}
@@ -164,7 +166,8 @@ func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, cost *
 		ask.To = max(gap.To, asked)
 	}
 	if r.backwards() && gap.From == r.question.Window.From && !r.history.coarse.Load() {
-		ask.From -= gap.From % margin(r.question.Window)
+		m := margin(r.question.Window)
+		ask.From -= (gap.From%m + m) % m // also before 1970
 	}
 	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: ask, strict: gap}
 	s.emit = func(events []auditlog.Event, part auditlog.Window, whole bool) {
@@ -213,15 +216,15 @@ func (h *History) open(t *track, gap auditlog.Window, asked int64) bool {
 func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, asked int64, open bool) {
 	settled := max(min(asked-h.config.Settle.Milliseconds(), part.To), part.From)
 	if old := (auditlog.Window{From: part.From, To: settled}); old.From < old.To {
-		h.cache.put(t, &extent{window: old, events: slices.Clip(within(events, old)), asked: asked})
+		h.cache.put(t, &extent{window: old, events: slices.Clone(within(events, old)), asked: asked})
 	}
-	fresh := h.config.Fresh.Milliseconds()
+	fresh, now := h.config.Fresh.Milliseconds(), h.config.Now().UnixMilli() // an answer that took long is as good for those who waited for it
 	if end := (auditlog.Window{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
-		events := slices.Clip(within(events, end)) // neighbours must not grow into each other
+		events := slices.Clone(within(events, end)) // a page has room for 10,000 events, however few it holds
 		if open {
-			end.To = max(end.To, asked+fresh)
+			end.To = max(end.To, now+fresh)
 		}
-		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: asked + fresh})
+		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: now + fresh})
 	}
 }
 
@@ -285,7 +288,15 @@ type piece struct {
 }
 
 // parallel reads the rest in parts of equal length at a time. They are handed over in order, up to where one failed.
-func (r *reader) parallel(ctx context.Context, t *track) error {
+func (r *reader) parallel(ctx context.Context, t *track) (err error) {
+	release, err := r.history.cache.turn(ctx, t, r.rest)
+	if err != nil {
+		return err
+	}
+	defer func() { release(err) }()
+	if known, gap := r.history.cache.at(t, r.rest, r.backwards(), r.now()); known != nil || gap != r.rest {
+		return nil // who had the turn before has read it, or some of it
+	}
 	n := min(mostParts, (r.coverage.Found-r.coverage.Read)/(pagesAPart*r.history.config.Reach))
 	whole, pieces, costs, cuts := r.rest, make([][]piece, n), make([]Cost, n), make([]int64, n)
 	var group errgroup.Group
@@ -304,7 +315,7 @@ func (r *reader) parallel(ctx context.Context, t *track) error {
 			return err
 		})
 	}
-	err := group.Wait()
+	err = group.Wait()
 	for i := range n {
 		r.cost.Add(costs[i])
 		r.coverage.Cut = max(r.coverage.Cut, cuts[i])

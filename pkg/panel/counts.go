@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -95,8 +96,10 @@ func (a *answer) groups(ctx context.Context) ([]frame.Group, error) {
 		return nil, err
 	}
 	shown, rest, left := g.largest(a.query.Limit)
-	if filter, ok := a.countable(); ok && !a.coverage.Complete && a.broken == nil && a.coverage.Failure == nil && a.candidates(shown) {
-		return a.recount(ctx, filter, shown)
+	if filter, ok := a.countable(); ok && !a.coverage.Complete && a.broken == nil && a.coverage.Failure == nil {
+		if largest := shown[:min(len(shown), mostCandidates)]; a.candidates(largest) {
+			return a.recount(ctx, filter, largest)
+		}
 	}
 	if left > 0 {
 		a.inform("the %d largest of %d groups are shown; the others have %d events together", len(shown), len(shown)+left, rest.Count)
@@ -109,10 +112,17 @@ const mostCandidates = 50
 
 // candidates tells whether Carbon Black Cloud can count the groups that were found among the events that were read.
 func (a *answer) candidates(groups []frame.Group) bool {
-	if len(groups) == 0 || len(groups) > mostCandidates || len(a.query.GroupBy) == 0 {
+	if len(groups) == 0 || len(a.query.GroupBy) == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(a.query.GroupBy, func(k auditlog.Key) bool { return k.Derived() || k.MatchedByCloud() })
+	if slices.ContainsFunc(a.query.GroupBy, func(k auditlog.Key) bool { return k.Derived() || k.MatchedByCloud() }) {
+		return false
+	}
+	seen := map[string]bool{}
+	for _, g := range groups { // the cloud may compare without regard to case, and count either for both
+		seen[strings.ToLower(strings.Join(g.Values, "\x00"))] = true
+	}
+	return len(seen) == len(groups)
 }
 
 // groupFilter narrows a filter to one group.
@@ -159,9 +169,15 @@ func (a *answer) recount(ctx context.Context, filter auditlog.Filter, groups []f
 		a.warn("a group without a value cannot be counted: its number is of the %d events that were read (maxEvents)", a.coverage.Read)
 	}
 	a.exact = true
-	a.warn("rarer groups may be missing: groups were looked for among the %d events that were read (maxEvents), and each was then counted exactly", a.coverage.Read)
+	a.warn("rarer groups may be missing: the %d largest were looked for among the %d events that were read (maxEvents), and each was then counted exactly", len(groups), a.coverage.Read)
 	return groups, nil
 }
+
+// mostCells bounds the points of all lines of a series together, so that no question can take all memory.
+const mostCells = 2_000_000
+
+// mostCounted bounds the buckets that are counted one by one: each takes a request.
+const mostCounted = 120
 
 // series counts by time.
 func (a *answer) series(ctx context.Context) (frame.Frames, error) {
@@ -171,6 +187,10 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 			if err != nil {
 				return nil, err
 			}
+			if b.n > mostCounted {
+				b = newBuckets(a.request.Window, a.request.Interval, mostCounted)
+				a.inform("there are too many events to be read (maxEvents), so each point is counted by a request of its own: %d wider points are shown", b.n)
+			}
 			return a.countedSeries(ctx, filter, b)
 		}
 	}
@@ -178,7 +198,11 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown, rest, left := g.largest(a.query.Limit)
+	limit := min(a.query.Limit, max(mostCells/b.n, 1))
+	shown, rest, left := g.largest(limit)
+	if left > 0 && limit < a.query.Limit {
+		a.inform("only %d lines of %d points are drawn: ask for fewer points to see more groups", limit, b.n)
+	}
 	if left > 0 {
 		if a.request.Numbers {
 			a.inform("the %d largest of %d groups are used; the others have %d events together", len(shown), len(shown)+left, rest.Count)
