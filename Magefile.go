@@ -148,6 +148,17 @@ func Bench() error {
 	}})
 }
 
+// Chaos breaks the queue's reader, its connections and its databases at random and wants every event in the ledger once. CHAOS_RUNS
+// says how many runs of each kind, 100 by default; each prints its seed.
+func Chaos() error {
+	mg.Deps(packages) // PostgreSQL is one of them
+	runs := os.Getenv("CHAOS_RUNS")
+	if runs == "" {
+		runs = "100"
+	}
+	return sh.RunV("go", "test", "-count=1", "-timeout", "0", "-run", "Chaos", "./pkg/queue", "-chaos.runs="+runs)
+}
+
 // packages installs the npm packages, when the lock file is newer than what is installed.
 func packages() error { return install(".") }
 
