@@ -325,3 +325,9 @@ func TestTheCacheIsBounded(t *testing.T) {
 	require.Less(t, grown, 4*w.history.Status().Bytes+(8<<20))
 	runtime.KeepAlive(w)
 }
+
+func TestGuard(t *testing.T) {
+	require.NoError(t, Guard(func() error { return nil }))
+	require.ErrorIs(t, Guard(func() error { return ErrStuck }), ErrStuck)
+	require.ErrorContains(t, Guard(func() error { panic("boom") }), "boom")
+}

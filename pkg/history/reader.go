@@ -310,9 +310,11 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 		if r.backwards() {
 			at = n - 1 - i
 		}
-		group.Go(func() (err error) {
-			pieces[at], cuts[at], err = r.part(ctx, t, w, &costs[at])
-			return err
+		group.Go(func() error {
+			return Guard(func() (err error) {
+				pieces[at], cuts[at], err = r.part(ctx, t, w, &costs[at])
+				return err
+			})
 		})
 	}
 	err = group.Wait()

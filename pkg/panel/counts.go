@@ -265,9 +265,12 @@ func (a *answer) ask(ctx context.Context, n int, question func(i int) (auditlog.
 	var once sync.Once
 	var first error // not the cancellation that it causes
 	for i := range n {
-		group.Go(func() (err error) {
-			filter, window := question(i)
-			numbers[i], err = a.panel.History.Count(ctx, filter, window, &costs[i])
+		group.Go(func() error {
+			err := history.Guard(func() (err error) {
+				filter, window := question(i)
+				numbers[i], err = a.panel.History.Count(ctx, filter, window, &costs[i])
+				return err
+			})
 			if err != nil {
 				once.Do(func() { first = err })
 			}
