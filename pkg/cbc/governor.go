@@ -153,25 +153,6 @@ func (g *Governor) acquire(ctx context.Context) (*ticket, error) {
 	}
 }
 
-// Check tells, without starting anything, whether a request of this context could start in time: nil, or the *Error that it
-// would get. It is for those who would wait for something else first.
-func (g *Governor) Check(ctx context.Context) error {
-	if g == nil {
-		return nil
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now, lane, ahead := g.now(), LaneOf(ctx), 0
-	for l := range lane + 1 {
-		ahead += len(g.waiting[l])
-	}
-	g.pace.expire(now)
-	if at := g.earliest(lane, ahead, now); tooLate(at, now, latestStart(ctx, lane, now)) {
-		return g.refusal(at, now)
-	}
-	return nil
-}
-
 // latestStart is the last moment at which a start is worth waiting for; zero is any.
 func latestStart(ctx context.Context, lane Lane, now time.Time) time.Time {
 	if deadline, bounded := ctx.Deadline(); bounded {

@@ -70,24 +70,3 @@ func TestOneGovernorAHost(t *testing.T) {
 	})
 	require.Equal(t, 1, told)
 }
-
-// Who would wait for something else first can ask before.
-func TestCheck(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := NewGovernor(GovernorConfig{})
-		defer g.Attach(2)()
-		require.NoError(t, (*Governor)(nil).Check(context.Background()))
-		require.NoError(t, g.Check(context.Background()))
-		spend(t, g, context.Background(), 1)
-		require.ErrorContains(t, g.Check(context.Background()), "resumes at 00:05:00 UTC")
-		require.NoError(t, g.Check(lane(LaneAlert)), "there is a reserve")
-		require.NoError(t, g.Check(lane(LaneBackground)), "it has all the time")
-		require.Equal(t, int64(1), g.Status().Calls)
-		pass(Window - 10*time.Second)
-		require.NoError(t, g.Check(context.Background()))
-		var order []string
-		queue(t, g, context.Background(), "first", &order, 0)
-		require.Error(t, g.Check(context.Background()), "another one is ahead")
-		pass(Window)
-	})
-}
