@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -45,7 +46,7 @@ func BackendAll() { build.BuildAll() }
 // Frontend builds the plugin's browser side into dist, when a source is newer than it.
 func Frontend() error {
 	mg.Deps(packages)
-	stale, err := target.Dir("dist/module.js", "src", ".config", "plugin.json", "package-lock.json", "README.md", "CHANGELOG.md")
+	stale, err := target.Dir("dist/module.js", "src", ".config", "plugin.json", "provisioning/dashboards", "package-lock.json", "README.md", "CHANGELOG.md")
 	if err != nil || !stale {
 		return err
 	}
@@ -132,6 +133,7 @@ func Demo() error {
 // Bench measures what answers cost in calls, bytes, time and memory, side by side with a naive client, and writes the figures to
 // docs/benchmarks.md. It fails when an answer is wrong or takes more calls or bytes than it may.
 func Bench() error {
+	mg.Deps(packages) // PostgreSQL is one of them
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir, err := os.MkdirTemp("", "bench")
@@ -148,15 +150,23 @@ func Bench() error {
 	}})
 }
 
-// Chaos breaks the queue's reader, its connections and its databases at random and wants every event in the ledger once. CHAOS_RUNS
-// says how many runs of each kind, 100 by default; each prints its seed.
+// Chaos breaks the queue's reader, its connections, its databases and the plugin's processes at random and wants every event in the
+// ledger once. CHAOS_RUNS says how many runs of each kind, 100 by default, and a tenth of it with processes, which take two
+// minutes each, eight at a time. One that fails prints how to run it again.
 func Chaos() error {
 	mg.Deps(packages) // PostgreSQL is one of them
-	runs := os.Getenv("CHAOS_RUNS")
-	if runs == "" {
-		runs = "100"
+	runs := 100
+	if text := os.Getenv("CHAOS_RUNS"); text != "" {
+		var err error
+		if runs, err = strconv.Atoi(text); err != nil || runs < 1 {
+			return fmt.Errorf("CHAOS_RUNS is %q, not a number of runs", text)
+		}
 	}
-	return sh.RunV("go", "test", "-count=1", "-timeout", "0", "-run", "Chaos", "./pkg/queue", "-chaos.runs="+runs)
+	if err := sh.RunV("go", "test", "-count=1", "-timeout", "0", "-run", "Chaos", "./pkg/queue", "-chaos.runs="+strconv.Itoa(runs)); err != nil {
+		return err
+	}
+	return sh.RunV("go", "test", "-count=1", "-timeout", "0", "-parallel", "8", "./pkg/workbench/chaos",
+		"-chaos.whole", "-chaos.runs="+strconv.Itoa((runs+9)/10))
 }
 
 // packages installs the npm packages, when the lock file is newer than what is installed.

@@ -56,11 +56,25 @@ describe('the build', () => {
 
   it('fills in plugin.json and brings what it names', () => {
     const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-    const { info } = JSON.parse(read('plugin.json'));
+    const { info, includes } = JSON.parse(read('plugin.json')) as {
+      info: { version: string; updated: string; logos: Record<'small' | 'large', string>; screenshots: { path: string }[] };
+      includes: { name: string; path: string }[];
+    };
     expect(info.version).toBe(version);
     expect(info.updated).toMatch(/^\d{4}-\d\d-\d\d$/);
     expect(info.screenshots).not.toHaveLength(0);
-    const named = [info.logos.small, info.logos.large, ...info.screenshots.map((picture: { path: string }) => picture.path), 'LICENSE'];
+    const named = [info.logos.small, info.logos.large, ...info.screenshots.map((picture) => picture.path), 'LICENSE'];
     expect(named.filter((name) => !existsSync(path.join(output, name)))).toEqual([]);
+    expect(includes).toHaveLength(6);
+    includes.forEach(({ name, path: file }) => expect(JSON.parse(read(file)).title).toBe(name));
+  });
+
+  it('brings dashboards that work with a data source of any uid', () => {
+    readdirSync(path.join(output, 'dashboards')).forEach((name) => {
+      const text = read(`dashboards/${name}`);
+      expect(text).not.toContain('"carbonblack"');
+      const { __inputs: inputs, templating } = JSON.parse(text);
+      expect(inputs !== undefined || templating.list.some((variable: { type: string }) => variable.type === 'datasource')).toBe(true);
+    });
   });
 });

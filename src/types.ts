@@ -32,10 +32,22 @@ export interface AuditLogQuery extends DataQuery {
   sort?: SortOrder;
   /** How far back firstSeen looks, for example 30d. */
   baseline?: string;
+  /** The rows that Carbon Black Cloud writes for one edit of a policy become one. */
+  fold?: boolean;
 }
 
 /** Provisioning from environment variables turns numbers and booleans into strings. */
 export type Lenient<T extends number | boolean> = T | string;
+
+/** A rule of one's own for the catalog. Without an outcome it is unknown, without a severity info, and without a code the category and the action. */
+export interface CatalogRule {
+  pattern: string;
+  category: string;
+  action: string;
+  outcome?: string;
+  severity?: string;
+  code?: string;
+}
 
 /** jsonData of the data source. */
 export interface AuditLogOptions extends DataSourceJsonData {
@@ -47,6 +59,8 @@ export interface AuditLogOptions extends DataSourceJsonData {
   requestsPerFiveMinutes?: Lenient<number>;
   maxEvents?: Lenient<number>;
   settleSeconds?: Lenient<number>;
+  /** A list, or from an environment variable a text of JSON. */
+  catalogRules?: CatalogRule[] | string;
   timeout?: Lenient<number>;
   tlsSkipVerify?: boolean;
   tlsAuth?: boolean;

@@ -26,11 +26,27 @@ function fillPlaceholders(content) {
     .replaceAll('%PLUGIN_ID%', pluginId);
 }
 
+/**
+ * A provisioned dashboard without a variable names its data source by uid, which another Grafana does not have: there the one
+ * who imports it is asked.
+ */
+function asksForDatasource(content) {
+  const uid = JSON.stringify('carbonblack');
+  const text = content.toString();
+  if (!text.includes(uid)) {
+    return text;
+  }
+  const { name } = readJson('plugin.json');
+  const input = { name: 'DS_CARBONBLACK', label: name, description: '', type: 'datasource', pluginId, pluginName: name };
+  return JSON.stringify({ __inputs: [input], ...JSON.parse(text.replaceAll(uid, JSON.stringify('${DS_CARBONBLACK}'))) }, null, 2);
+}
+
 function copied() {
   const filled = ['plugin.json', 'README.md'].map((name) => ({ from: path.join(root, name), transform: fillPlaceholders }));
   const plain = ['CHANGELOG.md', 'LICENSE'].map((name) => ({ from: path.join(root, name) }));
-  const folders = ['img', 'dashboards'].map((name) => ({ from: path.join(source, name), to: name }));
-  const patterns = [...filled, ...plain, ...folders].filter(({ from }) => existsSync(from));
+  const folders = ['img', 'alerting'].map((name) => ({ from: path.join(source, name), to: name }));
+  const boards = { from: '*.json', context: path.join(root, 'provisioning', 'dashboards'), to: 'dashboards', transform: asksForDatasource };
+  const patterns = [...filled, ...plain, ...folders].filter(({ from }) => existsSync(from)).concat(boards);
   return new CopyPlugin({ patterns });
 }
 

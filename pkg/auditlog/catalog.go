@@ -12,6 +12,9 @@ type Catalog struct {
 	rows  []Row
 	texts textIndex
 	words wordIndex
+	below *Catalog // asked where no row of this one fits; nil at the bottom
+
+	categories, actions []string // of this one and of those below, sorted
 }
 
 // Row is one line of the catalog: a pattern, what it means, and where its wording can be read.
@@ -33,14 +36,15 @@ const (
 	EvidenceWord = "word" // only words of it are
 )
 
-// The closed vocabulary, sorted. A filter may name nothing else, and a row may say nothing else.
+// The vocabulary of what is built in, sorted. Rules of one's own may add categories and actions, but neither outcomes nor
+// severities: those decide colours and alerts.
 var (
 	categories = []string{
 		"api_key", "authentication", "connector", "data_forwarder", "device", "file", "grant", "intel", "live_response",
 		"notification", "other", "policy", "reputation", "role", "user",
 	}
 	actions = []string{
-		"approve", "ban", "bypass", "create", "delete", "disable", "elevate", "enable", "login", "quarantine", "read",
+		"approve", "ban", "bypass", "create", "create_external", "delete", "disable", "elevate", "enable", "login", "quarantine", "read",
 		"regenerate", "register", "reject", "reset", "revert", "uninstall", "unknown", "update",
 	}
 	outcomes   = []string{"failure", "success", "unknown"}
@@ -64,33 +68,61 @@ func Unknown() Class {
 	return Class{Category: "other", Action: "unknown", Outcome: "unknown", Severity: "info", Code: "other.unknown"}
 }
 
-// Classify returns the class of a description: that of the most specific row that fits, or else Unknown.
-func (c *Catalog) Classify(description string) Class {
-	// Some services end a description with a line break.
-	text := strings.TrimRight(description, "\r\n")
-	if row, ok := c.texts.find(text); ok {
-		return c.rows[row].class()
-	}
-	if row, ok := c.words.find(text); ok {
-		return c.rows[row].class()
+// ClassifyEvent returns the class of an event: that of the most specific row that fits its description, or else Unknown.
+func (c *Catalog) ClassifyEvent(e *Event) Class { return c.classify(e.Description, e.Actor) }
+
+// Classify returns the class of a description alone, of whatever actor.
+func (c *Catalog) Classify(description string) Class { return c.classify(description, "") }
+
+func (c *Catalog) classify(description, actor string) Class {
+	if row := c.find(description, actor); row != nil {
+		return row.class()
 	}
 	return Unknown()
 }
 
-// Rows returns the catalog, in its own order. The caller may change what it gets.
+// Find returns the row that classifies a description, of whatever actor, and tells false when none fits.
+func (c *Catalog) Find(description string) (Row, bool) {
+	row := c.find(description, "")
+	if row == nil {
+		return Row{}, false
+	}
+	return *row, true
+}
+
+func (c *Catalog) find(description, actor string) *Row {
+	text := line(description)
+	for ; c != nil; c = c.below {
+		if found := c.texts.find(text, actor); found != nil {
+			return &c.rows[found.row]
+		}
+		if row, ok := c.words.find(text); ok {
+			return &c.rows[row]
+		}
+	}
+	return nil
+}
+
+// line is a description as patterns see it: some services end one with a line break.
+func line(description string) string { return strings.TrimRight(description, "\r\n") }
+
+// Rows returns the catalog, rules of one's own first and otherwise in its own order. The caller may change what it gets.
 func (c *Catalog) Rows() []Row {
+	if c == nil {
+		return nil
+	}
 	rows := slices.Clone(c.rows)
 	for i := range rows {
 		rows[i].Sources = slices.Clone(rows[i].Sources)
 	}
-	return rows
+	return append(rows, c.below.Rows()...)
 }
 
 // Categories lists what an event can be about, sorted, "other" included.
-func (c *Catalog) Categories() []string { return slices.Clone(categories) }
+func (c *Catalog) Categories() []string { return slices.Clone(c.categories) }
 
 // Actions lists what can have been done, sorted, "unknown" included.
-func (c *Catalog) Actions() []string { return slices.Clone(actions) }
+func (c *Catalog) Actions() []string { return slices.Clone(c.actions) }
 
 // Outcomes lists how it can have ended, sorted, "unknown" included.
 func (c *Catalog) Outcomes() []string { return slices.Clone(outcomes) }

@@ -45,24 +45,25 @@ func sortBySpecificity(rows []textRow) {
 	})
 }
 
-func (x *textIndex) find(text string) (row int, ok bool) {
+// find returns the row that a text is of, or nil. The actor is who the event says did it.
+func (x *textIndex) find(text, actor string) *textRow {
 	first := text
 	if space := strings.IndexByte(text, ' '); space >= 0 {
 		first = text[:space]
 	}
-	if row, ok := firstMatch(x.byFirst[first], text); ok {
-		return row, true
+	if found := firstMatch(x.byFirst[first], text, actor); found != nil {
+		return found
 	}
-	return firstMatch(x.others, text)
+	return firstMatch(x.others, text, actor)
 }
 
-func firstMatch(rows []textRow, text string) (row int, ok bool) {
+func firstMatch(rows []textRow, text, actor string) *textRow {
 	for i := range rows {
-		if rows[i].match(text) {
-			return rows[i].row, true
+		if rows[i].match(text) && rows[i].suits(text, actor) {
+			return &rows[i]
 		}
 	}
-	return 0, false
+	return nil
 }
 
 // wordIndex finds the word row of a description in one pass over it: each phrase found sets a bit, and the first row whose

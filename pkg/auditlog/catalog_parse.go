@@ -13,7 +13,7 @@ const catalogHeader = "code\tcategory\taction\toutcome\tseverity\tevidence\tsour
 // ParseCatalog reads a catalog in the format that the head of catalog.tsv describes. An error names the line, the row's code
 // and what is wrong with it.
 func ParseCatalog(data []byte) (*Catalog, error) {
-	c := &Catalog{}
+	c := &Catalog{categories: categories, actions: actions}
 	seen := make(map[string]bool)
 	header := false
 	number := 0
@@ -108,6 +108,5 @@ func (c *Catalog) add(row Row, seen map[string]bool) error {
 
 func isCode(s string) bool {
 	left, right, found := strings.Cut(s, ".")
-	isWord := func(s string) bool { return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == "" }
-	return found && isWord(left) && isWord(right)
+	return found && isName(left) && isName(right) && !strings.ContainsAny(s, "0123456789")
 }

@@ -14,28 +14,32 @@ const (
 	kindAny          // any text, even none: a gap
 	kindWord
 	kindEmail
+	kindStranger // a mail address of another domain than the actor's
 	kindID
 	kindDigits
 	kindJSON
 	kindRest
 )
 
-var kinds = map[string]kind{"word": kindWord, "email": kindEmail, "id": kindID, "digits": kindDigits, "json": kindJSON}
+var kinds = map[string]kind{"word": kindWord, "email": kindEmail, "stranger": kindStranger, "id": kindID, "digits": kindDigits, "json": kindJSON}
 
 // part is one piece of a pattern. Every kind but kindAny has at most one way to match at a given place: it takes all it can.
 // Matching therefore never backtracks into a part.
 type part struct {
 	kind kind
 	text string // of a literal
+	name string // of a placeholder
 }
 
 // pattern is a whole description with gaps. The first run of parts must match at the start, the last at the end, and those
 // between wherever they first do. A run is empty where the pattern starts or ends with a gap.
 type pattern struct {
 	runs     [][]part
-	start    int    // bytes of literal text before the first placeholder
-	literals int    // bytes of literal text in all
-	first    string // the literal word that every match starts with; "" when there is none
+	gaps     []string // the names of the gaps between the runs
+	start    int      // bytes of literal text before the first placeholder
+	literals int      // bytes of literal text in all
+	first    string   // the literal word that every match starts with; "" when there is none
+	stranger string   // the name of the placeholder for a stranger; "" when there is none
 }
 
 func parsePattern(s string) (pattern, error) {
@@ -51,7 +55,7 @@ func parsePattern(s string) (pattern, error) {
 			if !last && parts[i+1].kind != kindLiteral {
 				return pattern{}, errors.New("a placeholder for any text must be followed by literal text")
 			}
-			p.runs = append(p.runs, nil)
+			p.runs, p.gaps = append(p.runs, nil), append(p.gaps, part.name)
 			continue
 		case kindJSON, kindRest:
 			if !last {
@@ -63,6 +67,9 @@ func parsePattern(s string) (pattern, error) {
 			return pattern{}, errors.New("between a placeholder for any text and a typed one there must be a space")
 		}
 		p.runs[end] = append(p.runs[end], part)
+		if part.kind == kindStranger {
+			p.stranger = part.name
+		}
 		p.literals += len(part.text)
 	}
 	if p.literals == 0 {
@@ -88,15 +95,16 @@ func splitParts(s string) ([]part, error) {
 		if !found {
 			break
 		}
-		name, after, closed := strings.Cut(tail, "}")
+		placeholder, after, closed := strings.Cut(tail, "}")
 		if !closed {
 			return nil, errors.New("a { has no }")
 		}
-		k, err := parseKind(name)
+		k, err := parseKind(placeholder)
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, part{kind: k})
+		name, _, _ := strings.Cut(placeholder, ":")
+		parts = append(parts, part{kind: k, name: name})
 		s = after
 	}
 	return parts, nil
@@ -143,32 +151,33 @@ func (p *pattern) match(s string) bool {
 		return pos == len(s)
 	}
 	for _, run := range p.runs[1:last] {
-		if pos, ok = findRun(run, s, pos, false); !ok {
+		if _, pos, ok = findRun(run, s, pos, false); !ok {
 			return false
 		}
 	}
 	if len(p.runs[last]) == 0 {
 		return true
 	}
-	_, ok = findRun(p.runs[last], s, pos, true)
+	_, _, ok = findRun(p.runs[last], s, pos, true)
 	return ok
 }
 
 // findRun looks from pos on for the first place where a run matches, up to the very end of s if toEnd, and returns where the
-// match ends. A run after a gap starts with a literal.
-func findRun(run []part, s string, pos int, toEnd bool) (int, bool) {
+// match starts and ends. A run after a gap starts with a literal.
+func findRun(run []part, s string, pos int, toEnd bool) (start, end int, ok bool) {
 	lead := run[0].text
 	if toEnd && len(run) == 1 {
-		return len(s), len(s)-pos >= len(lead) && strings.HasSuffix(s, lead)
+		start = len(s) - len(lead)
+		return start, len(s), start >= pos && strings.HasSuffix(s, lead)
 	}
 	for {
 		i := strings.Index(s[pos:], lead)
 		if i < 0 {
-			return 0, false
+			return 0, 0, false
 		}
 		pos += i
 		if end, ok := matchRun(run, s, pos); ok && (!toEnd || end == len(s)) {
-			return end, true
+			return pos, end, true
 		}
 		pos++
 	}
@@ -196,7 +205,7 @@ func (p *part) length(s string, pos int) int {
 		}
 	case kindWord:
 		return orNone(span(tail, isNotSpace))
-	case kindEmail:
+	case kindEmail, kindStranger:
 		n := span(tail, isNotSpace)
 		if at := strings.IndexByte(tail[:n], '@'); at > 0 && at < n-1 {
 			return n
@@ -220,7 +229,7 @@ func (p *part) length(s string, pos int) int {
 // isSpaceless says whether a kind takes a run of characters without a space. A run of parts that starts with a space can then
 // not match inside what it took before, which keeps the search for it linear.
 func isSpaceless(k kind) bool {
-	return k == kindWord || k == kindEmail || k == kindID || k == kindDigits
+	return k == kindWord || k == kindEmail || k == kindStranger || k == kindID || k == kindDigits
 }
 
 func span(s string, is func(byte) bool) int {

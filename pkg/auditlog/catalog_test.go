@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,11 +22,45 @@ var stableClasses string
 //go:embed testdata/catalog_samples.txt
 var samples string
 
+// golden are all patterns of public material, numbered, each with the class that it must have.
+//
+//go:embed testdata/catalog_golden.txt
+var golden string
+
+func TestEveryPublicPatternHasItsClass(t *testing.T) {
+	last := 0
+	for line := range strings.Lines(golden) {
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		require.Len(t, cells, 3, line)
+		n, err := strconv.Atoi(cells[0])
+		require.NoError(t, err)
+		require.Contains(t, []int{last, last + 1}, n, "patterns are numbered without a gap")
+		last = n
+		c := DefaultCatalog().Classify(strings.ReplaceAll(cells[2], `\n`, "\n"))
+		require.Equal(t, cells[1], strings.Join([]string{c.Category, c.Action, c.Outcome, c.Severity}, " "), cells[2])
+	}
+	require.Equal(t, 73, last)
+}
+
 func TestEveryExampleIsOfItsOwnRow(t *testing.T) {
 	c := DefaultCatalog()
 	for _, row := range c.Rows() {
-		require.Equal(t, row.class(), c.Classify(row.Example), row.Code)
-		require.Equal(t, row.class(), c.Classify(row.Example+"\r\n"), "%s with a line break", row.Code)
+		e := Event{Actor: "jane@example.com", Description: row.Example}
+		require.Equal(t, row.class(), c.ClassifyEvent(&e), row.Code)
+		e.Description += "\r\n"
+		require.Equal(t, row.class(), c.ClassifyEvent(&e), "%s with a line break", row.Code)
+	}
+}
+
+// Whether a user comes from elsewhere can be told only where actor and user have a mail domain.
+func TestStrangers(t *testing.T) {
+	for actor, want := range map[string]string{
+		"jane@example.com": "user.added_stranger", "jane@other.example": "user.added", "jane@OTHER.example": "user.added",
+		"A1B2C3D4E5": "user.added", "": "user.added", "jane@": "user.added",
+	} {
+		e := Event{Actor: actor, Description: "Added user eve@other.example to org 4821 (Email Invitation)"}
+		require.Equal(t, want, DefaultCatalog().ClassifyEvent(&e).Code, actor)
+		require.Equal(t, "user.added", DefaultCatalog().Classify(e.Description).Code)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -41,6 +42,14 @@ type ID [16]byte
 
 // String returns the id as 32 hexadecimal digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// Row is the id of a row that shows an event with this content: the ordinal counts, from 0, those that are equal in every field.
+func (id ID) Row(ordinal int) string {
+	if ordinal == 0 {
+		return id.String()
+	}
+	return id.String() + "-" + strconv.Itoa(ordinal)
+}
 
 // ID hashes every field, length-prefixed so that no two different events look alike. It is stable across releases: links to
 // rows are made of it.

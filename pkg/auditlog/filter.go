@@ -97,6 +97,17 @@ func (f Filter) Derived() bool {
 	return false
 }
 
+// Underived is the filter without what it asks of the Catalog's words.
+func (f Filter) Underived() Filter {
+	return Filter{Query: f.Query, Criteria: f.Criteria.underived(), Exclusions: f.Exclusions.underived()}
+}
+
+func (t Terms) underived() Terms {
+	out := maps.Clone(t)
+	maps.DeleteFunc(out, func(k Key, _ []string) bool { return k.Derived() })
+	return out
+}
+
 // Structured tells whether every part of the filter can be decided here, over events that were read without it.
 func (f Filter) Structured() bool {
 	if strings.TrimSpace(f.Query) != "" {

@@ -28,6 +28,9 @@ type Config struct {
 	UserAgent string
 	// MaxResponseBytes bounds the body of one answer; 0 means DefaultMaxResponseBytes.
 	MaxResponseBytes int64
+	// Storage follows the redirects of a download. It must not add headers or certificates of its own: they would go to other
+	// hosts. Nil means the client that sends everything else.
+	Storage *http.Client
 	// Now tells the time against which a Retry-After date is measured; nil means time.Now.
 	Now func() time.Time
 	// Governor decides when a request may start; nil lets all start at once.
@@ -78,6 +81,9 @@ func New(config Config, hc *http.Client) (*Client, error) {
 	if config.Jitter == nil {
 		config.Jitter = jitter
 	}
+	if config.Storage == nil {
+		config.Storage = hc
+	}
 	pinned := *hc
 	pinned.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{config: config, base: base, http: &pinned}, nil
@@ -87,34 +93,33 @@ func New(config Config, hc *http.Client) (*Client, error) {
 type request struct {
 	endpoint   string // its name, for those who count
 	method     string
-	path       string // below the host
-	body       []byte // JSON, nil for none
-	permission string // what the key must be allowed
-	repeatable bool   // asking twice does no harm
+	path       string                // below the host
+	body       []byte                // JSON, nil for none
+	permission string                // what the key must be allowed
+	repeatable bool                  // asking twice does no harm
+	made       func(location string) // is told where what was made is; a redirect is a good answer then, too
 }
 
 // send sends one request, once, and hands the body of a good answer to read.
 func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error) error {
-	hr, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(r.body))
+	hr, err := c.signed(ctx, r)
 	if err != nil {
-		return &Error{Kind: KindHost, Message: c.redact(err.Error()), err: err}
-	}
-	if r.body == nil && !r.repeatable {
-		hr.Body, hr.GetBody = unrepeatable{}, nil
-	}
-	hr.Header.Set("X-Auth-Token", c.config.APISecret+"/"+c.config.APIID)
-	hr.Header.Set("Accept", "application/json")
-	hr.Header.Set("User-Agent", c.config.UserAgent)
-	if r.body != nil {
-		hr.Header.Set("Content-Type", "application/json")
+		return err
 	}
 	resp, err := c.http.Do(hr)
 	if err != nil {
 		return c.transportError(ctx, err)
 	}
 	defer resp.Body.Close()
+	if r.made != nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		r.made(resp.Header.Get("Location"))
+		return nil
+	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.statusError(r, resp)
+	}
+	if r.made != nil {
+		r.made(resp.Header.Get("Location"))
 	}
 	if resp.StatusCode == http.StatusNoContent {
 		return nil // how an empty answer is told is not documented
@@ -125,6 +130,27 @@ func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error
 	}
 	return nil
 }
+
+// signed is the request as it goes out, with the token.
+func (c *Client) signed(ctx context.Context, r request) (*http.Request, error) {
+	hr, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(r.body))
+	if err != nil {
+		return nil, &Error{Kind: KindHost, Message: c.redact(err.Error()), err: err}
+	}
+	if r.body == nil && !r.repeatable {
+		hr.Body, hr.GetBody = unrepeatable{}, nil
+	}
+	hr.Header.Set("X-Auth-Token", c.token())
+	hr.Header.Set("Accept", "application/json")
+	hr.Header.Set("User-Agent", c.config.UserAgent)
+	if r.body != nil {
+		hr.Header.Set("Content-Type", "application/json")
+	}
+	return hr, nil
+}
+
+// token is what the API key sends: the secret first.
+func (c *Client) token() string { return c.config.APISecret + "/" + c.config.APIID }
 
 // boundedReader fails once more than left bytes were read: the bound is an error, never a silent end.
 type boundedReader struct {

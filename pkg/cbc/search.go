@@ -58,20 +58,26 @@ const timeLayout = "2006-01-02T15:04:05.000000Z"
 
 // Body returns the JSON body that is sent, without any secret.
 func (r SearchRequest) Body() []byte {
-	criteria := terms(r.Filter.Criteria)
-	criteria["create_time"] = createTime{Start: r.Start.UTC().Format(timeLayout), End: r.End.UTC().Format(timeLayout)}
-	body := map[string]any{
-		"criteria": criteria,
-		"rows":     r.Rows,
-		"start":    r.Offset,
-		"sort":     []sortField{{Field: "create_time", Order: r.Order}},
-	}
-	if exclusions := terms(r.Filter.Exclusions); len(exclusions) > 0 {
+	body := searchBody(r.Filter, r.Start, r.End, r.Order)
+	body["rows"], body["start"] = r.Rows, r.Offset
+	return marshal(body)
+}
+
+// searchBody is what the bodies of a search and of an export share.
+func searchBody(f auditlog.Filter, start, end time.Time, order Order) map[string]any {
+	criteria := terms(f.Criteria)
+	criteria["create_time"] = createTime{Start: start.UTC().Format(timeLayout), End: end.UTC().Format(timeLayout)}
+	body := map[string]any{"criteria": criteria, "sort": []sortField{{Field: "create_time", Order: order}}}
+	if exclusions := terms(f.Exclusions); len(exclusions) > 0 {
 		body["exclusions"] = exclusions
 	}
-	if r.Filter.Query != "" {
-		body["query"] = r.Filter.Query
+	if f.Query != "" {
+		body["query"] = f.Query
 	}
+	return body
+}
+
+func marshal(body map[string]any) []byte {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // strings, numbers and maps of them always marshal

@@ -18,6 +18,17 @@ type Row struct {
 	Event *auditlog.Event
 	Class auditlog.Class
 	ID    string // unique in the answer and the same in every answer that holds the event
+	// Folded are the other entries of the same policy edit.
+	Folded []*auditlog.Event
+}
+
+// foldedText is the descriptions of what was folded into the row, a line each.
+func (r Row) foldedText() string {
+	lines := make([]string, len(r.Folded))
+	for i, e := range r.Folded {
+		lines[i] = strings.TrimRight(e.Description, "\r\n")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Logs makes a log (log-lines): the description is the line, everything else its labels.
@@ -83,6 +94,10 @@ func appendLabels(buf []byte, r Row) []byte {
 	label("flagged", strconv.FormatBool(r.Event.Flagged))
 	label("verbose", strconv.FormatBool(r.Event.Verbose))
 	label("org_key", r.Event.OrgKey)
+	if len(r.Folded) > 0 {
+		label("folded", strconv.Itoa(1+len(r.Folded)))
+		label("folded_descriptions", r.foldedText())
+	}
 	for _, f := range r.Event.Extra {
 		label(extraName(f.Name), plainValue(f.Value))
 	}
@@ -90,7 +105,7 @@ func appendLabels(buf []byte, r Row) []byte {
 }
 
 // taken are the names of columns and labels that this plugin gives.
-var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id"}
+var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions"}
 
 // extraName keeps a field that the vendor added later apart from a column of the same name, and two such fields from each
 // other.
@@ -168,8 +183,20 @@ func Table(rows []Row, m Meta) Frames {
 		data.NewField("org_key", nil, text(func(r Row) string { return r.Event.OrgKey })),
 		data.NewField("id", nil, text(func(r Row) string { return r.ID })),
 	)
+	if m.Fold {
+		f.Fields = append(f.Fields, foldColumns(rows)...)
+	}
 	f.Fields = append(f.Fields, extraColumns(rows)...)
 	return describe(Frames{f}, data.FrameTypeTable, data.VisTypeTable, m)
+}
+
+// foldColumns say how many entries a row stands for, and what the others told.
+func foldColumns(rows []Row) []*data.Field {
+	counts, texts := make([]int64, len(rows)), make([]string, len(rows))
+	for i, r := range rows {
+		counts[i], texts[i] = int64(1+len(r.Folded)), r.foldedText()
+	}
+	return []*data.Field{data.NewField("folded", nil, counts), data.NewField("folded_descriptions", nil, texts)}
 }
 
 // extraColumns are the fields that this version does not know, one column a name, in the order of their names.

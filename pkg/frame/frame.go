@@ -34,7 +34,9 @@ type Stats struct {
 	BudgetLeft   int // requests that may still be sent in the present five minutes
 	CacheShare   float64
 	Wait         time.Duration // time spent waiting for the rate limit
+	Classified   bool          // the catalog was asked
 	Unknown      float64       // share of the matching events that the catalog does not know
+	Folded       int           // entries of policy edits that are not shown or counted on their own
 }
 
 // Meta is what an answer says of itself, beside its rows.
@@ -44,6 +46,7 @@ type Meta struct {
 	Stats       Stats
 	SearchWords []string // words to highlight in the rows of a log
 	Limit       int
+	Fold        bool // entries of one policy edit are one row
 }
 
 // describe puts the answer's remarks on its first frame and the query on all of them.
@@ -83,7 +86,7 @@ func stats(s Stats) []data.QueryStat {
 	if s.FoundAtLeast {
 		found = "Events found (at least)"
 	}
-	return []data.QueryStat{
+	out := []data.QueryStat{
 		stat(found, "short", float64(s.Found)),
 		stat("Events read", "short", float64(s.Read)),
 		stat("Events shown", "short", float64(s.Shown)),
@@ -92,8 +95,14 @@ func stats(s Stats) []data.QueryStat {
 		stat("API calls left in five minutes", "short", float64(s.BudgetLeft)),
 		stat("From cache", "percentunit", s.CacheShare),
 		stat("Waited for the rate limit", "ms", float64(s.Wait.Milliseconds())),
-		stat("Not in the catalog", "percentunit", s.Unknown),
 	}
+	if s.Classified {
+		out = append(out, stat("Not in the catalog", "percentunit", s.Unknown))
+	}
+	if s.Folded > 0 {
+		out = append(out, stat("Folded into others", "short", float64(s.Folded)))
+	}
+	return out
 }
 
 // Group is a set of events with equal values of the grouping keys.

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden frames of testdata ane
 var meta = frame.Meta{
 	Executed: "POST /audit_log/v1/orgs/ABCD1234/logs/_search\n{\"rows\":500}",
 	Notices:  []frame.Notice{{Text: "The newest 2 of 7 events are shown"}, {Warning: true, Text: "Incomplete"}},
-	Stats:    frame.Stats{Found: 7, Read: 5, Shown: 2, Calls: 3, CacheShare: 0.25, Wait: 1500 * time.Millisecond, Unknown: 0.5},
+	Stats:    frame.Stats{Found: 7, Read: 5, Shown: 2, Calls: 3, CacheShare: 0.25, Wait: 1500 * time.Millisecond, Classified: true, Unknown: 0.5},
 	Limit:    2,
 }
 
@@ -59,6 +59,14 @@ func rows() []frame.Row {
 	}
 }
 
+// folded are the rows, the second of which stands for an edit of three entries.
+func folded() ([]frame.Row, frame.Meta) {
+	list, m := rows(), meta
+	list[1].Folded = []*auditlog.Event{{Description: "Request received to modify policy \"é\""}, {Description: "Policy é was modified\r\n"}}
+	m.Fold, m.Stats.Folded = true, 2
+	return list, m
+}
+
 var (
 	byActor  = []auditlog.Key{auditlog.KeyActor}
 	byTwo    = []auditlog.Key{auditlog.KeyActor, auditlog.KeyOutcome}
@@ -92,6 +100,8 @@ func answers() map[string]frame.Frames {
 		"series_total": frame.Series(nil, hours, []frame.Group{{Count: 6, Buckets: []int64{1, 2, 3}}}, meta),
 		"series_empty": frame.Series(byActor, hours, nil, meta),
 		"top":          frame.Top(byTwo, twoKeys, meta),
+		"logs_folded":  frame.Logs(folded()),
+		"table_folded": frame.Table(folded()),
 		"top_total":    frame.Top(nil, []frame.Group{{}}, meta),
 		"top_empty":    frame.Top(byActor, nil, meta),
 	}

@@ -31,3 +31,9 @@ func closest(w auditlog.Window) (start, end time.Time) {
 func narrow(w auditlog.Window) (start, end time.Time) {
 	return w.Start().Add(-time.Microsecond), w.End().Add(-time.Microsecond)
 }
+
+// Wide returns bounds that hold the whole window however the server takes them; what they add must be left out by its time.
+func Wide(w auditlog.Window) (start, end time.Time) { return wide(w) }
+
+// Narrow returns bounds that select exactly the window on a server that takes them to the microsecond.
+func Narrow(w auditlog.Window) (start, end time.Time) { return narrow(w) }

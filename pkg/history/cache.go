@@ -309,6 +309,19 @@ func (c *cache) crowdedAt(t *track, w auditlog.Window, page int) bool {
 	return false
 }
 
+// crowd is how many events a window holds about, by what was seen of windows that overlap it; 0 is not known.
+func (c *cache) crowd(t *track, w auditlog.Window) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	most := 0.0
+	for _, seen := range t.crowded {
+		if common := intersect(seen.window, w); common.From < common.To {
+			most = max(most, float64(seen.found)*float64(common.To-common.From)/float64(seen.window.To-seen.window.From))
+		}
+	}
+	return int(most)
+}
+
 func intersect(a, b auditlog.Window) auditlog.Window {
 	return auditlog.Window{From: max(a.From, b.From), To: min(a.To, b.To)}
 }

@@ -89,3 +89,6 @@ func known(sample []auditlog.Event) (auditlog.Window, []auditlog.Event) {
 	}
 	return auditlog.Window{}, nil
 }
+
+// BoundsTaken tells whether the server was seen to take the bounds of a search to the microsecond.
+func (h *History) BoundsTaken() bool { return h.bounds.state.Load() == boundsTaken }

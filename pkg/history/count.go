@@ -82,8 +82,8 @@ func (c *counts) turn(ctx context.Context, number countKey) (release func(error)
 // Count returns how many events of the window Carbon Black Cloud finds for the filter, without reading them. A count of
 // exactly the reach may be a capped one and is verified by halves.
 func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (n int, err error) {
-	key := countKey{keyOf(f), w}
-	if n, ok := h.counts.get(key, h.config.Now().UnixMilli()); ok {
+	key, came := countKey{keyOf(f), w}, h.config.Now().UnixMilli()
+	if n, ok := h.counts.get(key, came); ok {
 		return n, nil
 	}
 	release, err := h.counts.turn(ctx, key)
@@ -92,7 +92,7 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 	}
 	defer func() { release(err) }()
 	asked := h.config.Now().UnixMilli()
-	if n, ok := h.counts.get(key, asked); ok {
+	if n, ok := h.counts.get(key, came); ok { // as good as it was then, however long the wait
 		return n, nil
 	}
 	n, err = h.count(ctx, f, w, cost)
@@ -103,7 +103,7 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 	case w.To <= asked-h.config.Settle.Milliseconds():
 		h.counts.known.Add(key, countValue{n: n})
 	case h.config.Fresh > 0:
-		h.counts.known.Add(key, countValue{n: n, until: h.config.Now().UnixMilli() + h.config.Fresh.Milliseconds()})
+		h.counts.known.Add(key, countValue{n: n, until: asked + h.config.Fresh.Milliseconds()})
 	}
 	return n, nil
 }

@@ -85,6 +85,10 @@ type Question struct {
 	Max    int  // the most events to read
 	All    bool // every event is wanted, in whatever order
 	Pages  int  // the most pages to ask for; 0 means as many as it takes
+	Own    bool // nothing but what Carbon Black Cloud finds for the filter is handed over
+	Rows   int  // the most events of the first page, when few are likely to be enough; 0 means a whole page
+	Alone  bool // hardly anybody else asks for the filter's events: no page without the filter is read in the hope that it holds them
+	Known  bool // only what is at hand: nothing is asked
 }
 
 // Coverage says how much of a question was answered.
@@ -97,15 +101,19 @@ type Coverage struct {
 	Cut      int64           // a millisecond whose events could not all be read, 0 when there is none
 	Stale    time.Time       // when the end of the window was last looked at, if it could not be asked for now; else zero
 	Failure  error           // why it could not
+	AsOf     time.Time       // everything covered that was visible then was handed over: the asker's moment, or that of an answer at hand
+	Coarse   bool            // times are written in whole seconds: an event may have happened up to a second later
+	Until    time.Time       // when the end of the log will be asked for anew: a question before that brings nothing new
 }
 
 // Scan reads the events of a window in the question's order and hands them to visit, in batches that hold every event of each
 // of their milliseconds, until the window is read, visit wants no more, or the most events were read. What was visited before
 // an error stays valid: Covered tells how far it reaches.
 func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func(Batch) (more bool)) (Coverage, error) {
-	r := &reader{history: h, question: q, cost: cost, visit: visit, rest: q.Window}
+	r := &reader{history: h, question: q, cost: cost, visit: visit, rest: q.Window, came: h.config.Now().UnixMilli()}
 	err := r.run(ctx)
 	c := &r.coverage
+	c.Coarse = h.coarse.Load()
 	c.Complete = err == nil && r.rest.From >= r.rest.To && c.Cut == 0
 	c.Covered = auditlog.Window{From: r.rest.To, To: q.Window.To}
 	if q.Order == cbc.OldestFirst {

@@ -19,6 +19,7 @@ type reader struct {
 	cost     *Cost
 	visit    func(Batch) bool
 	rest     auditlog.Window // what is not handed over yet
+	came     int64           // when the question was asked: an answer at hand is as good as it was then, however long the wait
 	ready    []piece         // what was read while choosing, in the order of the question
 	coverage Coverage
 	pages    int // asked for
@@ -31,6 +32,8 @@ func (r *reader) now() int64 { return r.history.config.Now().UnixMilli() }
 
 func (r *reader) run(ctx context.Context) error {
 	t, err := r.choose(ctx)
+	r.coverage.AsOf = time.UnixMilli(r.came).UTC()
+	defer r.expire()
 	idle, before, read := 0, r.rest, 0
 	for r.rest.From < r.rest.To && !r.stopped {
 		// A crawl without events is no progress: a server that ignores the window could be asked a millisecond at a time.
@@ -42,13 +45,17 @@ func (r *reader) run(ctx context.Context) error {
 			r.ready = r.ready[1:]
 			continue
 		}
-		known, part := r.history.cache.at(t, r.rest, r.backwards(), r.now())
+		known, part := r.history.cache.at(t, r.rest, r.backwards(), r.came)
 		switch {
 		case known != nil:
+			r.date(known)
 			r.hand(within(known.events, part), part, true)
 			continue
 		case err != nil: // nothing more is asked after a failure
+		case r.question.Known:
+			return nil
 		case r.question.Pages > 0 && (r.pages >= r.question.Pages || r.history.cache.crowdedAt(t, part, r.history.config.Reach)):
+			r.coverage.Found = max(r.coverage.Found, r.history.cache.crowd(t, r.question.Window))
 			return nil // a page would not bring it to its end
 		case idle == mostIdle:
 			return ErrStuck
@@ -66,6 +73,26 @@ func (r *reader) run(ctx context.Context) error {
 	return nil
 }
 
+// date takes into account of when an answer at hand is.
+func (r *reader) date(known *extent) {
+	if known.until == 0 {
+		return
+	}
+	if asked := time.UnixMilli(known.asked).UTC(); asked.Before(r.coverage.AsOf) {
+		r.coverage.AsOf = asked
+	}
+	if until := time.UnixMilli(known.until).UTC(); r.coverage.Until.IsZero() || until.Before(r.coverage.Until) {
+		r.coverage.Until = until
+	}
+}
+
+// expire says until when what was asked just now stands.
+func (r *reader) expire() {
+	if r.coverage.Until.IsZero() {
+		r.coverage.Until = time.UnixMilli(r.now()).UTC().Add(r.history.config.Fresh)
+	}
+}
+
 // mostIdle bounds the requests that bring nothing: a server that breaks every rule must not be asked for ever.
 const mostIdle = 20
 
@@ -78,11 +105,14 @@ var ErrStuck = errors.New("Carbon Black Cloud answers searches of a time range w
 func (r *reader) choose(ctx context.Context) (*track, error) {
 	c, window := r.history.cache, r.question.Window
 	base, own := c.track(auditlog.Filter{}), c.track(r.question.Filter)
-	if base == own || !r.question.Filter.Structured() || !c.covers(base, window, r.now()) && c.covers(own, window, r.now()) {
+	if r.question.Known {
+		return r.further(base, own), nil
+	}
+	if base == own || r.question.Own || !r.question.Filter.Structured() || !c.covers(base, window, r.came) && (r.question.Alone || c.covers(own, window, r.came)) {
 		return own, nil
 	}
 	for w := window; w.From < w.To; {
-		known, part := c.at(base, w, r.backwards(), r.now())
+		known, part := c.at(base, w, r.backwards(), r.came)
 		if known != nil {
 			w = r.behind(w, part)
 			continue
@@ -137,11 +167,15 @@ func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.Window, hand 
 		return false, err
 	}
 	defer func() { release(err) }()
-	if known, still := r.history.cache.at(t, gap, r.backwards(), r.now()); known != nil || still != gap {
+	if known, still := r.history.cache.at(t, gap, r.backwards(), r.came); known != nil || still != gap {
 		return true, nil
 	}
 	r.pages++
-	step, err := r.page(ctx, t, gap, r.cost, hand)
+	rows := 0
+	if r.pages == 1 && t.key == keyOf(r.question.Filter) {
+		rows = r.question.Rows
+	}
+	step, err := r.page(ctx, t, gap, rows, r.cost, hand)
 	if r.coverage.Found == 0 {
 		r.coverage.Found = step.found
 	}
@@ -156,8 +190,8 @@ type step struct {
 	finished bool
 }
 
-// page reads one page of a gap and keeps it. It changes nothing of the reader.
-func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, cost *Cost, hand taker) (step, error) {
+// page reads one page of a gap, of at most rows events if that is above 0, and keeps it. It changes nothing of the reader.
+func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, rows int, cost *Cost, hand taker) (step, error) {
 	asked := r.now()
 	var out step
 	ask := gap
@@ -169,7 +203,7 @@ func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, cost *
 		m := margin(r.question.Window)
 		ask.From -= (gap.From%m + m) % m // also before 1970
 	}
-	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: ask, strict: gap}
+	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: ask, strict: gap, rows: rows}
 	s.emit = func(events []auditlog.Event, part auditlog.Window, whole bool) {
 		switch {
 		case !whole:
@@ -218,13 +252,13 @@ func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, 
 	if old := (auditlog.Window{From: part.From, To: settled}); old.From < old.To {
 		h.cache.put(t, &extent{window: old, events: slices.Clone(within(events, old)), asked: asked})
 	}
-	fresh, now := h.config.Fresh.Milliseconds(), h.config.Now().UnixMilli() // an answer that took long is as good for those who waited for it
+	fresh := h.config.Fresh.Milliseconds()
 	if end := (auditlog.Window{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
 		events := slices.Clone(within(events, end)) // a page has room for 10,000 events, however few it holds
 		if open {
-			end.To = max(end.To, now+fresh)
+			end.To = max(end.To, h.config.Now().UnixMilli()+fresh)
 		}
-		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: now + fresh})
+		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: asked + fresh})
 	}
 }
 
@@ -264,6 +298,7 @@ func (r *reader) outdated(t *track, err error) bool {
 	}
 	part := auditlog.Window{From: max(old.window.From, r.rest.From), To: r.rest.To}
 	r.coverage.Stale, r.coverage.Failure = time.UnixMilli(old.asked).UTC(), err
+	r.date(old)
 	r.hand(within(old.events, part), part, true)
 	return true
 }
@@ -294,7 +329,7 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 		return err
 	}
 	defer func() { release(err) }()
-	if known, gap := r.history.cache.at(t, r.rest, r.backwards(), r.now()); known != nil || gap != r.rest {
+	if known, gap := r.history.cache.at(t, r.rest, r.backwards(), r.came); known != nil || gap != r.rest {
 		return nil // who had the turn before has read it, or some of it
 	}
 	n := min(mostParts, (r.coverage.Found-r.coverage.Read)/(pagesAPart*r.history.config.Reach))
@@ -339,13 +374,13 @@ func (r *reader) part(ctx context.Context, t *track, w auditlog.Window, cost *Co
 		w = r.behind(w, window)
 	}
 	for w.From < w.To && err == nil {
-		known, part := r.history.cache.at(t, w, r.backwards(), r.now())
+		known, part := r.history.cache.at(t, w, r.backwards(), r.came)
 		if known != nil {
 			take(within(known.events, part), part, true)
 			continue
 		}
 		var got step
-		got, err = r.page(ctx, t, part, cost, take)
+		got, err = r.page(ctx, t, part, 0, cost, take)
 		cut = max(cut, got.cut)
 	}
 	return pieces, cut, err

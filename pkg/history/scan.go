@@ -19,6 +19,7 @@ type scan struct {
 	rest    auditlog.Window // what is not read yet
 	strict  auditlog.Window // what to read instead if events cannot be told apart by their times: no more than was asked for
 	found   int             // what the first page counted
+	rows    int             // the most events of a page; 0 is as many as can be had
 	coarse  bool            // the server writes times without a fraction of a second
 	// emit takes the events of a part, ascending. whole is false where the server did not give all of them.
 	emit func(events []auditlog.Event, part auditlog.Window, whole bool)
@@ -40,7 +41,7 @@ func (s *scan) step(ctx context.Context) error {
 // fraction of a second does so whenever there is one.
 func (s *scan) ask(ctx context.Context) (cbc.Page, error) {
 	guess := s.history.coarse.Load()
-	page, err := s.page(ctx, s.rest, s.reach(), 0, boundsFor(guess))
+	page, err := s.page(ctx, s.rest, s.most(), 0, boundsFor(guess))
 	if err != nil || len(page.Events) == 0 {
 		return page, err
 	}
@@ -51,15 +52,23 @@ func (s *scan) ask(ctx context.Context) (cbc.Page, error) {
 	s.history.coarse.Store(s.coarse)
 	if s.coarse && !guess {
 		s.rest = intersect(s.rest, s.strict)
-		return s.page(ctx, s.rest, s.reach(), 0, narrow)
+		return s.page(ctx, s.rest, s.most(), 0, narrow)
 	}
 	if s.coarse == guess || (s.rest.From%1000 == 0 && s.rest.To%1000 == 0) {
 		return page, nil
 	}
-	return s.page(ctx, s.rest, s.reach(), 0, boundsFor(s.coarse))
+	return s.page(ctx, s.rest, s.most(), 0, boundsFor(s.coarse))
 }
 
 func (s *scan) reach() int { return s.history.config.Reach }
+
+// most is how many events a page is asked for.
+func (s *scan) most() int {
+	if s.rows > 0 {
+		return min(s.rows, s.reach())
+	}
+	return s.reach()
+}
 
 func boundsFor(coarse bool) bounds {
 	if coarse {

@@ -30,11 +30,20 @@ type answer struct {
 	exact    bool  // the numbers shown are whole, although not every event was read
 	broken   error // what reading ended with
 	notices  []frame.Notice
+	folds    map[*auditlog.Event][]*auditlog.Event // what was folded into an event
 }
 
-// read visits the events that pass the filter, until take wants no more. What was read before a failure is kept, but not where
-// a number decides about an alert.
-func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
+// read visits the events that pass the filter, folded if that was asked for, until take wants no more. What was read before a
+// failure is kept, but not where a number decides about an alert.
+func (a *answer) read(ctx context.Context, all bool, take taker) error {
+	if a.query.Fold {
+		return a.readFolded(ctx, all, take)
+	}
+	return a.readEvents(ctx, all, take)
+}
+
+// readEvents visits the events that pass the filter as they are.
+func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 	if a.query.Source == SourceQueue {
 		return a.readLedger(ctx, take)
 	}
@@ -46,7 +55,7 @@ func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, 
 		for e := range batch.All() {
 			var class auditlog.Class
 			if a.classify {
-				class = a.panel.Classifier.Classify(e.Description)
+				class = a.panel.Classifier.ClassifyEvent(e)
 			}
 			if !a.matcher.Match(e, class) {
 				continue
@@ -60,7 +69,7 @@ func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, 
 		return more
 	})
 	a.coverage = coverage
-	if err == nil && a.request.Numbers && !coverage.Stale.IsZero() && a.request.Window.End().Sub(coverage.Stale) > a.panel.MaxStale {
+	if err == nil && coverage.Failure != nil && a.outdated(coverage, a.request.Window) {
 		return coverage.Failure
 	}
 	if err == nil {
@@ -74,6 +83,11 @@ func (a *answer) read(ctx context.Context, all bool, take func(*auditlog.Event, 
 	return nil
 }
 
+// outdated tells whether the end of a window was last looked at too long ago for a number that decides about an alert.
+func (a *answer) outdated(c history.Coverage, w auditlog.Window) bool {
+	return a.request.Numbers && w.End().Sub(c.Stale) > a.panel.MaxStale
+}
+
 // events lists the newest or oldest events.
 func (a *answer) events(ctx context.Context) (frame.Frames, error) {
 	rows := make([]frame.Row, 0, a.query.Limit)
@@ -85,6 +99,9 @@ func (a *answer) events(ctx context.Context) (frame.Frames, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i := range rows {
+		rows[i].Folded = a.folds[rows[i].Event]
 	}
 	identify(rows)
 	meta, err := a.meta(ctx, len(rows))
@@ -107,10 +124,7 @@ func identify(rows []frame.Row) {
 		} else {
 			ordinal = 0
 		}
-		rows[i].ID = rows[i].Event.ID().String()
-		if ordinal > 0 {
-			rows[i].ID = fmt.Sprintf("%s-%d", rows[i].ID, ordinal)
-		}
+		rows[i].ID = rows[i].Event.ID().Row(ordinal)
 	}
 }
 
@@ -152,7 +166,7 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 // countable returns a filter whose number of hits Carbon Black Cloud can tell, if it is the one to be asked.
 func (a *answer) countable() (auditlog.Filter, bool) {
 	filter, ok := a.query.Filter.CloudCount()
-	return filter, ok && a.query.Source != SourceQueue
+	return filter, ok && a.query.Source != SourceQueue && a.query.After == nil && !a.query.Fold
 }
 
 // recall counts what passes the filter where the whole window is at hand, or a page away: counting would ask for it every time.
@@ -198,7 +212,11 @@ const stamp = "2006-01-02T15:04:05.000Z"
 
 // describe collects what the answer says of itself.
 func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
-	stats := frame.Stats{Found: found, FoundAtLeast: atLeast, Read: a.coverage.Read, Shown: shown, Calls: a.cost.Calls, Counted: a.counted, Wait: a.cost.Waited}
+	folded := 0
+	for _, others := range a.folds {
+		folded += len(others)
+	}
+	stats := frame.Stats{Found: found, FoundAtLeast: atLeast, Read: a.coverage.Read, Shown: shown, Calls: a.cost.Calls, Counted: a.counted, Wait: a.cost.Waited, Folded: folded, Classified: a.classify}
 	if a.coverage.Read > 0 {
 		stats.CacheShare = float64(a.coverage.Kept) / float64(a.coverage.Read)
 	}
@@ -214,6 +232,7 @@ func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
 		Stats:       stats,
 		SearchWords: searchWords(a.query.Filter.Query),
 		Limit:       a.query.Limit,
+		Fold:        a.query.Fold,
 	}
 }
 

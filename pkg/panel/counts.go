@@ -288,9 +288,18 @@ func (a *answer) ask(ctx context.Context, n int, question func(i int) (auditlog.
 // grouped reads everything into groups.
 func (a *answer) grouped(ctx context.Context, b buckets) (*grouping, error) {
 	g := newGrouping(a.query.GroupBy, b)
+	take := g.add
+	var s *sequence
+	if a.query.After != nil {
+		s = newSequence(a.request.Query)
+		take = s.add
+	}
 	err := a.read(ctx, true, func(e *auditlog.Event, c auditlog.Class) bool {
-		g.add(e, c)
+		take(e, c)
 		return true
 	})
+	if s != nil {
+		a.matched = s.replay(g.add)
+	}
 	return g, err
 }

@@ -170,7 +170,7 @@ func truth(sim *simulator.Server, f auditlog.Filter, w auditlog.Window) []auditl
 	selects := func(terms auditlog.Terms, e *auditlog.Event) (all, any bool) {
 		all = true
 		for key, values := range terms {
-			hit := slices.Contains(values, key.Value(e, catalog.Classify(e.Description)))
+			hit := slices.Contains(values, key.Value(e, catalog.ClassifyEvent(e)))
 			all, any = all && hit, any || hit
 		}
 		return all, any
@@ -290,7 +290,7 @@ func warnings(frames frame.Frames) []string {
 }
 
 func groupName(keys []auditlog.Key, e *auditlog.Event) string {
-	class := auditlog.DefaultCatalog().Classify(e.Description)
+	class := auditlog.DefaultCatalog().ClassifyEvent(e)
 	parts := make([]string, len(keys))
 	for i, k := range keys {
 		parts[i] = fmt.Sprintf("%s=%q", k, k.Value(e, class))

@@ -2,6 +2,9 @@ package panel
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -16,26 +19,49 @@ type Queue interface {
 	Status(ctx context.Context) (queue.Status, error)
 }
 
+// LedgerError says that the ledger cannot be read, or cannot vouch for a number that decides about an alert.
+type LedgerError struct{ Err error }
+
+func (e *LedgerError) Error() string { return e.Err.Error() }
+func (e *LedgerError) Unwrap() error { return e.Err }
+
 // readLedger visits the events of the ledger that pass the filter, all of which is decided here. What could not be read from the
 // queue just now is said, but an alert rule gets an error.
 func (a *answer) readLedger(ctx context.Context, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
 	q := a.panel.Queue
 	if err := q.Touch(ctx); err != nil {
 		if a.request.Numbers {
-			return err
+			return &LedgerError{err}
 		}
 		a.warn("the queue cannot be read now, this is what it gave before: %v", err)
 	}
+	before, err := q.Status(ctx) // a gap that is closed while events are read was open for those read before
+	if err != nil {
+		return &LedgerError{err}
+	}
+	if err := a.visitLedger(ctx, take); err != nil {
+		return &LedgerError{err}
+	}
+	status, err := q.Status(ctx) // what is forgotten while events are read is missing from those read after
+	if err != nil {
+		return &LedgerError{err}
+	}
+	before.From = status.From
+	return a.vouch(before)
+}
+
+// visitLedger hands on the events that pass the filter.
+func (a *answer) visitLedger(ctx context.Context, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
 	a.matched, a.unknown = 0, 0
 	a.coverage = history.Coverage{Complete: true, Covered: a.request.Window}
 	matcher := a.query.Filter.Everything()
 	unknown := auditlog.Unknown()
-	err := q.Range(ctx, a.request.Window, order(a.query), func(entries []queue.Entry) bool {
+	err := a.panel.Queue.Range(ctx, a.request.Window, order(a.query), func(entries []queue.Entry) bool {
 		more := true
 		for _, entry := range entries {
 			var class auditlog.Class
 			if a.classify {
-				class = a.panel.Classifier.Classify(entry.Event.Description)
+				class = a.panel.Classifier.ClassifyEvent(entry.Event)
 			}
 			a.coverage.Read++
 			if !matcher.Match(entry.Event, class) {
@@ -50,28 +76,58 @@ func (a *answer) readLedger(ctx context.Context, take func(*auditlog.Event, audi
 		a.coverage.Complete = more
 		return more
 	})
-	if err != nil {
-		return err
-	}
 	a.coverage.Kept = a.coverage.Read
-	return a.ledgerNotices(ctx)
+	return err
 }
 
-// ledgerNotices says what the ledger cannot vouch for.
-func (a *answer) ledgerNotices(ctx context.Context) error {
-	status, err := a.panel.Queue.Status(ctx)
-	if err != nil {
-		return err
-	}
-	for _, gap := range status.Gaps {
-		if gap.From < a.request.Window.To && gap.To > a.request.Window.From {
-			a.warn("events may be missing from %s: an answer of the queue was lost, or it was not read yet; a search will add them", gap)
-			break
+// suspicious is how long after an audit found another consumer its doings are expected to go on.
+const suspicious = 24 * time.Hour
+
+// vouch says what of the time range the ledger does not hold for certain. A number that decides about an alert is never less than
+// what the queue and a search know by now: where that cannot be said it is an error, which fires nothing.
+func (a *answer) vouch(s queue.Status) error {
+	w := a.request.Window
+	if reason := doubt(s, w); reason != "" {
+		if a.request.Numbers {
+			return &LedgerError{fmt.Errorf("the number is not known: %s", reason)}
 		}
+		a.warn("%s", reason)
 	}
-	if !status.Suspected.IsZero() {
+	if gap, open := touched(s.Gaps, w); open {
+		a.warn("events may be missing from %s: an answer of the queue was lost, or it was not read yet; a search will add them", gap)
+	}
+	if !s.Suspected.IsZero() && !s.Suspected.Add(suspicious).Before(w.Start()) {
 		a.warn("another consumer seems to read the queue with the same API key: at %s a search found %d events that the queue never gave; use a key for this data source alone",
-			status.Suspected.Format(stamp), status.Missing)
+			s.Suspected.Format(stamp), s.Missing)
 	}
 	return nil
+}
+
+// doubt tells why more events of a window may be known to Carbon Black Cloud than to the ledger, in words.
+func doubt(s queue.Status, w auditlog.Window) string {
+	if s.From.IsZero() {
+		return "the ledger is empty, because the queue was never read"
+	}
+	if w.Start().Before(s.From) {
+		return fmt.Sprintf("the ledger begins at %s: earlier events are missing here; use source search", s.From.Format(stamp))
+	}
+	if s.Overdue && w.End().After(s.Drained) {
+		if s.Drained.IsZero() {
+			return "the queue was never read to its end: its newest events are missing here"
+		}
+		return fmt.Sprintf("the queue was last read to its end at %s: later events are missing here", s.Drained.Format(stamp))
+	}
+	if gap, open := touched(s.Unsearched, w); open {
+		return fmt.Sprintf("events of %s may have been lost, and no search has looked for them yet", gap)
+	}
+	return ""
+}
+
+// touched returns the first gap that has a part in a window.
+func touched(gaps []auditlog.Window, w auditlog.Window) (auditlog.Window, bool) {
+	i := slices.IndexFunc(gaps, func(g auditlog.Window) bool { return g.From < w.To && w.From < g.To })
+	if i < 0 {
+		return auditlog.Window{}, false
+	}
+	return gaps[i], true
 }

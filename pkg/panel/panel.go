@@ -20,7 +20,10 @@ type History interface {
 
 // Classifier names what an event's description tells.
 type Classifier interface {
-	Classify(description string) auditlog.Class
+	ClassifyEvent(e *auditlog.Event) auditlog.Class
+	Subjects
+	// Prefilter is a Lucene text that finds everything that the filter's derived keys select, if there is one.
+	Prefilter(f auditlog.Filter) (auditlog.Prefilter, bool)
 }
 
 // Panel answers the queries of one data source.
@@ -33,6 +36,10 @@ type Panel struct {
 	// MaxStale is how old an answer to an alert rule may be when Carbon Black Cloud cannot be asked. Panels take any age and say
 	// so.
 	MaxStale time.Duration
+	Settle   time.Duration // how late an event may be: what is older does not change any more
+	Fresh    time.Duration // how old the end of the log may be in an answer that does not say so
+	Memory   *Memory       // of the groups that were looked up; nil remembers nothing
+	Words    *WordSearch   // nil never asks for words of descriptions
 	// Observe is told what an answer took, and tells how many requests are left; nil when nobody counts.
 	Observe func(frame.Stats) (budgetLeft int)
 }
@@ -45,6 +52,9 @@ type Request struct {
 	MaxDataPoints int64
 	// Numbers says that an alert rule or an expression asks, which can use nothing but numbers.
 	Numbers bool
+	// Alert says that it is an alert rule, and Now when it asks: events that may still come late are covered.
+	Alert bool
+	Now   time.Time
 }
 
 // Answer reads what the query needs and makes frames of it. The error is a *QueryError, or what reading failed with; then the
@@ -56,7 +66,12 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 	if err := p.available(r.Query); err != nil {
 		return nil, err
 	}
-	a := &answer{panel: p, request: r, query: r.Query, matcher: r.Query.Filter.Local(), cloud: r.Query.Filter.Cloud()}
+	a := &answer{panel: p, request: r, query: r.Query}
+	a.widen()
+	if r.Query.After != nil {
+		a.query.Filter = r.Query.After.both(r.Query.Filter)
+	}
+	a.matcher, a.cloud = a.query.Filter.Local(), a.query.Filter.Cloud()
 	if r.Numbers && a.query.Shape == ShapeEvents {
 		a.query.Shape = ShapeCount
 		if len(a.query.GroupBy) == 0 {
@@ -64,8 +79,8 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 		}
 		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", list(names(a.query.GroupBy)))
 	}
-	a.classify = a.query.Shape == ShapeEvents || r.Query.Filter.Derived() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived)
-	frames, err := shapes[a.query.Shape](a, ctx)
+	a.classify = a.query.Shape == ShapeEvents || r.Query.derived() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived) || a.query.Fold
+	frames, err := a.run(ctx)
 	if err != nil && len(a.cost.Sent) > 0 {
 		return frame.Failed(a.describe(0, true, 0)), err // the query inspector shows what was sent
 	}
@@ -74,19 +89,17 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 
 // shapes say how each shape is answered.
 var shapes = map[Shape]func(*answer, context.Context) (frame.Frames, error){
-	ShapeEvents: (*answer).events,
-	ShapeCount:  (*answer).count,
-	ShapeSeries: (*answer).series,
-	ShapeTop:    (*answer).top,
+	ShapeEvents:    (*answer).events,
+	ShapeCount:     (*answer).count,
+	ShapeSeries:    (*answer).series,
+	ShapeTop:       (*answer).top,
+	ShapeFirstSeen: (*answer).firstSeen,
 }
 
 // available refuses what the query model knows and this version or these settings cannot answer.
 func (p *Panel) available(q Query) error {
 	if q.Source == SourceQueue && p.Queue == nil {
 		return badQuery(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, so that no other consumer of the same key gets those events: use a key for this data source alone`)
-	}
-	if shapes[q.Shape] == nil {
-		return badQuery("queryType %q is not available in this version: use events, count, series or top", q.Shape)
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ const (
 	ShapeSeries    Shape = "series"
 	ShapeTop       Shape = "top"
 	ShapeFirstSeen Shape = "firstSeen"
+	// The last two tell of the plugin itself, and not of events: how it is, and who spends its requests.
+	ShapeStatus  Shape = "status"
+	ShapeCallers Shape = "callers"
 )
 
 // Source is where an answer comes from.
@@ -59,7 +62,9 @@ type Query struct {
 	GroupBy  []auditlog.Key
 	Limit    int
 	Oldest   bool          // the oldest events instead of the newest
-	Baseline time.Duration // how far firstSeen looks back
+	Baseline time.Duration // how far firstSeen looks back, 30 days if nothing is said
+	After    *After        // nil: whatever came before
+	Fold     bool          // one row for all entries of one policy edit
 }
 
 // QueryError is a query that cannot be answered as it is. Its text names the key and lists what is allowed.
@@ -104,12 +109,14 @@ var members = map[string]func(*parser, json.RawMessage) error{
 	"limit":         (*parser).limit,
 	"sort":          (*parser).sort,
 	"baseline":      (*parser).baseline,
+	"after":         (*parser).after,
+	"fold":          (*parser).fold,
 }
 
 // ParseQuery reads a query as Grafana sends it. maxEvents bounds the limit.
 func ParseQuery(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
 	p := &parser{
-		query:      Query{Shape: ShapeEvents, Source: SourceSearch, Format: FormatLogs, Limit: min(defaultLimit, maxEvents)},
+		query:      Query{Shape: ShapeEvents, Source: SourceSearch, Format: FormatLogs, Limit: min(defaultLimit, maxEvents), Baseline: defaultBaseline},
 		vocabulary: v,
 		maxEvents:  maxEvents,
 	}
@@ -144,7 +151,7 @@ func (p *parser) check() error {
 	if p.query.Source == SourceQueue && strings.TrimSpace(p.query.Filter.Query) != "" {
 		return badQuery(`Lucene text cannot be applied to "source":"queue": use criteria and exclusions, or "source":"search"`)
 	}
-	return nil
+	return p.checkAfter()
 }
 
 func (p *parser) schemaVersion(raw json.RawMessage) error {
@@ -162,7 +169,7 @@ func (p *parser) shape(raw json.RawMessage) error {
 	if string(raw) == `""` {
 		return nil // Grafana writes the empty text into a new query
 	}
-	allowed := []string{string(ShapeEvents), string(ShapeCount), string(ShapeSeries), string(ShapeTop), string(ShapeFirstSeen)}
+	allowed := []string{string(ShapeEvents), string(ShapeCount), string(ShapeSeries), string(ShapeTop), string(ShapeFirstSeen), string(ShapeStatus), string(ShapeCallers)}
 	value, err := oneOf("queryType", raw, allowed)
 	p.query.Shape = Shape(value)
 	return err
@@ -246,7 +253,10 @@ func (p *parser) baseline(raw json.RawMessage) error {
 	return nil
 }
 
-const maxBaseline = 90 * 24 * time.Hour
+const (
+	defaultBaseline = 30 * 24 * time.Hour
+	maxBaseline     = 90 * 24 * time.Hour
+)
 
 func duration(text string) (time.Duration, bool) {
 	units := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}

@@ -9,6 +9,9 @@ import (
 // word finds quoted phrases and plain words of a Lucene text, each with what stands before it.
 var word = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|([\pL\pN_.@]+)(:)?`)
 
+// SearchWords are the words of the query's Lucene text that are worth highlighting.
+func (q Query) SearchWords() []string { return searchWords(q.Filter.Query) }
+
 // searchWords picks the words of a Lucene text that are worth highlighting: phrases and plain words, without field names and
 // operators. What a word means is not looked at: highlighting is a help for the eye.
 func searchWords(lucene string) []string {

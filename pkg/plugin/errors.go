@@ -21,6 +21,7 @@ func queryError(err error) backend.DataResponse {
 func classify(err error) (backend.Status, backend.ErrorSource) {
 	var bad *panel.QueryError
 	var failed *cbc.Error
+	var ledger *panel.LedgerError
 	switch {
 	case errors.As(err, &bad):
 		return backend.StatusBadRequest, backend.ErrorSourceDownstream
@@ -30,6 +31,8 @@ func classify(err error) (backend.Status, backend.ErrorSource) {
 		return backend.StatusBadGateway, backend.ErrorSourceDownstream
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return backend.StatusTimeout, backend.ErrorSourceDownstream
+	case errors.As(err, &ledger):
+		return backend.StatusBadGateway, backend.ErrorSourceDownstream
 	}
 	return backend.StatusInternal, backend.ErrorSourcePlugin
 }

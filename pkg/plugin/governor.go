@@ -39,10 +39,11 @@ func uid(req *backend.QueryDataRequest, header string) string {
 	return value[:min(len(value), mostUID)]
 }
 
-// getStatus tells how many requests are left, who waits, who has spent what, and what is kept of the past.
-func (d *Instance) getStatus(w http.ResponseWriter, _ *http.Request) {
+// getStatus tells how many requests are left, who waits, who has spent what, what is kept of the past, and how the queue is.
+func (d *Instance) getStatus(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusOK, struct {
 		cbc.Status
 		Cache history.Status `json:"cache"`
-	}{d.governor.Status(), d.history.Status()})
+		Queue *queueStatus   `json:"queue"`
+	}{d.governor.Status(), d.history.Status(), d.queueStatus(r.Context())})
 }

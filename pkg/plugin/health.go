@@ -27,6 +27,9 @@ func (d *Instance) CheckHealth(ctx context.Context, _ *backend.CheckHealthReques
 	if page.Found == cbc.MaxRows {
 		message = fmt.Sprintf("Carbon Black Cloud answers: at least %d audit events in the last 24 hours.", page.Found)
 	}
+	if d.queue != nil {
+		message += " The queue of the API key is enabled: no other consumer should use this key."
+	}
 	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: message}, nil
 }
 

@@ -25,25 +25,46 @@ var (
 
 const mostSeconds = 24 * 60 * 60
 
-// newHTTPClient makes the client by which all requests go: proxy, TLS, timeouts, secure socks proxy and metrics are the SDK's.
-// closeIdle closes its idle connections: http.Client.CloseIdleConnections does not reach through the SDK's middlewares.
-func newHTTPClient(ctx context.Context, s backend.DataSourceInstanceSettings) (client *http.Client, closeIdle func(), err error) {
+// httpClients are the clients by which all requests go: proxy, TLS, timeouts, secure socks proxy and metrics are the SDK's.
+type httpClients struct {
+	api     *http.Client
+	storage *http.Client // follows redirects to other hosts: headers, users and certificates of the settings are not for those
+	idle    []func()
+}
+
+// newHTTPClients makes the clients of the settings.
+func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (*httpClients, error) {
 	cleaned, err := httpSettings(s.JSONData)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.JSONData = cleaned
 	options, err := s.HTTPClientOptions(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
+		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
-	closeIdle = func() {}
-	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { closeIdle = t.CloseIdleConnections }
-	client, err = httpclient.New(options)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
+	c := &httpClients{}
+	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { c.idle = append(c.idle, t.CloseIdleConnections) }
+	if c.api, err = httpclient.New(options); err != nil {
+		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
-	return client, closeIdle, nil
+	options.Header, options.BasicAuth = nil, nil
+	if options.TLS != nil {
+		anonymous := *options.TLS
+		anonymous.ClientCertificate, anonymous.ClientKey, anonymous.ServerName = "", "", ""
+		options.TLS = &anonymous
+	}
+	if c.storage, err = httpclient.New(options); err != nil {
+		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
+	}
+	return c, nil
+}
+
+// closeIdle closes idle connections: http.Client.CloseIdleConnections does not reach through the SDK's middlewares.
+func (c *httpClients) closeIdle() {
+	for _, closeOne := range c.idle {
+		closeOne()
+	}
 }
 
 // httpSettings keeps the SDK's keys of jsonData, each in its own type. Signing for other clouds is left out.

@@ -12,6 +12,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
@@ -45,6 +46,8 @@ type Instance struct {
 	history  *history.History
 	queue    *queue.Queue // nil unless the settings enable it
 	panel    *panel.Panel
+	streams  lifetime
+	exports  *export.Service
 }
 
 // NewInstance makes an instance of its settings. It sends nothing.
@@ -53,20 +56,20 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	if err != nil {
 		return nil, settingsError(err)
 	}
-	httpClient, closeIdle, err := newHTTPClient(ctx, s)
+	clients, err := newHTTPClients(ctx, s)
 	if err != nil {
 		return nil, settingsError(err)
 	}
-	d, err := assemble(parsed, httpClient)
+	d, err := assemble(parsed, clients.api, clients.storage)
 	if err != nil {
 		return nil, settingsError(err)
 	}
-	d.idle = closeIdle
+	d.idle = clients.closeIdle
 	return d, nil
 }
 
-// assemble makes an instance that sends its requests by httpClient.
-func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
+// assemble makes an instance that sends its requests by httpClient, and follows redirects to other hosts by storage.
+func assemble(parsed settings, httpClient, storage *http.Client) (*Instance, error) {
 	governor := cbc.GovernorFor(parsed.url)
 	client, err := cbc.New(cbc.Config{
 		URL:       parsed.url,
@@ -76,11 +79,15 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 		UserAgent: userAgent(),
 		Governor:  governor,
 		Observe:   observe,
+		Storage:   storage,
 	}, httpClient)
 	if err != nil {
 		return nil, err
 	}
-	catalog := auditlog.DefaultCatalog()
+	catalog, err := catalogWith(rulesKey, parsed.rules)
+	if err != nil {
+		return nil, err
+	}
 	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor})
 	d := &Instance{
 		settings: parsed,
@@ -91,12 +98,17 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 		detach:   governor.Attach(parsed.requestsPerFiveMinutes),
 		catalog:  catalog,
 		history:  past,
+		streams:  newLifetime(),
 		panel: &panel.Panel{
 			History:    past,
 			Classifier: catalog,
 			SearchPath: client.SearchPath(),
 			MaxEvents:  parsed.maxEvents,
 			MaxStale:   parsed.settle,
+			Settle:     parsed.settle,
+			Fresh:      freshFor,
+			Memory:     panel.NewMemory(0),
+			Words:      panel.NewWordSearch(time.Now),
 		},
 	}
 	if parsed.queueEnabled {
@@ -108,12 +120,14 @@ func assemble(parsed settings, httpClient *http.Client) (*Instance, error) {
 		d.queue, d.panel.Queue = opened, opened
 	}
 	d.panel.Observe = d.answered
+	d.exports = newExports(parsed, client, past, catalog)
 	d.CallResourceHandler = d.routes()
 	return d, nil
 }
 
 // Dispose closes what the instance holds open. Calling it again does nothing.
 func (d *Instance) Dispose() {
+	d.streams.end()
 	d.detach()
 	if d.queue != nil {
 		d.queue.Close()

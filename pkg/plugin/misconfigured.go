@@ -26,9 +26,12 @@ type misconfigured struct {
 }
 
 func newMisconfigured(err error) *misconfigured {
-	return &misconfigured{err: err, CallResourceHandler: httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /catalog/test", testCatalog) // a wrong rule is mended with it
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		sendJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
-	}))}
+	})
+	return &misconfigured{err: err, CallResourceHandler: httpadapter.New(mux)}
 }
 
 func (m *misconfigured) QueryData(_ context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {

@@ -79,7 +79,7 @@ func streamed(tb testing.TB, body []byte) func() *data.Frame {
 		rows := make([]frame.Row, len(page.Events))
 		for i := range page.Events {
 			e := &page.Events[i]
-			rows[i] = frame.Row{Event: e, Class: catalog.Classify(e.Description), ID: e.ID().String()}
+			rows[i] = frame.Row{Event: e, Class: catalog.ClassifyEvent(e), ID: e.ID().String()}
 		}
 		f := frame.Logs(rows, frame.Meta{})[0]
 		f.Meta = nil
@@ -124,7 +124,7 @@ func naive(tb testing.TB, body []byte) func() *data.Frame {
 				CreateTime: r.CreateTime, OrgKey: r.OrgKey, Actor: r.Actor, ActorIP: r.ActorIP, RequestURL: r.RequestURL,
 				Description: r.Description, Flagged: r.Flagged, Verbose: r.Verbose,
 			}
-			class := catalog.Classify(e.Description)
+			class := catalog.ClassifyEvent(&e)
 			f.AppendRow(e.CreateTime, e.Description, class.Severity, e.ID().String(), naiveLabels(tb, &e, class))
 		}
 		return f

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
 	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		pgtest.Stop()
+		os.Exit(code)
+	}))
+}
 
 var present = time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC)
 
@@ -86,7 +93,7 @@ func TestEachQueryFailsAlone(t *testing.T) {
 	require.Positive(t, answers["A"].Frames[0].Fields[0].At(0))
 	for ref, words := range map[string]string{
 		"B": "query_malformed_syntax",
-		"C": `unknown key "colour": allowed are baseline, criteria`,
+		"C": `unknown key "colour": allowed are after, baseline, criteria`,
 		"D": "limit must be a whole number",
 		"E": "criteria.flagged must be true or false",
 		"F": `unknown value "astrology": allowed are`,

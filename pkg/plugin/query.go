@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/tracing"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/panel"
 )
@@ -21,7 +23,8 @@ const concurrentQueries = 4
 
 // QueryData answers the queries of a panel, an alert rule or Explore, each on its own: one that fails leaves the others alone.
 func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	ctx = asked(ctx, req)
+	ctx, cancel := inTime(asked(ctx, req))
+	defer cancel()
 	answers := make([]backend.DataResponse, len(req.Queries))
 	numbers := needsNumbers(req)
 	var group errgroup.Group
@@ -38,6 +41,17 @@ func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest)
 		resp.Responses[q.RefID] = answers[i]
 	}
 	return resp, nil
+}
+
+// alertTime is how long an alert rule waits for all its queries: an answer is given within 10 seconds, be it an error.
+const alertTime = 9 * time.Second
+
+// inTime bounds how long an alert rule waits.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if cbc.LaneOf(ctx) != cbc.LaneAlert {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, alertTime)
 }
 
 // needsNumbers tells whether an alert rule or an expression asks.
@@ -72,11 +86,16 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool
 	if err != nil {
 		return nil, err
 	}
+	if query.Shape == panel.ShapeStatus || query.Shape == panel.ShapeCallers {
+		return d.measure(ctx, query.Shape), nil
+	}
 	return d.panel.Answer(ctx, panel.Request{
 		Query:         query,
 		Window:        auditlog.NewWindow(q.TimeRange.From, q.TimeRange.To),
 		Interval:      q.Interval,
 		MaxDataPoints: q.MaxDataPoints,
 		Numbers:       numbers,
+		Alert:         cbc.LaneOf(ctx) == cbc.LaneAlert,
+		Now:           time.Now(),
 	})
 }

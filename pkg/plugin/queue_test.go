@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
 	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
@@ -39,13 +42,14 @@ func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
 
 	const span = 48 * time.Hour
 	window := auditlog.NewWindow(time.Now().Add(-span), time.Now())
+	wider := window // that of an alert rule, which looks for late events, too
+	wider.From -= (two.panel.Settle + two.panel.Fresh).Milliseconds()
 	want, logins := 0, 0
 	for _, e := range sim.Events() {
-		if !window.Contains(e.CreateTime) {
-			continue
+		if window.Contains(e.CreateTime) {
+			want++
 		}
-		want++
-		if c := auditlog.DefaultCatalog().Classify(e.Description); c.Action == "login" && c.Outcome == "failure" {
+		if c := auditlog.DefaultCatalog().Classify(e.Description); wider.Contains(e.CreateTime) && c.Action == "login" && c.Outcome == "failure" {
 			logins++
 		}
 	}
@@ -95,4 +99,86 @@ func TestQueueIsOffByDefault(t *testing.T) {
 
 	_, err = NewInstance(context.Background(), settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "store": "postgres"}))
 	require.ErrorContains(t, err, "storeDsn")
+}
+
+// statusOfQueue is the queue's part of GET status.
+func statusOfQueue(t *testing.T, d *Instance) (out *queueStatus) {
+	t.Helper()
+	var answer struct{ Queue *queueStatus }
+	recorder := httptest.NewRecorder()
+	d.getStatus(recorder, httptest.NewRequest("GET", "/status", nil))
+	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &answer))
+	require.NotContains(t, recorder.Body.String(), d.settings.apiSecret)
+	return answer.Queue
+}
+
+// The status tells how the queue is on every store, and never reads it.
+func TestStatusOfTheQueue(t *testing.T) {
+	sim, url := liveCloud(t)
+	require.Nil(t, statusOfQueue(t, newInstance(t, settingsOf(sim, url, 0, nil))), "it is off")
+	for _, store := range []string{"memory", "postgres"} {
+		t.Run(store, func(t *testing.T) {
+			sim, url := liveCloud(t)
+			settings := settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "store": store})
+			if store == "postgres" {
+				settings.DecryptedSecureJSONData["storeDsn"] = pgtest.New(t).DSN
+			}
+			d := newInstance(t, settings)
+			s := statusOfQueue(t, d)
+			require.Equal(t, store, s.Store)
+			require.Nil(t, s.Leader)
+			require.Nil(t, s.LastPoll)
+			require.Nil(t, s.From)
+			require.Empty(t, sim.Requests(), "to look reads nothing")
+
+			start := time.Now()
+			require.NoError(t, askQueue(t, d, nil, time.Hour, `{"queryType":"count","source":"queue"}`).Error)
+			s = statusOfQueue(t, d)
+			require.Nil(t, s.Error)
+			require.Equal(t, "here", *s.Leader)
+			require.Positive(t, s.LastPoll.Events)
+			require.Nil(t, s.LastPoll.Error)
+			require.GreaterOrEqual(t, s.LastPoll.Begun, start.UnixMilli())
+			require.GreaterOrEqual(t, s.LastPoll.Ended, s.LastPoll.Begun)
+			require.InDelta(t, start.Add(-queue.DefaultLookback).UnixMilli(), *s.From, 60_000)
+			require.GreaterOrEqual(t, *s.Since, start.UnixMilli()-1000)
+			require.Equal(t, *s.Since, *s.Drained)
+			require.Len(t, s.Gaps, 1, "that of the start")
+			require.Nil(t, s.SecondConsumer)
+			require.GreaterOrEqual(t, *s.Events, int64(s.LastPoll.Events))
+			require.Positive(t, *s.Bytes)
+
+			before := len(sim.Requests())
+			early := askQueue(t, d, map[string]string{"FromAlert": "true"}, 100*time.Hour, `{"queryType":"count","source":"queue"}`)
+			require.ErrorContains(t, early.Error, "the ledger begins at")
+			require.Equal(t, backend.StatusBadGateway, early.Status)
+			require.Equal(t, backend.ErrorSourceDownstream, early.ErrorSource)
+			health, err := d.CheckHealth(context.Background(), nil)
+			require.NoError(t, err)
+			require.Contains(t, health.Message, "queue of the API key is enabled")
+			for _, r := range sim.Requests()[before:] {
+				require.NotEqual(t, "queue", r.Endpoint)
+			}
+		})
+	}
+}
+
+// A ledger that cannot be reached is told in words without its password, and in time.
+func TestStatusOfALedgerThatCannotBeReached(t *testing.T) {
+	sim, url := liveCloud(t)
+	settings := settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "store": "postgres"})
+	settings.DecryptedSecureJSONData["storeDsn"] = "postgres://user:geheim@127.0.0.1:1/db"
+	d := newInstance(t, settings)
+	answer := askQueue(t, d, nil, time.Hour, `{"source":"queue"}`)
+	require.ErrorContains(t, answer.Error, "PostgreSQL cannot be reached")
+	require.NotContains(t, answer.Error.Error(), "geheim")
+	require.Equal(t, backend.ErrorSourceDownstream, answer.ErrorSource)
+	s := statusOfQueue(t, d)
+	require.Contains(t, *s.Error, "PostgreSQL cannot be reached")
+	require.NotContains(t, *s.Error, "geheim")
+	require.Contains(t, *s.LastPoll.Error, "PostgreSQL cannot be reached")
+	require.Nil(t, s.Events)
+	for _, r := range sim.Requests() {
+		require.NotEqual(t, "queue", r.Endpoint, "nothing is consumed that cannot be stored")
+	}
 }

@@ -13,15 +13,18 @@ import (
 func (d *Instance) routes() backend.CallResourceHandler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /catalog", d.getCatalog)
+	mux.HandleFunc("POST /catalog/test", testCatalog)
 	mux.HandleFunc("GET /status", d.getStatus)
+	mux.HandleFunc("GET /values", d.getValues)
+	d.exportRoutes(mux)
 	mux.HandleFunc("/", notFound)
-	return httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return breakable{httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != path.Clean(r.URL.Path) {
 			notFound(w, r) // the mux would redirect
 			return
 		}
 		mux.ServeHTTP(w, r)
-	}))
+	}))}
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // settings are the data source's settings, checked and with their defaults.
@@ -26,6 +28,7 @@ type settings struct {
 	requestsPerFiveMinutes int
 	maxEvents              int
 	settle                 time.Duration
+	rules                  []auditlog.Rule // tried before the catalog's own rows
 }
 
 // parseSettings reads the settings. Provisioning from environment variables turns numbers and switches into texts: those are
@@ -49,6 +52,7 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		requestsPerFiveMinutes: r.number("requestsPerFiveMinutes", 600, 1, 1_000_000),
 		maxEvents:              r.number("maxEvents", 100_000, 1, 10_000_000),
 		settle:                 time.Duration(r.number("settleSeconds", 60, 0, 86_400)) * time.Second,
+		rules:                  r.rules(),
 	}
 	if r.err != nil {
 		return settings{}, r.err

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
 )
 
 const (
@@ -30,21 +32,93 @@ func benchEvents(n, count int) []auditlog.Event {
 	return list
 }
 
-// BenchmarkLedgerAdd stores batches of the queue that are new, and reports events a second.
+// BenchmarkLedgerAdd stores batches of the queue that are new, and reports events a second. PostgreSQL writes each to the disk.
 func BenchmarkLedgerAdd(b *testing.B) {
-	for name, store := range stores {
+	for name, store := range durable {
 		b.Run(name, func(b *testing.B) {
-			ledger := store(b)()
+			ledger := store(b)
 			n := 0
 			for b.Loop() {
 				b.StopTimer()
 				batch := benchEvents(n, benchBatch)
 				b.StartTimer()
-				_, err := ledger.Add(context.Background(), Addition{ID: fmt.Sprint(n), Origin: FromQueue, Events: batch})
+				added, err := ledger.Add(context.Background(), Addition{ID: fmt.Sprint(n), Origin: FromQueue, Events: batch})
 				require.NoError(b, err)
+				require.Equal(b, benchBatch, added.New)
 				n++
 			}
 			b.ReportMetric(float64(n*benchBatch)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// durable are the stores as they are in production.
+var durable = map[string]func(b *testing.B) Ledger{
+	"memory": func(*testing.B) Ledger { return NewMemory(MemoryConfig{}) },
+	"postgres": func(b *testing.B) Ledger {
+		database := pgtest.New(b)
+		database.Durable(b)
+		ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, Key{Host: "h"})
+		require.NoError(b, err)
+		b.Cleanup(ledger.Close)
+		return ledger
+	},
+}
+
+// feed is a queue that gives what was put into it.
+type feed struct{ events chan auditlog.Event }
+
+func (f feed) Queue(context.Context) (cbc.Batch, error) {
+	var batch cbc.Batch
+	for {
+		select {
+		case e := <-f.events:
+			batch.Events = append(batch.Events, e)
+		default:
+			return batch, nil
+		}
+	}
+}
+
+// tailPoll is the interval of the reads that a tail's delay is measured with.
+const tailPoll = time.Second
+
+// BenchmarkTail measures how long after it is in the queue an event is at the subscriber: the longest of all, an event a tenth of
+// a second, so that they come at every moment of an interval.
+func BenchmarkTail(b *testing.B) {
+	for name, store := range durable {
+		b.Run(name, func(b *testing.B) {
+			ledger := store(b)
+			source := feed{make(chan auditlog.Event, 1000)}
+			q, err := new(Readers).Open(Config{
+				Source: source, Searcher: nothingFound{}, Store: Store{Open: func(Key) (Ledger, error) { return ledger, nil }}, Poll: tailPoll, Late: time.Minute,
+			})
+			require.NoError(b, err)
+			defer q.Close()
+			require.NoError(b, q.Touch(context.Background()))
+			ctx, cancel := context.WithCancel(context.Background())
+			got := make(chan time.Duration, 1000)
+			var tailing sync.WaitGroup
+			tailing.Go(func() {
+				_ = q.Subscribe(ctx, 0, func(c Changes) error {
+					for _, e := range c.Entries {
+						got <- time.Since(e.Event.CreateTime)
+					}
+					return nil
+				})
+			})
+			longest, n := time.Duration(0), 0
+			for b.Loop() {
+				source.events <- auditlog.Event{CreateTime: time.Now(), Description: fmt.Sprint(n)}
+				n++
+				time.Sleep(tailPoll / 10) // the moment is what is measured
+			}
+			for range n {
+				longest = max(longest, <-got)
+			}
+			cancel()
+			tailing.Wait()
+			b.ReportMetric(float64(longest.Microseconds())/1000, "longest-ms")
 		})
 	}
 }

@@ -12,21 +12,25 @@ import (
 type Book struct {
 	Now       int64  `json:"-"`
 	Opened    int64  `json:"opened,omitempty"`    // the first read ever was begun
+	From      int64  `json:"from,omitempty"`      // from here on the ledger holds every event, apart from the gaps
+	Forgotten int64  `json:"forgotten,omitempty"` // copies that the ledger held and does no more
 	Reading   string `json:"reading,omitempty"`   // a read that was begun and of which nothing was heard yet
 	Begun     int64  `json:"begun,omitempty"`     // when it was begun
 	Since     int64  `json:"since,omitempty"`     // when the queue was first found empty: from here on it gives every event
 	Drained   int64  `json:"drained,omitempty"`   // a read that was begun then found the queue empty behind it
 	Audited   int64  `json:"audited,omitempty"`   // up to here the ledger was compared with a search
-	Missing   int    `json:"missing,omitempty"`   // events that the last audit found and the queue never gave
-	Suspected int64  `json:"suspected,omitempty"` // when an audit last found such events
+	Suspected int64  `json:"suspected,omitempty"` // when an audit last found events that the queue never gave
+	Suspects  int64  `json:"suspects,omitempty"`  // when the first of those audits did that are no further apart than suspicion
+	Missing   int    `json:"missing,omitempty"`   // how many it found
 	Gaps      []Gap  `json:"gaps,omitempty"`      // apart from each other, ascending
 }
 
-// Gap is a span in which events may be missing, because the answer of a read was lost. A complete search closes it that starts
-// when it is ready: by then everything that the lost answer held can be found.
+// Gap is a span in which events may be missing, because the answer of a read was lost, or because an event came again and may have
+// happened again. A complete search closes it that starts when it is ready: by then everything that the answer held can be found.
 type Gap struct {
 	auditlog.Window
-	Ready int64
+	Ready    int64
+	Searched int64 `json:",omitempty"` // a complete search that began then was added, and was too early to close the gap
 }
 
 // policy are the spans of time that a book is kept by, in milliseconds.
@@ -39,6 +43,7 @@ type policy struct {
 func (b *Book) begin(id string, p policy) {
 	if b.Opened == 0 {
 		b.Opened = b.Now
+		b.From = max(b.From, b.Now-p.lookback)
 		b.open(b.Drained, p)
 	} else if b.Reading != "" && b.Reading != id {
 		b.open(b.Drained, p)
@@ -70,15 +75,27 @@ func (b *Book) lose(id string, drained int64, p policy) {
 
 // open adds the gap of a batch that was lost before now. It can hold whatever arrived since the queue was seen empty.
 func (b *Book) open(drained int64, p policy) {
-	gap := Gap{auditlog.Window{From: drained - p.late, To: b.Now + p.late}, b.Now + p.late}
+	gap := Gap{Window: auditlog.Window{From: drained - p.late, To: b.Now + p.late}, Ready: b.Now + p.late}
 	if drained == 0 {
 		gap.From = b.Now - p.lookback
 	}
+	b.add(gap)
+}
+
+// doubt adds the gap of events that came again, which a search has to count. A window that holds nothing is none.
+func (b *Book) doubt(w auditlog.Window, late time.Duration) {
+	if w.From < w.To {
+		b.add(Gap{Window: w, Ready: b.Now + late.Milliseconds()})
+	}
+}
+
+// add adds a gap, and makes one of those that touch.
+func (b *Book) add(gap Gap) {
 	b.Gaps = slices.DeleteFunc(b.Gaps, func(g Gap) bool {
 		if g.To < gap.From || gap.To < g.From {
 			return false
 		}
-		gap = Gap{auditlog.Window{From: min(g.From, gap.From), To: max(g.To, gap.To)}, max(g.Ready, gap.Ready)}
+		gap = Gap{Window: auditlog.Window{From: min(g.From, gap.From), To: max(g.To, gap.To)}, Ready: max(g.Ready, gap.Ready)}
 		return true
 	})
 	b.Gaps = append(b.Gaps, gap)
@@ -88,6 +105,22 @@ func (b *Book) open(drained int64, p policy) {
 // close takes away the gaps that a complete search of a window, begun at a time, has closed.
 func (b *Book) close(w auditlog.Window, begun int64) {
 	b.Gaps = slices.DeleteFunc(b.Gaps, func(g Gap) bool { return g.Ready <= begun && w.From <= g.From && g.To <= w.To })
+}
+
+// searched notes a complete search of a window, begun at a time: what the gaps in it lost can be seen as far as it could be found
+// by then.
+func (b *Book) searched(w auditlog.Window, begun int64) {
+	for i, g := range b.Gaps {
+		if w.From <= g.From && g.To <= w.To {
+			b.Gaps[i].Searched = max(g.Searched, begun)
+		}
+	}
+}
+
+// forget notes that n copies were dropped, and that events up to an instant are not taken any more.
+func (b *Book) forget(until int64, n int64) {
+	b.From = max(b.From, until+1)
+	b.Forgotten += n
 }
 
 // auditOverlap is how much of what was audited is audited again, for events that were found late.
@@ -103,10 +136,16 @@ func (b *Book) audit(p policy) auditlog.Window {
 	return auditlog.Window{From: from, To: max(b.Drained-p.late, from)}
 }
 
+// suspicion is how long without a further sign of another consumer it takes until the next one begins a new story.
+const suspicion = 24 * time.Hour
+
 // audited notes the outcome of an audit.
 func (b *Book) audited(w auditlog.Window, missing int) {
-	b.Audited, b.Missing = max(b.Audited, w.To), missing
-	if missing > 0 {
-		b.Suspected = b.Now
+	if b.Audited = max(b.Audited, w.To); missing == 0 {
+		return
 	}
+	if b.Suspects == 0 || b.Now-b.Suspected > suspicion.Milliseconds() {
+		b.Suspects = b.Now
+	}
+	b.Suspected, b.Missing = b.Now, missing
 }

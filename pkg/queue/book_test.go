@@ -11,7 +11,9 @@ import (
 
 var lates = policy{late: 10, lookback: 1000}
 
-func gap(from, to, ready int64) Gap { return Gap{auditlog.Window{From: from, To: to}, ready} }
+func gap(from, to, ready int64) Gap {
+	return Gap{Window: auditlog.Window{From: from, To: to}, Ready: ready}
+}
 
 func TestBookOfAQuietLife(t *testing.T) {
 	b := Book{Now: 5000}
@@ -23,7 +25,7 @@ func TestBookOfAQuietLife(t *testing.T) {
 	b.begin("2", lates)
 	b.Now = 5003
 	b.finish("2", true)
-	require.Equal(t, Book{Now: 5003, Opened: 5000, Since: 5001, Drained: 5001, Gaps: b.Gaps}, b, "it was empty when the read began")
+	require.Equal(t, Book{Now: 5003, Opened: 5000, From: 4000, Since: 5001, Drained: 5001, Gaps: b.Gaps}, b, "it was empty when the read began")
 	require.Len(t, b.Gaps, 1)
 	b.close(auditlog.Window{From: 0, To: 9000}, 5009)
 	require.Len(t, b.Gaps, 1, "the search began too early to find all")
@@ -38,8 +40,14 @@ func TestBookOfAQuietLife(t *testing.T) {
 	require.Equal(t, auditlog.Window{From: 5000, To: 6390}, b.audit(lates))
 	b.audited(auditlog.Window{From: 5000, To: 6390}, 3)
 	require.Equal(t, []int64{6390, 3, 5900}, []int64{b.Audited, int64(b.Missing), b.Suspected})
+	b.Now = 6000
 	b.audited(auditlog.Window{From: 5000, To: 6380}, 0)
-	require.Equal(t, []int64{6390, 0, 5900}, []int64{b.Audited, int64(b.Missing), b.Suspected})
+	require.Equal(t, []int64{6390, 3, 5900}, []int64{b.Audited, int64(b.Missing), b.Suspected}, "what was found stays true")
+	b.audited(auditlog.Window{From: 5000, To: 6390}, 2)
+	require.Equal(t, []int64{2, 6000, 5900}, []int64{int64(b.Missing), b.Suspected, b.Suspects})
+	b.Now += suspicion.Milliseconds() + 1
+	b.audited(auditlog.Window{From: 5000, To: 6390}, 1)
+	require.Equal(t, []int64{b.Now, b.Now}, []int64{b.Suspected, b.Suspects}, "another story")
 }
 
 func TestBookOfLosses(t *testing.T) {

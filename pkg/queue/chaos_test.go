@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -10,7 +9,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,7 +59,7 @@ func TestChaosMemory(t *testing.T) {
 			c.client = func() *http.Client {
 				return &http.Client{Transport: inProcess{c.sim}, Timeout: c.pace.timeout}
 			}
-			c.ledger = func() Ledger { return NewMemory(MemoryConfig{}) }
+			c.ledger = c.private
 			c.processes = 1
 			c.run()
 		})
@@ -77,7 +75,7 @@ func TestChaosManyLeaders(t *testing.T) {
 			c.client = func() *http.Client {
 				return &http.Client{Transport: inProcess{c.sim}, Timeout: c.pace.timeout}
 			}
-			shared := NewMemory(MemoryConfig{})
+			shared := c.private()
 			c.ledger = func() Ledger { return shared }
 			c.processes = 1 + c.chance.IntN(3)
 			c.run()
@@ -88,7 +86,7 @@ func TestChaosManyLeaders(t *testing.T) {
 // With PostgreSQL everything is real: the connections, the database and its ends.
 func TestChaosPostgres(t *testing.T) {
 	onEachSeed(t, func(t *testing.T, seed uint64) {
-		c := newChaos(t, seed, pace{poll: 20 * time.Millisecond, late: 60 * time.Millisecond, audit: 50 * time.Millisecond, timeout: 100 * time.Millisecond, patience: 30 * time.Second})
+		c := newChaos(t, seed, pace{poll: 20 * time.Millisecond, late: 60 * time.Millisecond, audit: 50 * time.Millisecond, timeout: 100 * time.Millisecond, patience: 2 * time.Minute})
 		server := httptest.NewServer(c.sim)
 		t.Cleanup(server.Close)
 		c.url = server.URL
@@ -123,7 +121,9 @@ type chaos struct {
 	database  *pgtest.Database // nil without one
 	processes int
 	alive     []*replica
-	thief     bool // another consumer has the key
+	thief     bool          // another consumer has the key
+	regrants  bool          // the key gets its permission anew: all of the last days are searched then, which hides what was lost
+	skew      time.Duration // of the cloud's clock
 	dying     sync.WaitGroup
 }
 
@@ -134,21 +134,14 @@ func newChaos(t *testing.T, seed uint64, p pace) *chaos {
 		QueueOrder: []string{"descending", "ascending", "shuffled"}[chance.IntN(3)],
 		Reach:      20 + chance.IntN(200),
 		Ties:       []string{"stable", "shuffled"}[chance.IntN(2)],
+		// Searches are late, as events are, and clocks are off: together no more than the queue is told to expect.
+		SearchLagMS: chance.IntN(2) * chance.IntN(int(p.late.Milliseconds()*3/8)),
 	}
 	sw.MaxRows = sw.Reach
-	return &chaos{world: newWorld(sw, p.late), t: t, chance: chance, pace: p, url: "https://cbc.test", thief: chance.IntN(2) == 0}
-}
-
-// replica is a process that runs the plugin: one or two instances of the data source share its reader.
-type replica struct {
-	readers   Readers
-	ledger    *fragile
-	source    breaker
-	config    Config
-	queue     *Queue
-	tail      tail
-	stop      context.CancelFunc
-	listening sync.WaitGroup
+	c := &chaos{t: t, chance: chance, pace: p, url: "https://cbc.test", thief: chance.IntN(2) == 0, regrants: chance.IntN(4) == 0}
+	c.skew = c.off(p.late / 8)
+	c.world = newWorldAt(sw, p.late, c.now)
+	return c
 }
 
 // cloud asks with the key that all share.
@@ -160,56 +153,18 @@ func (c *chaos) cloud() *cbc.Client {
 	return client
 }
 
-func (c *chaos) start() {
-	client := c.cloud()
-	p := &replica{ledger: &fragile{Ledger: c.ledger()}}
-	p.source = breaker{client, new(atomic.Pointer[fragile])}
-	p.config = Config{
-		Key: c.key, Source: p.source, Searcher: searcher{client, c.late, c.sim.Switches().Reach}, Store: memoryStore("chaos", p.ledger),
-		Poll: c.pace.poll, Late: c.late, AuditEvery: c.pace.audit,
-	}
-	if !c.thief {
-		p.config.AuditEvery = 1000 * time.Hour // an audit would make good what the rest has lost
-	}
-	var err error
-	p.queue, err = p.readers.Open(p.config)
-	require.NoError(c.t, err)
-	var ctx context.Context
-	ctx, p.stop = context.WithCancel(context.Background())
-	p.listening.Go(func() { p.listen(ctx) })
-	c.alive = append(c.alive, p)
+// now is the cloud's time. It is off by as much as an event may be late, together with how late events are.
+func (c *chaos) now() time.Time { return time.Now().Add(c.skew) }
+
+// off is how much a clock is off, either way.
+func (c *chaos) off(most time.Duration) time.Duration {
+	return time.Duration(c.chance.Int64N(2*int64(most)+1)) - most
 }
 
-// listen subscribes from the beginning, and again from where it was when the instance is replaced.
-func (p *replica) listen(ctx context.Context) {
-	var from Cursor
-	for {
-		err := p.queue.Subscribe(ctx, from, func(changes Changes) error {
-			from = changes.Next
-			return p.tail.deliver(changes)
-		})
-		if ctx.Err() != nil || errors.Is(err, errEnded) {
-			return
-		}
-	}
-}
-
-// kill ends a process as kill -9 does: whatever it is about to write is not written. Half of them die as soon as they have the
-// answer of a read.
-func (c *chaos) kill(p *replica) {
-	if c.chance.IntN(2) == 0 {
-		p.source.breakAfterRead(p.ledger)
-		time.Sleep(c.pace.poll * 3 / 2)
-	}
-	p.ledger.broken.Store(true)
-	c.alive = slices.DeleteFunc(c.alive, func(q *replica) bool { return q == p })
-	c.dying.Go(p.end)
-}
-
-func (p *replica) end() {
-	p.stop()
-	p.queue.Close()
-	p.listening.Wait()
+// private is a ledger that nobody shares, by a clock of its own.
+func (c *chaos) private() Ledger {
+	skew := c.off(c.late / 8)
+	return NewMemory(MemoryConfig{Now: func() time.Time { return time.Now().Add(skew) }})
 }
 
 // run lets things happen, then waits until all is quiet and compares.
@@ -241,7 +196,7 @@ func (c *chaos) run() {
 }
 
 func (c *chaos) step() {
-	switch c.chance.IntN(12) {
+	switch c.chance.IntN(14) {
 	case 0, 1, 2, 3:
 		c.happenLate(c.chance.IntN(100))
 	case 4, 5:
@@ -260,6 +215,14 @@ func (c *chaos) step() {
 	case 10:
 		c.interrupt()
 	case 11:
+		if c.regrants {
+			c.sim.Grant(c.key.APIID)
+		}
+	case 12:
+		if c.thief { // for the ledger that is left behind, who reads then is another consumer
+			c.migrate(c.any())
+		}
+	case 13:
 		ctx, cancel := context.WithTimeout(context.Background(), c.pace.poll)
 		defer cancel()
 		_ = c.any().queue.Touch(ctx) // it may well fail
@@ -270,9 +233,9 @@ func (c *chaos) any() *replica { return c.alive[c.chance.IntN(len(c.alive))] }
 
 // happenLate makes events happen, some of them seen late, some of them equal.
 func (c *chaos) happenLate(n int) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := c.now().UTC().Truncate(time.Millisecond)
 	for range n {
-		at := now.Add(-time.Duration(c.chance.Int64N(int64(c.late * 3 / 4)))).Truncate(time.Millisecond)
+		at := now.Add(-time.Duration(c.chance.Int64N(int64(c.late * 3 / 8)))).Truncate(time.Millisecond)
 		e := simulator.Event{CreateTime: at, Arrives: now, Actor: "a@example.com", Description: fmt.Sprint("event ", serial.Add(1))}
 		c.sim.Add(slices.Repeat([]simulator.Event{e}, 1+c.chance.IntN(5)/4)...)
 	}
@@ -298,21 +261,6 @@ func (c *chaos) faults() []simulator.Fault {
 		}
 	}
 	return rules
-}
-
-// overlap replaces an instance: the new one is there before the old one has gone.
-func (c *chaos) overlap(p *replica) {
-	p.stop()
-	p.listening.Wait()
-	old := p.queue
-	var err error
-	p.queue, err = p.readers.Open(p.config)
-	require.NoError(c.t, err)
-	old.Close()
-	ctx, stop := context.WithCancel(context.Background())
-	p.stop = stop
-	p.tail = tail{}
-	p.listening.Go(func() { p.listen(ctx) })
 }
 
 // interrupt makes the ledger fail for a while.
@@ -361,17 +309,22 @@ func (c *chaos) check() {
 // settle waits until every process has a ledger that knows itself complete, up to the last event. What another consumer took, an
 // audit has to find.
 func (c *chaos) settle() {
-	quiet := time.Now().UnixMilli()
 	ctx, cancel := context.WithTimeout(context.Background(), c.pace.patience)
 	defer cancel()
 	for _, p := range c.alive {
-		for {
-			_ = p.queue.Touch(ctx) // what counts is the book
-			book, err := p.ledger.Book(ctx)
-			if err == nil && len(book.Gaps) == 0 && book.Drained > quiet && (!c.thief || book.Audited > quiet) {
+		var known Book
+		for quiet := int64(0); ; {
+			failed := p.queue.Touch(ctx) // what counts is the book
+			if book, err := p.ledger.Book(ctx); err == nil {
+				known = book
+			}
+			if quiet == 0 && known.Now > 0 {
+				quiet = known.Now + c.late.Milliseconds()
+			}
+			if quiet > 0 && len(known.Gaps) == 0 && known.Drained > quiet && (!c.thief || known.Audited > quiet) {
 				break
 			}
-			require.NoError(c.t, ctx.Err(), "not settled: %+v, %v", book, err)
+			require.NoError(c.t, ctx.Err(), "not settled: %+v after %d; the last read: %v", known, quiet, failed)
 			time.Sleep(c.pace.poll)
 		}
 	}

@@ -23,9 +23,11 @@
 //
 // # How nothing is lost or doubled
 //
-// A ledger row is a distinct event with counts: what the queue gave adds up over batches, what complete searches found is the
-// largest of them, and the event happened as often as the larger of the two says. Such counts can be joined in any order and,
-// because each batch has an id, again.
+// A ledger row is a distinct event with counts: the most that one batch of the queue gave, and the most that one complete search
+// found. The event happened as often as the larger of the two says. Such counts can be joined in any order, and again.
+//
+// An event that a second batch gives has happened again, or has come again: when an API key gets its permission anew, the last
+// days are put on its queue once more. The queue does not tell which, so the event's span becomes a gap, and a search counts.
 //
 // The ledger's [Book] notes that a read is about to be sent, then that its batch is in. A note that stays open, or an answer that
 // may have been lost, becomes a [Gap]: the span since the queue was last seen empty. A search adds what it finds there at once,

@@ -32,6 +32,8 @@ type Ledger interface {
 	After(ctx context.Context, from Cursor, limit int) (Changes, error)
 	// Head is the cursor behind everything that was added.
 	Head(ctx context.Context) (Cursor, error)
+	// Held tells how much the ledger holds. It is cheap.
+	Held(ctx context.Context) (Held, error)
 	// Watch calls changed at once and after every addition by anybody, until the context ends or changed fails.
 	Watch(ctx context.Context, changed func() error) error
 	// Trim forgets what is older than the ledger is to keep.
@@ -53,14 +55,22 @@ type Addition struct {
 	ID     string // of the batch: the same one is added once. "" is none, where adding again changes nothing.
 	Origin Origin
 	Events []auditlog.Event
-	Note   func(*Book) // a change of the book that goes with it, or nil
+	Note   func(*Book)   // a change of the book that goes with it, or nil
+	Late   time.Duration // of a batch: how long after it a search finds all of it. 0: what came before has happened again
 }
 
 // Added is what an addition did.
 type Added struct {
-	New     int // copies that the ledger did not have
-	Missing int // copies among those added that the queue should have given and did not
-	Expired int // distinct events that are older than the ledger keeps: they were left out
+	New     int             // copies that the ledger did not have
+	Missing int             // copies among those added that the queue should have given and did not
+	Expired int             // distinct events that are older than the ledger keeps: they were left out
+	Again   auditlog.Window // the span of the events that another batch gave before: the book has a gap there
+}
+
+// Held is how much a ledger holds.
+type Held struct {
+	Events int64 // copies
+	Bytes  int64 // about what they take, in a database together with those of other keys; 0 is unknown
 }
 
 // Entry is one copy of an event. Equal events are told apart by the ordinal. The event is shared and must not be changed.

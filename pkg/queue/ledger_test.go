@@ -278,9 +278,96 @@ func TestLedgerForgetsWhatIsOld(t *testing.T) {
 			ledger := open(t)
 			defer ledger.Close()
 			old, young := event(0, "old"), event(int((40*time.Minute)/time.Millisecond), "young")
+			ctx := context.Background()
+			floor := time.Now().Add(-30 * time.Minute).UnixMilli()
 			require.Equal(t, Added{New: 1, Expired: 1}, add(t, ledger, "1", FromQueue, old, young))
-			require.NoError(t, ledger.Trim(context.Background()))
+			book, err := ledger.Book(ctx)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, book.From, floor, "what was left out is not vouched for")
+			require.NoError(t, ledger.Trim(ctx))
 			require.Equal(t, want(young), contents(t, ledger, everything(), cbc.OldestFirst))
+			again, err := ledger.Book(ctx)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, again.From, book.From)
+			require.Zero(t, again.Forgotten, "it was never held")
 		})
 	}
+}
+
+// What a ledger holds is known without counting, and so is where it begins, also after it has forgotten.
+func TestLedgerTellsWhatItHolds(t *testing.T) {
+	const span = time.Hour
+	opens := map[string]func(t *testing.T) (long, short Ledger){
+		"memory": func(*testing.T) (long, short Ledger) {
+			now := time.Now()
+			ledger := NewMemory(MemoryConfig{Age: 2 * span, Now: func() time.Time { return now }}).(*memory)
+			return ledger, later{ledger, func() { now = now.Add(span) }}
+		},
+		"postgres": func(t *testing.T) (long, short Ledger) {
+			database := pgtest.New(t)
+			long, err := NewPostgres(PostgresConfig{DSN: database.DSN}, Key{Host: "h"})
+			require.NoError(t, err)
+			short, err = NewPostgres(PostgresConfig{DSN: database.DSN, Retention: span}, Key{Host: "h"})
+			require.NoError(t, err)
+			t.Cleanup(long.Close)
+			return long, short
+		},
+	}
+	for name, open := range opens {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			long, short := open(t)
+			defer short.Close()
+			held, err := long.Held(ctx)
+			require.NoError(t, err)
+			require.Zero(t, held.Events)
+			_, err = long.Update(ctx, func(b *Book) { b.begin("1", policy{late: 1, lookback: (2 * span).Milliseconds()}) })
+			require.NoError(t, err)
+			old, young := event(-60_000, "old"), event(int((30*time.Minute)/time.Millisecond), "young")
+			add(t, long, "1", FromQueue, old, old, young)
+			add(t, long, "", FromSearch, old, old, young)
+			held, err = long.Held(ctx)
+			require.NoError(t, err)
+			require.Equal(t, int64(3), held.Events)
+			require.Positive(t, held.Bytes)
+			book, err := long.Book(ctx)
+			require.NoError(t, err)
+			require.InDelta(t, book.Opened-(2*span).Milliseconds(), book.From, 1)
+
+			require.NoError(t, short.Trim(ctx))
+			held, err = short.Held(ctx)
+			require.NoError(t, err)
+			require.Equal(t, int64(1), held.Events)
+			book, err = short.Book(ctx)
+			require.NoError(t, err)
+			require.Equal(t, int64(2), book.Forgotten)
+			require.Greater(t, book.From, old.CreateTime.UnixMilli())
+			require.LessOrEqual(t, book.From, young.CreateTime.UnixMilli())
+		})
+	}
+}
+
+// later is a ledger that ages before it forgets.
+type later struct {
+	Ledger
+	age func()
+}
+
+func (l later) Trim(ctx context.Context) error {
+	l.age()
+	return l.Ledger.Trim(ctx)
+}
+
+// An event between two milliseconds belongs to the earlier one.
+func TestLedgerRangeBetweenMilliseconds(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		early, late := event(9, "early"), event(10, "late")
+		early.CreateTime, late.CreateTime = early.CreateTime.Add(999*time.Microsecond), late.CreateTime.Add(time.Microsecond)
+		add(t, ledger, "1", FromQueue, early, late)
+		edge := base.Add(10 * time.Millisecond)
+		for _, order := range []cbc.Order{cbc.OldestFirst, cbc.NewestFirst} {
+			require.Equal(t, want(late), contents(t, other, auditlog.NewWindow(edge, edge.Add(time.Millisecond)), order))
+			require.Equal(t, want(early), contents(t, other, auditlog.NewWindow(edge.Add(-time.Millisecond), edge), order))
+		}
+	})
 }

@@ -13,7 +13,7 @@ import (
 
 // What a ledger in memory keeps when nobody says otherwise.
 const (
-	DefaultMemoryAge   = 7 * 24 * time.Hour
+	DefaultMemoryAge   = 7*24*time.Hour + time.Hour // a panel of seven days finds all of them
 	DefaultMemoryBytes = 256 << 20
 )
 
@@ -96,7 +96,8 @@ func (m *memory) Add(_ context.Context, a Addition) (Added, error) {
 	m.remember(a.ID)
 	m.note(a.Note)
 	m.expire()
-	added, fresh := m.join(items, a.Origin)
+	added, fresh := m.join(items, &a)
+	m.book.doubt(added.Again, a.Late)
 	if len(fresh) > 0 {
 		m.sorted = insert(m.sorted, fresh)
 		m.log = append(m.log, fresh...)
@@ -117,16 +118,15 @@ func (m *memory) remember(id string) {
 }
 
 // join counts items and returns the copies that are new.
-func (m *memory) join(items []item, origin Origin) (added Added, fresh []Entry) {
+func (m *memory) join(items []item, a *Addition) (added Added, fresh []Entry) {
 	for _, it := range items {
 		if !it.event.CreateTime.After(m.floor) {
 			added.Expired++
 			continue
 		}
 		before := m.known[it.id]
-		after := before.join(origin.tally(it.n))
+		after := a.merge(before, &it, &added)
 		m.known[it.id] = after
-		added.Missing += after.missing()
 		if before.copies() == after.copies() {
 			continue
 		}
@@ -172,8 +172,7 @@ func insert(sorted, more []Entry) []Entry {
 func (m *memory) expire() {
 	limit := m.config.Now().Add(-m.config.Age)
 	if limit.After(m.floor) {
-		m.floor = limit
-		m.forget(sort.Search(len(m.sorted), func(i int) bool { return m.sorted[i].Event.CreateTime.After(limit) }))
+		m.forget(limit, sort.Search(len(m.sorted), func(i int) bool { return m.sorted[i].Event.CreateTime.After(limit) }))
 	}
 }
 
@@ -186,17 +185,20 @@ func (m *memory) bound() {
 	if m.bytes <= m.config.Bytes {
 		return
 	}
-	n, left := 0, m.bytes
-	for n < len(m.sorted) && (left > m.config.Bytes/8*7 || !m.sorted[n].Event.CreateTime.After(m.floor)) {
-		m.floor = m.sorted[n].Event.CreateTime
+	n, left, floor := 0, m.bytes, m.floor
+	for n < len(m.sorted) && (left > m.config.Bytes/8*7 || !m.sorted[n].Event.CreateTime.After(floor)) {
+		floor = m.sorted[n].Event.CreateTime
 		left -= size(m.sorted[n].Event)
 		n++
 	}
-	m.forget(n)
+	m.forget(floor, n)
 }
 
-// forget drops the first n entries. The rest moves, so that what is dropped can be freed.
-func (m *memory) forget(n int) {
+// forget drops the first n entries, and all that comes and is no younger than the floor. The rest moves, so that what is dropped
+// can be freed.
+func (m *memory) forget(floor time.Time, n int) {
+	m.floor = floor
+	m.book.forget(floor.UnixMilli(), int64(n))
 	if n == 0 {
 		return
 	}
@@ -253,6 +255,12 @@ func (m *memory) Head(context.Context) (Cursor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.first + Cursor(len(m.log)), nil
+}
+
+func (m *memory) Held(context.Context) (Held, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Held{Events: int64(len(m.sorted)), Bytes: m.bytes}, nil
 }
 
 func (m *memory) Watch(ctx context.Context, changed func() error) error {

@@ -28,6 +28,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.GreaterOrEqual(t, len(kept), 700)
 	require.Equal(t, want(events[5000-len(kept):]...), kept, "the oldest go first")
 	require.Len(t, ledger.known, len(kept))
+	book, err := ledger.Book(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, events[5000-len(kept)].CreateTime.UnixMilli(), book.From, "a millisecond after the last that was dropped")
+	require.Equal(t, int64(5000-len(kept)), book.Forgotten)
 
 	added := add(t, ledger, "", FromSearch, events...)
 	require.Zero(t, added.New, "what was forgotten does not come again")

@@ -25,9 +25,11 @@ func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
 			a.Note(&row.book)
 		}
 		j := joining{ctx: ctx, tx: tx, ledger: ledger, seq: row.seq, floor: time.UnixMilli(row.book.Now).Add(-p.config.Retention)}
-		if err := j.join(items, a.Origin); err != nil {
+		if err := j.join(items, &a); err != nil {
 			return err
 		}
+		row.book.forget(j.floor.UnixMilli(), 0)
+		row.book.doubt(j.added.Again, a.Late)
 		added, row.seq = j.added, j.seq
 		if added.New == 0 {
 			return nil
@@ -57,7 +59,7 @@ type counts struct {
 	queued, searched, excused []int32
 }
 
-func (j *joining) join(items []item, origin Origin) error {
+func (j *joining) join(items []item, a *Addition) error {
 	for len(items) > 0 && !items[0].event.CreateTime.After(j.floor) {
 		items = items[1:]
 		j.added.Expired++
@@ -71,7 +73,7 @@ func (j *joining) join(items []item, origin Origin) error {
 	}
 	for i := range items {
 		before, found := known[items[i].id]
-		j.count(&items[i], before, before.join(origin.tally(items[i].n)), found)
+		j.count(&items[i], before, a.merge(before, &items[i], &j.added), found)
 	}
 	return j.store()
 }
@@ -101,7 +103,6 @@ func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
 
 // count books one distinct event: new copies become rows, and copy 0 counts.
 func (j *joining) count(it *item, before, after tally, found bool) {
-	j.added.Missing += after.missing()
 	happened := it.event.CreateTime.UnixMicro()
 	var text string
 	for n := before.copies(); n < after.copies(); n++ {
@@ -149,13 +150,20 @@ func (p *postgres) Trim(ctx context.Context) error {
 		return err
 	}
 	for deleted := int64(1); deleted > 0; {
-		tag, err := p.pool.Exec(ctx, `delete from cbc_audit_event where ctid = any (array (select ctid from cbc_audit_event
-			where ledger = $1 and happened <= ((extract(epoch from clock_timestamp()) - $2) * 1000000)::bigint limit 10000))`,
-			ledger, p.config.Retention.Seconds())
+		_, err := p.write(ctx, p.pool, func(tx pgx.Tx, ledger int32, row *page) error {
+			floor := time.UnixMilli(row.book.Now).Add(-p.config.Retention)
+			tag, err := tx.Exec(ctx, `delete from cbc_audit_event where ctid = any (array (select ctid from cbc_audit_event
+				where ledger = $1 and happened <= $2 limit 10000))`, ledger, floor.UnixMicro())
+			if err != nil {
+				return err
+			}
+			deleted = tag.RowsAffected()
+			row.book.forget(floor.UnixMilli(), deleted)
+			return nil
+		})
 		if err != nil {
-			return failed(err)
+			return err
 		}
-		deleted = tag.RowsAffected()
 	}
 	_, err = p.pool.Exec(ctx, `delete from cbc_audit_batch where ledger = $1 and added < clock_timestamp() - interval '7 days'`, ledger)
 	return failed(err)

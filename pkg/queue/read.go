@@ -51,9 +51,9 @@ func (r *reader) leading(ctx context.Context, c Config) error {
 	if r.lead != nil {
 		return nil
 	}
-	lead, err := r.ledger.Lead(ctx, 2*c.Poll+ledgerTime)
+	lead, err := r.ledger.Lead(ctx, c.quiet())
 	if err == nil {
-		r.lead = lead
+		r.take(lead)
 	}
 	return err
 }
@@ -105,7 +105,7 @@ func (r *reader) read(ctx context.Context, c Config) (n int, drained bool, err e
 	}
 	n = len(batch.Events)
 	drained, r.full = n == 0 || n < r.full, max(r.full, n)
-	r.held = &Addition{ID: id, Origin: FromQueue, Events: batch.Events, Note: func(b *Book) { b.finish(id, drained) }}
+	r.held = &Addition{ID: id, Origin: FromQueue, Events: batch.Events, Late: c.Late, Note: func(b *Book) { b.finish(id, drained) }}
 	return n, drained, r.flush(ctx)
 }
 

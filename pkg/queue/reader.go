@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
@@ -28,6 +27,7 @@ type reader struct {
 	audience audience
 	begun    time.Time     // when the last poll was begun
 	last     Poll          // the last poll that has ended
+	leads    bool          // this reader has the leadership
 	round    chan struct{} // closed at the end of the poll that is under way or comes next
 
 	// What follows belongs to the goroutine.
@@ -35,7 +35,6 @@ type reader struct {
 	lead   Lead      // nil while another replica leads, or nobody wants to
 	held   *Addition // a batch that could not be stored yet: nothing is read meanwhile
 	full   int       // the largest batch ever seen: a smaller one is not full
-	looked map[auditlog.Window]bool
 }
 
 // Poll is what one look at the queue came to.
@@ -47,7 +46,7 @@ type Poll struct {
 }
 
 func newReader(store string, ledger Ledger, before *reader) *reader {
-	r := &reader{store: store, ledger: ledger, before: before, round: make(chan struct{}), looked: map[auditlog.Window]bool{}}
+	r := &reader{store: store, ledger: ledger, before: before, round: make(chan struct{})}
 	r.audience.changed = make(chan struct{})
 	r.life, r.retire = context.WithCancel(cbc.WithLane(context.Background(), cbc.LaneBackground))
 	if before != nil {
@@ -166,8 +165,16 @@ func (r *reader) inherit() {
 func (r *reader) resign() {
 	if r.lead != nil {
 		r.lead.Release(r.life)
-		r.lead = nil
+		r.take(nil)
 	}
+}
+
+// take notes the leadership that the reader has got, or none.
+func (r *reader) take(lead Lead) {
+	r.lead = lead
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leads = lead != nil
 }
 
 // due is how long it is until the queue may be read again.

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -20,31 +19,24 @@ func (r *reader) reconcile(ctx context.Context, c Config) error {
 			return fmt.Errorf("events of %s may be missing until a search succeeds: %w", gap.Window, err)
 		}
 	}
-	maps.DeleteFunc(r.looked, func(w auditlog.Window, _ bool) bool {
-		for _, gap := range book.Gaps {
-			if gap.Window == w {
-				return false
-			}
-		}
-		return true
-	})
 	return r.audit(ctx, c)
 }
 
-// repair searches a gap: once when it is new, so that most of it is seen at once, and once when it is ready to be closed.
+// repair searches a gap: as soon as it is new, so that most of it is seen at once, then what was too young to be found, and all of
+// it once more when it is ready to be closed.
 func (r *reader) repair(ctx context.Context, c Config, gap Gap, now int64) error {
-	ready := gap.Ready <= now
-	if r.looked[gap.Window] && !ready {
-		return nil
+	w, ready := gap.Window, gap.Ready <= now
+	if gap.Searched > 0 && !ready {
+		w.From = max(w.From, gap.Searched-2*c.Late.Milliseconds())
 	}
-	if _, err := r.search(ctx, c, gap.Window, FromRepair); err != nil {
+	if _, err := r.search(ctx, c, w, FromRepair); err != nil {
 		return err
 	}
-	r.looked[gap.Window] = true
-	if !ready {
-		return nil
-	}
-	_, err := r.ledger.Update(ctx, func(b *Book) { b.close(gap.Window, now) })
+	_, err := r.ledger.Update(ctx, func(b *Book) {
+		if b.searched(gap.Window, now); ready {
+			b.close(gap.Window, now)
+		}
+	})
 	return err
 }
 

@@ -47,7 +47,7 @@ type Config struct {
 // Defaults of a Config.
 const (
 	DefaultPoll       = time.Minute
-	DefaultLookback   = 3 * 24 * time.Hour
+	DefaultLookback   = 3*24*time.Hour + time.Hour // a panel of three days that asks first finds all of them
 	DefaultAuditEvery = 15 * time.Minute
 )
 
@@ -66,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// quiet is how long nothing may be heard of a leader that reads the queue.
+func (c Config) quiet() time.Duration { return 2*c.Poll + ledgerTime }
 
 func (c Config) policy() policy {
 	return policy{late: c.Late.Milliseconds(), lookback: c.Lookback.Milliseconds()}

@@ -7,39 +7,55 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Status is the state of a queue.
+// Status is the state of a queue. A zero time is never.
 type Status struct {
-	Last Poll // of this process; zero when it has not looked
-	// Since is when the queue was first found empty: before it the ledger holds what a search found. Zero is never.
+	Last    Poll // of this process; zero when it has not looked
+	Leading bool // this process reads the queue; no process does where nobody wants its events
+	// From is since when the ledger holds every event, apart from the gaps: what is older was never looked for, or is forgotten.
+	From time.Time
+	// Since is when the queue was first found empty: before it the ledger holds what a search found.
 	Since time.Time
-	// Drained is the last time up to which the queue's events are in the ledger, apart from the gaps. Zero is never.
+	// Drained is the last time up to which the queue's events are in the ledger, apart from the gaps.
 	Drained time.Time
+	// Overdue says that the queue should have been read to its end since Drained and was not, by this or another process.
+	Overdue bool
 	Gaps    []auditlog.Window // spans in which events may be missing, until a search has closed them
-	// Missing is how many events the last audit found that the queue never gave, and Suspected when an audit last found any:
-	// another consumer reads the queue with the same API key.
-	Missing   int
-	Suspected time.Time
-	Events    Cursor // that were ever added
+	// Unsearched are those of the gaps in which no search has succeeded yet. In the others only such events are missing as no
+	// search could find then.
+	Unsearched []auditlog.Window
+	// Suspected is when an audit last found events that the queue never gave, and Missing how many: another consumer reads the
+	// queue with the same API key. Suspects is when the first audit of the same story found any.
+	Suspected, Suspects time.Time
+	Missing             int
 }
 
 // Status tells what the ledger holds for certain. The error is one of the ledger; what is known without it is told all the same.
 func (q *Queue) Status(ctx context.Context) (Status, error) {
 	r := q.reader
 	r.mu.Lock()
-	s := Status{Last: r.last}
+	s := Status{Last: r.last, Leading: r.leads}
 	r.mu.Unlock()
 	book, err := r.ledger.Book(ctx)
 	if err != nil {
 		return s, err
 	}
-	s.Since, s.Drained, s.Suspected = at(book.Since), at(book.Drained), at(book.Suspected)
-	s.Missing = book.Missing
+	s.Since, s.Drained = at(book.Since), at(book.Drained)
+	s.Suspected, s.Suspects = at(book.Suspected), at(book.Suspects)
+	if s.Missing = book.Missing; book.Opened != 0 {
+		s.From = at(book.From)
+	}
+	s.Overdue = book.Now-max(book.Drained, book.Opened) > r.config().quiet().Milliseconds()
 	for _, g := range book.Gaps {
 		s.Gaps = append(s.Gaps, g.Window)
+		if g.Searched == 0 {
+			s.Unsearched = append(s.Unsearched, g.Window)
+		}
 	}
-	s.Events, err = r.ledger.Head(ctx)
-	return s, err
+	return s, nil
 }
+
+// Held tells how much the ledger holds.
+func (q *Queue) Held(ctx context.Context) (Held, error) { return q.reader.ledger.Held(ctx) }
 
 func at(ms int64) time.Time {
 	if ms == 0 {

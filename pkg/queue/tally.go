@@ -2,13 +2,14 @@ package queue
 
 import (
 	"slices"
+	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // tally counts the copies of one event by how they became known. Tallies of the same event can be joined in any order.
 type tally struct {
-	queued   int // given by the queue, over all batches
+	queued   int // given by the queue: where batches gave it that may have given the same copies, the most that one gave
 	searched int // found by a search that was complete at the event's instant: the most that one found
 	excused  int // of those, as many as a search found whose span is known to have been lost
 }
@@ -21,6 +22,30 @@ func (t tally) missing() int { return max(t.searched-max(t.queued, t.excused), 0
 
 func (t tally) join(o tally) tally {
 	return tally{queued: t.queued + o.queued, searched: max(t.searched, o.searched), excused: max(t.excused, o.excused)}
+}
+
+// merge counts what an addition brings of an event. One that another batch gave before has happened again or has come again, as the
+// last days do when an API key gets its permission anew: the batch adds nothing to it, and a search decides.
+func (a *Addition) merge(before tally, it *item, added *Added) tally {
+	after := before.join(a.Origin.tally(it.n))
+	if a.Origin == FromQueue && a.Late > 0 && before.queued > 0 {
+		after.queued = max(before.queued, it.n)
+		added.doubt(it.event.CreateTime)
+	}
+	added.Missing += after.missing()
+	return after
+}
+
+// doubt widens the span of what came again. A time that may have lost its fraction of a second stands for the whole second.
+func (a *Added) doubt(t time.Time) {
+	w := auditlog.Window{From: t.UnixMilli(), To: t.UnixMilli() + 1}
+	if w.From%1000 == 0 {
+		w.To += 999
+	}
+	if a.Again != (auditlog.Window{}) {
+		w = auditlog.Window{From: min(w.From, a.Again.From), To: max(w.To, a.Again.To)}
+	}
+	a.Again = w
 }
 
 // Origin says where events come from, and so what their number means.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -42,7 +43,13 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 				continue
 			}
 			for range rapid.IntRange(1, 3).Draw(t, "times") {
-				additions = append(additions, Addition{ID: fmt.Sprint(n), Origin: FromQueue, Events: events})
+				additions = append(additions, Addition{ID: fmt.Sprint(n), Origin: FromQueue, Events: events, Late: time.Second})
+			}
+		}
+		for n := range rapid.IntRange(0, 2).Draw(t, "grants") { // all of the past is given again, in batches cut elsewhere
+			cut := rapid.IntRange(0, len(happened)).Draw(t, "cut")
+			for i, events := range [][]auditlog.Event{happened[:cut], happened[cut:]} {
+				additions = append(additions, Addition{ID: fmt.Sprint("grant ", n, i), Origin: FromQueue, Events: events, Late: time.Second})
 			}
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "searches") {
@@ -53,6 +60,12 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 		ledger := NewMemory(MemoryConfig{})
 		for _, a := range rapid.Permutation(additions).Draw(t, "order") {
 			_, err := ledger.Add(context.Background(), a)
+			require.NoError(t, err)
+		}
+		book, err := ledger.Book(context.Background())
+		require.NoError(t, err)
+		for _, gap := range book.Gaps {
+			_, err := ledger.Add(context.Background(), Addition{Origin: FromRepair, Events: within(gap.Window, happened)})
 			require.NoError(t, err)
 		}
 		got := []string{}
@@ -68,6 +81,15 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 		slices.Sort(got)
 		require.Equal(t, got, once, "a tail gets each of them once")
 	})
+}
+
+func within(w auditlog.Window, events []auditlog.Event) (inside []auditlog.Event) {
+	for _, e := range events {
+		if w.Contains(e.CreateTime) {
+			inside = append(inside, e)
+		}
+	}
+	return inside
 }
 
 func TestTalliesJoinInAnyOrder(t *testing.T) {

@@ -45,7 +45,12 @@ type world struct {
 }
 
 func newWorld(sw simulator.Switches, late time.Duration) *world {
-	sim := simulator.New(simulator.Config{Events: []simulator.Event{}, Switches: sw})
+	return newWorldAt(sw, late, time.Now)
+}
+
+// newWorldAt makes a world in which the cloud has a clock of its own.
+func newWorldAt(sw simulator.Switches, late time.Duration, now func() time.Time) *world {
+	sim := simulator.New(simulator.Config{Events: []simulator.Event{}, Switches: sw, Now: now})
 	return &world{sim: sim, key: Key{"https://cbc.test:443", sim.OrgKey(), sim.Keys()[0].APIID}, late: late}
 }
 
@@ -61,12 +66,13 @@ func (w *world) client(t testing.TB) *cbc.Client {
 type searcher struct {
 	client *cbc.Client
 	settle time.Duration
-	reach  int // the most events that one search reaches; 0 is the vendor's
+	reach  int              // the most events that one search reaches; 0 is the vendor's
+	now    func() time.Time // nil is time.Now
 }
 
 func (s searcher) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {
 	var failed error
-	h := history.New(history.Config{Searcher: s.client, Settle: s.settle, Reach: s.reach})
+	h := history.New(history.Config{Searcher: s.client, Settle: s.settle, Reach: s.reach, Now: s.now})
 	q := history.Question{Window: w, Order: cbc.OldestFirst, Max: 1 << 30, All: true}
 	coverage, err := h.Scan(ctx, q, &history.Cost{}, func(b history.Batch) bool {
 		events := make([]auditlog.Event, 0, b.Len())
@@ -86,7 +92,7 @@ func (s searcher) SearchAll(ctx context.Context, w auditlog.Window, visit func([
 func (w *world) config(t testing.TB, store Store) Config {
 	client := w.client(t)
 	return Config{
-		Key: w.key, Source: breaker{client, new(atomic.Pointer[fragile])}, Searcher: searcher{client, w.late, 0}, Store: store,
+		Key: w.key, Source: breaker{client, new(atomic.Pointer[fragile])}, Searcher: searcher{client: client, settle: w.late}, Store: store,
 		Poll: time.Minute, Late: w.late, AuditEvery: 5 * time.Minute,
 	}
 }

@@ -37,7 +37,7 @@ type Fault struct {
 	RetryAfterS int     `json:"retryAfterS" default:"30"` // of a 429
 	DelayMS     int     `json:"delayMs" default:"50"`
 	Bytes       int     `json:"bytes"`
-	AfterWork   bool    `json:"afterWork"` // the work is done before the wrong answer is given
+	AfterWork   bool    `json:"afterWork"` // the work is done before the wrong answer is given; not with kinds that give the right one
 }
 
 // faultBox holds the faults that are left.
@@ -82,9 +82,15 @@ func (f Faults) withDefaults() (Faults, error) {
 		if rule.Status < 400 || rule.Status > 599 || rule.Share < 0 || rule.Share > 1 {
 			return f, fmt.Errorf("rules[%d]: status is 400 to 599, share is 0 to 1", i)
 		}
+		if rule.AfterWork && rule.answers() {
+			return f, fmt.Errorf("rules[%d]: %s gives the answer of the work itself: with afterWork it would be done twice", i, rule.Kind)
+		}
 	}
 	return f, nil
 }
+
+// answers tells whether the fault does the work and gives its answer, or a part of it.
+func (f *Fault) answers() bool { return slices.Contains([]string{"truncate", "slow", "delay"}, f.Kind) }
 
 // pick returns the fault of a call, if any, and how late its answer is.
 func (c *call) pick() (*Fault, time.Duration) {

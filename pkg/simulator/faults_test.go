@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -42,6 +43,25 @@ func TestAStatusFaultComesBeforeOrAfterTheWork(t *testing.T) {
 	c.SetFaults(one(Fault{Status: 500, AfterWork: true}))
 	require.Equal(t, 500, c.queue().status)
 	require.Zero(t, c.QueueLength(c.key.APIID))
+}
+
+// What does the work to give its answer must not have done it before: a batch of the queue would be lost by the simulator.
+func TestWorkIsDoneOnce(t *testing.T) {
+	c := newCloud(t, Config{Events: numbered(5), Switches: Switches{QueueBatch: 1}})
+	for _, kind := range []string{"truncate", "slow", "delay"} {
+		fault := Fault{Kind: kind, Endpoint: "queue", Next: 1, AfterWork: true}
+		r := c.call(http.MethodPost, "/simulator/faults", fmt.Sprintf(`{"rules":[{"kind":%q,"endpoint":"queue","next":1,"afterWork":true}]}`, kind))
+		require.Equal(t, http.StatusBadRequest, r.status)
+		require.Contains(t, r.object(t)["error"], "rules[0]: "+kind+" gives the answer of the work itself")
+		require.Empty(t, c.Faults().Rules, "nothing was changed")
+		require.Error(t, Config{Faults: Faults{Rules: []Fault{fault}}}.Check())
+
+		before := c.QueueLength(c.key.APIID)
+		fault.AfterWork = false
+		c.SetFaults(Faults{Rules: []Fault{fault}})
+		_ = c.queue() // a part of the answer is as good as none
+		require.Equal(t, before-1, c.QueueLength(c.key.APIID), kind)
+	}
 }
 
 func TestAResetComesAfterTheWork(t *testing.T) {

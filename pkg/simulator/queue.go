@@ -55,6 +55,35 @@ func (q *keyQueue) length(now snapshot) int {
 	return len(q.backlog)
 }
 
+// Grant gives a key the permission for audit logs anew, and so the last days once more: what of them does not wait in its queue
+// already is put there. A key that does not exist is left alone.
+func (s *Server) Grant(apiID string) {
+	if key := s.keys.find(apiID); key != nil {
+		now := s.now()
+		key.queue.reseed(s.store.at(now), now, s.switches.Load())
+	}
+}
+
+func (q *keyQueue) reseed(now snapshot, at time.Time, sw *Switches) {
+	q.seed(now, at, sw)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.fill(now)
+	if sw.QueueSeedDays < 0 {
+		return
+	}
+	waiting := map[*Event]bool{}
+	for _, e := range q.backlog {
+		waiting[e] = true
+	}
+	from := firstAt(now.sorted, at.AddDate(0, 0, -sw.QueueSeedDays), false)
+	for _, e := range now.sorted[from:] {
+		if !waiting[e] {
+			q.backlog = append(q.backlog, e)
+		}
+	}
+}
+
 // QueueLength is how many events wait in the queue of a key; 0 for a key that does not exist.
 func (s *Server) QueueLength(apiID string) int {
 	key := s.keys.find(apiID)

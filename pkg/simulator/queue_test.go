@@ -103,3 +103,13 @@ func TestTheVendorsSDK(t *testing.T) {
 	require.Equal(t, "COMPLETED", c.call(http.MethodGet, c.jobPath("/"+id), "").object(t)["status"])
 	require.Equal(t, http.StatusOK, c.download(id).status)
 }
+
+func TestAKeyThatGetsItsPermissionAnewFindsTheLastDaysAgain(t *testing.T) {
+	c := newCloud(t, Config{Events: append(numbered(5), event(10*24*time.Hour, "long ago"))})
+	require.Len(t, c.queue().page(t).Results, 5)
+	c.Add(event(0, "unread"))
+	c.Grant(c.key.APIID)
+	require.ElementsMatch(t, c.search(`{"rows":6}`).page(t).descriptions(), c.queue().page(t).descriptions())
+	require.Empty(t, c.queue().page(t).Results)
+	c.Grant("NOSUCHKEY1")
+}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"time"
 )
 
 func (c *call) search() {
@@ -39,8 +40,17 @@ func (c *call) available(found, page int) int {
 	return min(found, c.sw.Reach)
 }
 
-// find returns every event that the request asks for, ascending by time.
+// find returns every event that the request asks for and that a search can find by now, ascending by time.
 func (c *call) find(q *searchRequest) ([]*Event, *apiError) {
+	found, failed := c.match(q)
+	if failed != nil || c.sw.SearchLagMS <= 0 {
+		return found, failed
+	}
+	indexed := c.now.Add(-time.Duration(c.sw.SearchLagMS) * time.Millisecond)
+	return keep(found, func(e *Event) bool { return !e.arrives().After(indexed) }), nil
+}
+
+func (c *call) match(q *searchRequest) ([]*Event, *apiError) {
 	f, failed := q.filter(c.sw)
 	if failed != nil {
 		return nil, failed

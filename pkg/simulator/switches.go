@@ -26,6 +26,8 @@ type Switches struct {
 	Empty204     bool   `json:"empty204"`                                    // no rows: 204 without a body (search, queue, download)
 	NoResultsKey bool   `json:"noResultsKey"`                                // no rows: no `results` either
 
+	SearchLagMS int `json:"searchLagMs"` // a search finds events so many milliseconds after a queue has them
+
 	// The window of time.
 	ExclusiveStart bool   `json:"exclusiveStart"`
 	ExclusiveEnd   bool   `json:"exclusiveEnd"`

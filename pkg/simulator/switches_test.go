@@ -67,6 +67,16 @@ var switchTests = map[string]func(*cloud){
 		require.Len(c.t, c.search(`{"rows":10}`).page(c.t).Results, 4)
 	},
 	"ties": testTies,
+	"searchLagMs": func(c *cloud) {
+		c.SetSwitches(Switches{SearchLagMS: 60_000})
+		c.queue()
+		c.Add(event(0, "new"))
+		require.Len(c.t, c.queue().page(c.t).Results, 1)
+		c.clock.advance(59 * time.Second)
+		require.NotContains(c.t, c.search(`{"rows":100}`).page(c.t).descriptions(), "new")
+		c.clock.advance(time.Second)
+		require.Contains(c.t, c.search(`{"rows":100}`).page(c.t).descriptions(), "new")
+	},
 	"defaultSort": func(c *cloud) {
 		c.SetSwitches(Switches{DefaultSort: "oldest"})
 		require.Equal(c.t, "event 49", c.search(`{}`).page(c.t).descriptions()[0])

@@ -35,6 +35,28 @@ type panelClient struct {
 	board  dashboardJSON
 }
 
+// BoardName is what a dashboard is called.
+type BoardName struct {
+	UID   string `json:"uid"`
+	Title string `json:"title"`
+}
+
+// ListDashboards names the dashboards that have a tag, in Grafana's order; a Workbench names all it has. For baseURL see
+// RunDashboard.
+func ListDashboards(ctx context.Context, client *http.Client, baseURL, tag string) ([]BoardName, error) {
+	base, err := url.Parse(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("base URL: %w", err)
+	}
+	base.RawQuery = url.Values{"type": {"dash-db"}, "tag": {tag}}.Encode()
+	c := &panelClient{base: base, client: client}
+	var boards []BoardName
+	if err := c.get(ctx, "api/search", &boards); err != nil {
+		return nil, fmt.Errorf("list of dashboards: %w", err)
+	}
+	return boards, nil
+}
+
 // RunDashboard asks every panel of a dashboard once, in the dashboard's own time range and with the values saved for
 // its variables. baseURL is a Workbench's URL or Grafana's, which may carry a user and password. The error is about the
 // dashboard; a panel's own error is in its result.

@@ -30,6 +30,7 @@ type connection struct {
 	data        grpcplugin.DataClient
 	resource    grpcplugin.ResourceClient
 	diagnostics grpcplugin.DiagnosticsClient
+	stream      grpcplugin.StreamClient
 }
 
 func newProcess(path string, stderr io.Writer) *process {
@@ -82,6 +83,7 @@ func clientConfig(path string, stderr io.Writer) *goplugin.ClientConfig {
 			"data":        &grpcplugin.DataGRPCPlugin{},
 			"resource":    &grpcplugin.ResourceGRPCPlugin{},
 			"diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{},
+			"stream":      &grpcplugin.StreamGRPCPlugin{},
 		}},
 		Cmd:              exec.Command(path),
 		SkipHostEnv:      true, // as Grafana does: what the plugin needs must not come from the host's environment
@@ -101,6 +103,7 @@ func dispense(client *goplugin.Client) (*connection, error) {
 		dispenseAs(rpc, "data", &conn.data),
 		dispenseAs(rpc, "resource", &conn.resource),
 		dispenseAs(rpc, "diagnostics", &conn.diagnostics),
+		dispenseAs(rpc, "stream", &conn.stream),
 	)
 }
 

@@ -1,7 +1,7 @@
 // Package workbench is a small host for the built plugin, for trying and testing it where no Grafana is. It starts the
 // plugin's executable over the same handshake as Grafana, with the same empty environment, and answers the few of
 // Grafana's HTTP routes that a data source needs. It is not Grafana: there are no users, no storage, no alerting, no
-// expressions and no live channels, and everything it holds is gone when it stops.
+// expressions and no websocket for live channels, and everything it holds is gone when it stops.
 package workbench
 
 import (
@@ -141,6 +141,7 @@ func onlyLocal(next http.Handler) http.Handler {
 func (w *Workbench) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/ds/query", w.handleQuery)
+	mux.HandleFunc("POST /api/live/ds/{uid}/{path...}", w.handleStream)
 	mux.HandleFunc("/api/datasources/uid/{uid}/health", w.handleHealth)
 	mux.HandleFunc("/api/datasources/uid/{uid}/resources/{path...}", w.handleResource)
 	mux.HandleFunc("GET /api/datasources", w.handleListSources)

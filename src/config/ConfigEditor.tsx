@@ -3,6 +3,7 @@ import type { DataSourcePluginOptionsEditorProps, GrafanaTheme2 } from '@grafana
 import { useStyles2 } from '@grafana/ui';
 import { selectors } from '../selectors';
 import type { AuditLogOptions, AuditLogSecrets } from '../types';
+import { CatalogSection } from './CatalogSection';
 import { ConnectionSection } from './ConnectionSection';
 import { HttpSection } from './HttpSection';
 import { LimitsSection } from './LimitsSection';
@@ -15,12 +16,16 @@ export function ConfigEditor(props: Props) {
   const styles = useStyles2(getStyles);
   const settings = useSettings(props);
   return (
-    <fieldset className={styles.editor} disabled={props.options.readOnly} data-testid={selectors.configEditor.container}>
-      <ConnectionSection settings={settings} />
-      <LimitsSection settings={settings} />
-      <QueueSection settings={settings} />
-      <HttpSection settings={settings} />
-    </fieldset>
+    <>
+      <fieldset className={styles.editor} disabled={props.options.readOnly} data-testid={selectors.configEditor.container}>
+        <ConnectionSection settings={settings} />
+        <LimitsSection settings={settings} />
+        <QueueSection settings={settings} />
+        <HttpSection settings={settings} />
+      </fieldset>
+      {/* Not in the fieldset: rules are tried out on a provisioned data source, too. */}
+      <CatalogSection settings={settings} />
+    </>
   );
 }
 

@@ -1,8 +1,9 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Button, IconButton, RadioButtonGroup, useStyles2 } from '@grafana/ui';
-import { useRef, useState } from 'react';
+import { useContext, useRef, useState } from 'react';
 import { EditorField } from '../components/EditorField';
+import { FieldWords } from '../components/fieldWords';
 import { PickMany, PickOne } from '../components/Pickers';
 import { ALL_FIELDS } from '../query/fields';
 import { freeFields, nextRow, withField, type FilterRow, type Side } from '../query/filterRows';
@@ -141,10 +142,12 @@ interface ValueListProps {
 
 function ValueList({ row, values, number, onChange }: ValueListProps) {
   const info = ALL_FIELDS[row.field];
+  const ownWords = useContext(FieldWords)?.[row.field] ?? [];
+  const words = [...new Set([...(info?.known ?? []), ...ownWords])].sort();
   return (
     <PickMany
       label={texts.values(number)}
-      options={(info?.known ?? []).map((known) => ({ value: known, label: known }))}
+      options={words.map((word) => ({ value: word, label: word }))}
       values={values}
       placeholder={info?.placeholder ?? texts.valuesPlaceholder}
       custom

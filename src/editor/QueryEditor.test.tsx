@@ -296,14 +296,57 @@ describe('limit', () => {
   });
 });
 
+describe('folding', () => {
+  const fold = () => screen.queryByRole('switch', { name: texts.fold.label });
+
+  it('is written while it is on, and left out again', async () => {
+    const { user, last, run } = await setup({ queryType: 'series' });
+    await user.click(fold() as HTMLElement);
+    expect(last()).toEqual({ refId: 'A', schemaVersion: 1, queryType: 'series', fold: true });
+    await user.click(fold() as HTMLElement);
+    expect(last()).toEqual({ refId: 'A', schemaVersion: 1, queryType: 'series' });
+    expect(run).toHaveBeenCalledTimes(2);
+  });
+
+  it.each([
+    ['events', undefined, true],
+    ['top', undefined, true],
+    ['firstSeen', undefined, false],
+    ['firstSeen', true, true],
+  ] as const)('%s with fold %s', async (queryType, value, shown) => {
+    await setup({ queryType, fold: value });
+    expect(Boolean(fold())).toBe(shown);
+  });
+
+  it('says what is wrong with another value', async () => {
+    await setup({ fold: 'yes' } as unknown as Partial<AuditLogQuery>);
+    expect(screen.getByText(/either true or false/)).toBeInTheDocument();
+    expect(fold()).not.toBeChecked();
+  });
+});
+
 describe('in an alert rule', () => {
   it('offers the shapes that fit and says which one to use', async () => {
     setAvailable('firstSeen', true);
-    await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting, queueEnabled: true });
+    await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting });
     const shapes = within(screen.getByRole('radiogroup', { name: texts.shape.label })).getAllByRole('radio');
     expect(shapes).toHaveLength(3);
     expect(screen.getByRole('note')).toHaveTextContent('0 when nothing happened');
     expect(screen.queryByText('Queue')).not.toBeInTheDocument();
+  });
+
+  it('offers the queue where it is on: a rule may read what it delivered', async () => {
+    const { user, last } = await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting, queueEnabled: true });
+    await user.click(screen.getByRole('radio', { name: 'Queue' }));
+    expect(last()).toMatchObject({ source: 'queue' });
+  });
+
+  it('makes a count by actor and address of any query', async () => {
+    const { user, last, run } = await setup({ queryType: 'events', query: 'login' }, { app: CoreApp.UnifiedAlerting });
+    await user.click(screen.getByRole('button', { name: texts.alertHelp.inRule }));
+    await user.click(screen.getByRole('button', { name: texts.alertHelp.use }));
+    expect(last()).toMatchObject({ queryType: 'count', query: 'login', groupBy: ['actor', 'actor_ip'] });
+    expect(run).toHaveBeenCalledTimes(1);
   });
 
   it('shows a shape that does not fit when the rule has it', async () => {

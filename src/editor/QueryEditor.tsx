@@ -1,12 +1,13 @@
 import { css } from '@emotion/css';
-import { CoreApp, type GrafanaTheme2, type QueryEditorProps } from '@grafana/data';
-import { Alert, Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import type { GrafanaTheme2, QueryEditorProps } from '@grafana/data';
+import { Alert, Button, InlineSwitch, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import { useId } from 'react';
 import { EditorField } from '../components/EditorField';
+import { FieldWords } from '../components/fieldWords';
 import { PickMany } from '../components/Pickers';
 import type { AuditLogDataSource } from '../datasource';
 import { AVAILABLE } from '../query/available';
-import { SCHEMA_VERSION, withDefaults } from '../query/defaults';
+import { isAlertApp, SCHEMA_VERSION, withDefaults } from '../query/defaults';
 import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
 import { fromRows, toRows, type FilterRow } from '../query/filterRows';
 import { baselineProblem, findProblems, limitProblem, parseCount, unknownKeys, type ProblemKey } from '../query/problems';
@@ -14,6 +15,7 @@ import { selectors } from '../selectors';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
 import { ALERT_HINTS, FORMATS, ORDERS, shapesFor, sourcesFor } from './choices';
 import { DraftField } from './DraftField';
+import { EditorTools } from './EditorTools';
 import { FilterRows } from './FilterRows';
 import { LuceneField } from './LuceneField';
 
@@ -21,12 +23,12 @@ export type Props = QueryEditorProps<AuditLogDataSource, AuditLogQuery, AuditLog
 
 const texts = selectors.queryEditor;
 
-export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Props) {
+export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data, range }: Props) {
   const styles = useStyles2(getStyles);
   const complete = withDefaults(query, datasource.maxEvents);
   const { queryType, source } = complete;
-  const forAlert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
-  const sources = sourcesFor(AVAILABLE.queue && datasource.queueEnabled && !forAlert, source);
+  const forAlert = isAlertApp(app);
+  const sources = sourcesFor(AVAILABLE.queue && datasource.queueEnabled, source);
   const problems = findProblems(query, datasource);
   const problemAt = (key: ProblemKey) => problems.find(({ at }) => at === key)?.message;
   const keysProblem = problemAt('keys');
@@ -80,7 +82,9 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
           onRunQuery={onRunQuery}
         />
       )}
-      <FilterRows rows={toRows(complete)} error={problemAt('filters')} onChange={editRows} />
+      <FieldWords.Provider value={datasource.fieldWords}>
+        <FilterRows rows={toRows(complete)} error={problemAt('filters')} onChange={editRows} />
+      </FieldWords.Provider>
       <div className={styles.line}>
         {queryType === 'events' ? (
           <>
@@ -123,6 +127,9 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
           onChange={(text) => edit({ limit: Number(text) })}
           onRunQuery={onRunQuery}
         />
+        {(queryType !== 'firstSeen' || complete.fold !== false) && (
+          <Fold value={complete.fold} error={problemAt('fold')} onChange={(fold) => editAndRun({ fold })} />
+        )}
       </div>
       {keysProblem && (
         <Alert severity="warning" title={keysProblem} data-testid={texts.problems}>
@@ -131,6 +138,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery }: Pr
           </Button>
         </Alert>
       )}
+      <EditorTools app={app} datasource={datasource} query={query} data={data} range={range} onEdit={editAndRun} />
     </div>
   );
 }
@@ -177,6 +185,32 @@ function GroupBy({ values, error, onChange }: GroupByProps) {
         values={values}
         invalid={Boolean(error)}
         onChange={(picked) => onChange(picked as FilterField[])}
+      />
+    </EditorField>
+  );
+}
+
+interface FoldProps {
+  value: boolean;
+  error?: string;
+  onChange: (value: boolean | undefined) => void;
+}
+
+function Fold({ value, error, onChange }: FoldProps) {
+  const id = useId();
+  const { label, testId } = texts.fold;
+  return (
+    <EditorField
+      label={label}
+      htmlFor={id}
+      hint="Carbon Black Cloud writes several rows for one edit of a policy. Folded, they are one event and count once."
+      error={error}
+    >
+      <InlineSwitch
+        id={id}
+        data-testid={testId}
+        value={value === true}
+        onChange={({ currentTarget }) => onChange(currentTarget.checked || undefined)}
       />
     </EditorField>
   );

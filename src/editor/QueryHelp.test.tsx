@@ -23,5 +23,6 @@ test.each(PRESETS)('the example "$title" is a query without problems', async ({ 
 test('an example that this version cannot answer is left out', () => {
   jest.replaceProperty(AVAILABLE, 'firstSeen', false);
   const left = PRESETS.filter((preset) => !availablePresets().includes(preset));
-  expect(left.map(({ query }) => query.queryType)).toEqual(['firstSeen']);
+  expect(left.length).toBeGreaterThan(0);
+  expect(left).toEqual(PRESETS.filter(({ query }) => query.queryType === 'firstSeen'));
 });

@@ -34,9 +34,14 @@ export const PRESETS: Preset[] = [
     },
   },
   {
+    title: 'Something an actor never did',
+    description: 'Pairs of actor and action that did not occur in the last 90 days.',
+    query: { queryType: 'firstSeen', exclusions: { category: ['authentication'] }, groupBy: ['actor', 'action'], baseline: '90d' },
+  },
+  {
     title: 'Policy changes',
-    description: 'Who changed which policy, without the detail entries.',
-    query: { queryType: 'events', format: 'table', query: 'description:(policy AND (modified OR created OR deleted))', criteria: { verbose: false } },
+    description: 'Who changed which policy, one row for each edit.',
+    query: { queryType: 'events', format: 'table', criteria: { category: ['policy'] }, fold: true },
   },
   {
     title: 'API keys and connectors',

@@ -9,7 +9,7 @@ export const AVAILABLE: Record<QueryShape | QuerySource, boolean> = {
   count: true,
   series: true,
   top: true,
-  firstSeen: false,
+  firstSeen: true,
   search: true,
   queue: true,
 };

@@ -4,6 +4,7 @@ import type { AuditLogQuery, EventFormat, FilterField, Filters, QueryShape, Quer
 export const SCHEMA_VERSION = 1;
 export const DEFAULT_LIMIT = 500;
 export const DEFAULT_MAX_EVENTS = 100_000;
+export const DEFAULT_SETTLE_SECONDS = 60;
 export const DEFAULT_BASELINE = '30d';
 
 /** A query in which everything that has a default is present. */
@@ -19,20 +20,25 @@ export interface CompleteQuery extends AuditLogQuery {
   limit: number;
   sort: SortOrder;
   baseline: string;
+  fold: boolean;
 }
 
 /** The query of a new panel, alert rule or Explore pane. Panels, dashboards and Explore start with events, alerts with a count. */
 export function defaultQuery(app: CoreApp | undefined, maxEvents: number): Partial<AuditLogQuery> {
-  const forAlert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
   return {
     schemaVersion: SCHEMA_VERSION,
-    queryType: forAlert ? 'count' : 'events',
+    queryType: isAlertApp(app) ? 'count' : 'events',
     source: 'search',
     format: 'logs',
     query: '',
     limit: defaultLimit(maxEvents),
     sort: 'desc',
   };
+}
+
+/** The editor is part of an alert rule. */
+export function isAlertApp(app: CoreApp | string | undefined): boolean {
+  return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
 }
 
 function defaultLimit(maxEvents: number): number {
@@ -54,6 +60,7 @@ export function withDefaults(query: AuditLogQuery, maxEvents = DEFAULT_MAX_EVENT
     limit: defaultLimit(maxEvents),
     sort: 'desc',
     baseline: DEFAULT_BASELINE,
+    fold: false,
     ...Object.fromEntries(present),
     refId: query.refId,
   };

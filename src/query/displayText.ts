@@ -12,23 +12,32 @@ const SUBJECTS: Record<string, string> = {
 
 /** One sentence for the query history, for example "Count of events by actor where outcome is failure". */
 export function displayText(query: AuditLogQuery, maxEvents?: number): string {
-  const { queryType, groupBy, query: lucene, criteria, exclusions, source, limit, sort, baseline } = withDefaults(query, maxEvents);
+  const { queryType, groupBy, source, limit, sort, baseline, fold } = withDefaults(query, maxEvents);
   const parts = [SUBJECTS[queryType] ?? `Unknown shape "${queryType}"`];
   if (groupBy.length > 0 && queryType !== 'events') {
     parts.push(`by ${groupBy.map(labelOf).join(', ')}`);
   }
-  const conditions = [lucene.trim(), ...filterTexts(criteria, 'is'), ...filterTexts(exclusions, 'is not')].filter(Boolean);
-  if (conditions.length > 0) {
-    parts.push(`where ${conditions.join(' and ')}`);
+  const conditions = conditionsText(query);
+  if (conditions) {
+    parts.push(`where ${conditions}`);
   }
   if (queryType === 'firstSeen') {
     parts.push(`not seen in the last ${baseline}`);
+  }
+  if (fold) {
+    parts.push('with policy edits folded');
   }
   if (source === 'queue') {
     parts.push('from the queue');
   }
   const order = queryType === 'events' ? `${sort === 'asc' ? 'oldest' : 'newest'} ` : 'at most ';
   return `${parts.join(' ')} (${order}${limit})`;
+}
+
+/** What events must meet, for example "login and outcome is failure"; empty when every event does. */
+export function conditionsText(query: AuditLogQuery): string {
+  const { query: lucene, criteria, exclusions } = withDefaults(query);
+  return [lucene.trim(), ...filterTexts(criteria, 'is'), ...filterTexts(exclusions, 'is not')].filter(Boolean).join(' and ');
 }
 
 function filterTexts(filters: Filters, verb: string): string[] {

@@ -14,7 +14,7 @@ export const CATEGORIES = (
   'policy reputation role user'
 ).split(' ');
 export const ACTIONS = (
-  'approve ban bypass create delete disable elevate enable login quarantine read regenerate register reject reset ' +
+  'approve ban bypass create create_external delete disable elevate enable login quarantine read regenerate register reject reset ' +
   'revert uninstall unknown update'
 ).split(' ');
 export const OUTCOMES = 'failure success unknown'.split(' ');

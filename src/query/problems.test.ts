@@ -1,6 +1,6 @@
 import type { AuditLogQuery } from '../types';
 import { AVAILABLE } from './available';
-import { findProblems } from './problems';
+import { findProblems, withoutGrafanaKeys } from './problems';
 
 const problems = (query: object, abilities = { maxEvents: 1000, queueEnabled: true }) =>
   findProblems({ refId: 'A', ...query } as AuditLogQuery, abilities);
@@ -13,7 +13,8 @@ afterEach(() => jest.restoreAllMocks());
 test.each([
   ['nothing but a refId', {}],
   ['all of Grafana’s own keys', { datasource: { uid: 'x' }, hide: false, key: 'Q-1', intervalMs: 1, maxDataPoints: 2, datasourceId: 3 }],
-  ['nulls mean the default', { queryType: null, limit: null, groupBy: null, criteria: null }],
+  ['nulls mean the default', { queryType: null, limit: null, groupBy: null, criteria: null, fold: null }],
+  ['folded policy edits', { queryType: 'count', fold: true }],
   ['a full query', { schemaVersion: 1, queryType: 'firstSeen', source: 'search', groupBy: ['actor'], baseline: '90d', limit: 1000, sort: 'asc' }],
   ['a queue query without text', { source: 'queue', criteria: { flagged: false, actor: [] } }],
 ])('%s: no problem', (_, query) => {
@@ -37,6 +38,7 @@ test.each([
   ['a blank on the queue, which the backend takes for text', { source: 'queue', query: ' ' }, 'lucene', 'Remove the text'],
   ['an unknown criterion', { criteria: { colour: ['red'] } }, 'filters', 'colour'],
   ['an unknown exclusion', { exclusions: { colour: ['red'] } }, 'filters', 'colour'],
+  ['folding that is neither on nor off', { fold: 'true' }, 'fold', 'true or false'],
   ['a flag that is neither yes nor no', { criteria: { flagged: 'true' } }, 'filters', 'yes or no'],
   ['a list that is none', { criteria: { actor: 'jane' } }, 'filters', 'list'],
   ['foreign keys', { expr: 'x', legend: '' }, 'keys', 'expr, legend'],
@@ -60,4 +62,9 @@ test('what this version does not answer is said, and not suggested', () => {
   expect(said({ queryType: 'firstSeen', groupBy: ['actor'] })).toEqual(['shape: First seen is not available in this version: this query fails.']);
   expect(said({ source: 'queue' })).toEqual(['source: The queue is not available in this version: this query fails.']);
   expect(said({ queryType: 'pie' })).toEqual(['shape: "pie" is not known here. Choose one of events, count, series, top.']);
+});
+
+test('what Grafana adds to a query is no part of it', () => {
+  const query = { refId: 'A', query: 'a', fold: true, datasource: { uid: 'x' }, hide: false, key: 'Q-1', expr: 'foreign' };
+  expect(withoutGrafanaKeys(query)).toEqual({ refId: 'A', query: 'a', fold: true, expr: 'foreign' });
 });

@@ -3,7 +3,7 @@ import { AVAILABLE } from './available';
 import { withDefaults } from './defaults';
 import { FIELD_NAMES, isFlagField, isListField } from './fields';
 
-export type ProblemKey = 'shape' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'filters' | 'keys';
+export type ProblemKey = 'shape' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'filters' | 'keys';
 
 /** What is wrong with a query, in words, and at which control. */
 export interface Problem {
@@ -24,9 +24,9 @@ const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly
   ['sort', 'sort', ['desc', 'asc']],
 ];
 
-const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline'.split(' ');
+const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold'.split(' ');
 // What Grafana itself adds to a query.
-const GRAFANA_KEYS = (
+export const GRAFANA_KEYS = (
   'datasource datasourceId hide key intervalMs maxDataPoints timeRange relativeTimeRange queryCachingTTL supportingQueryType ' +
   'requestId queryGroupId scopes adhocFilters type'
 ).split(' ');
@@ -53,6 +53,7 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
     add('groupBy', complete.groupBy.length === 0 ? 'First seen needs something to be new: group by at least one field, such as actor.' : undefined);
     add('baseline', baselineProblem(complete.baseline));
   }
+  add('fold', typeof complete.fold === 'boolean' ? undefined : 'fold is either true or false.');
   add('filters', filterProblem(complete.criteria) ?? filterProblem(complete.exclusions));
   const unknown = unknownKeys(query);
   add('keys', unknown.length > 0 ? `This query has keys that are not known here: ${unknown.join(', ')}.` : undefined);
@@ -72,6 +73,11 @@ function queueProblem(enabled: boolean): string | undefined {
 
 export function unknownKeys(query: AuditLogQuery): string[] {
   return Object.keys(query).filter((key) => !QUERY_KEYS.includes(key) && !GRAFANA_KEYS.includes(key));
+}
+
+/** The query as this data source knows it. Keys that nobody knows stay: the backend names them. */
+export function withoutGrafanaKeys(query: AuditLogQuery): AuditLogQuery {
+  return Object.fromEntries(Object.entries(query).filter(([key]) => !GRAFANA_KEYS.includes(key))) as AuditLogQuery;
 }
 
 export function limitProblem(limit: unknown, max: number): string | undefined {

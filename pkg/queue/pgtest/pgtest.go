@@ -30,8 +30,10 @@ var shared struct {
 
 // Database is a new, empty database.
 type Database struct {
-	DSN  string
-	name string
+	DSN    string
+	name   string
+	base   string  // the server's address
+	server *server // nil when TEST_POSTGRES_URL names it
 }
 
 // New returns a database that is dropped with the test. Without a PostgreSQL the test fails: a test that is left out looks like
@@ -39,16 +41,41 @@ type Database struct {
 func New(t testing.TB) *Database {
 	t.Helper()
 	base, err := start()
+	need(t, err)
+	return create(t, &Database{base: base, server: shared.server})
+}
+
+// NewServer returns a database on a server that no other test uses, unless TEST_POSTGRES_URL names one.
+func NewServer(t testing.TB) *Database {
+	t.Helper()
+	if os.Getenv(variable) != "" {
+		return New(t)
+	}
+	s, err := newServer()
+	if err == nil {
+		t.Cleanup(s.remove)
+		err = s.start()
+	}
+	need(t, err)
+	return create(t, &Database{base: s.url(), server: s})
+}
+
+func need(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatalf("this test needs PostgreSQL: name one in %s, or install the embedded one by `npm ci`: %v", variable, err)
 	}
-	u, err := url.Parse(base)
+}
+
+func create(t testing.TB, d *Database) *Database {
+	t.Helper()
+	u, err := url.Parse(d.base)
 	if err != nil {
 		t.Fatalf("%s is not a URL", variable)
 	}
-	d := &Database{name: "cbc_test_" + strings.ToLower(rand.Text()[:16])}
-	admin(t, base, "create database "+d.name)
-	t.Cleanup(func() { admin(t, base, "drop database "+d.name+" with (force)") })
+	d.name = "cbc_test_" + strings.ToLower(rand.Text()[:16])
+	admin(t, d.base, "create database "+d.name)
+	t.Cleanup(func() { admin(t, d.base, "drop database "+d.name+" with (force)") })
 	u.Path = "/" + d.name
 	d.DSN = u.String()
 	return d
@@ -58,13 +85,13 @@ func New(t testing.TB) *Database {
 // that is not the test's own only loses its connections.
 func (d *Database) Interrupt(t testing.TB) (restore func()) {
 	t.Helper()
-	if shared.server == nil {
+	if d.server == nil {
 		d.Sever(t)
 		return func() {}
 	}
-	shared.server.stop()
+	d.server.stop()
 	return func() {
-		if err := shared.server.start(); err != nil {
+		if err := d.server.start(); err != nil {
 			t.Errorf("PostgreSQL does not start again: %v", err)
 		}
 	}
@@ -73,7 +100,39 @@ func (d *Database) Interrupt(t testing.TB) (restore func()) {
 // Sever ends every connection to the database.
 func (d *Database) Sever(t testing.TB) {
 	t.Helper()
-	admin(t, shared.url, "select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+d.name+"'")
+	admin(t, d.base, "select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+d.name+"'")
+}
+
+// Durable makes the server write to the disk what it commits, as one in production does, until the test ends. Of a server that is
+// not the test's own it is wanted that it does.
+func (d *Database) Durable(t testing.TB) {
+	t.Helper()
+	if d.server != nil {
+		d.flush(t, "on")
+		t.Cleanup(func() { d.flush(t, "off") })
+	}
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, d.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for value, tries := "", 0; value != "on"; tries++ { // the server reads its settings anew some time after it is told
+		if err := conn.QueryRow(ctx, "show fsync").Scan(&value); err != nil || tries == 1000 {
+			t.Fatalf("the server does not write to the disk: fsync is %q: %v", value, err)
+		}
+		if _, err := conn.Exec(ctx, "select pg_sleep(0.01)"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (d *Database) flush(t testing.TB, value string) {
+	t.Helper()
+	if err := d.server.configure("fsync = " + value); err != nil {
+		t.Fatal(err)
+	}
+	admin(t, d.base, "select pg_reload_conf()")
 }
 
 func start() (string, error) {

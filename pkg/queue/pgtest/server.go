@@ -86,12 +86,25 @@ func (s *server) prepare() error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
+	if err := s.configure("fsync = off"); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	s.port = listener.Addr().(*net.TCPAddr).Port
 	return listener.Close()
+}
+
+// configure adds a line to the settings, which take the last word for every name.
+func (s *server) configure(line string) error {
+	file, err := os.OpenFile(filepath.Join(s.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString("\n" + line + "\n")
+	return errors.Join(err, file.Close())
 }
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }
@@ -135,7 +148,7 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 func (s *server) start() error {
 	const leash = `"$@" >>log 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server`
 	s.cmd = s.command("/bin/sh", "-c", leash, "sh", filepath.Join(s.native, "bin", "postgres"), "-D", s.data(),
-		"-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200")
+		"-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-c", "unix_socket_directories=", "-c", "max_connections=200")
 	pipe, err := s.cmd.StdinPipe()
 	if err != nil {
 		return err

@@ -33,6 +33,9 @@ type figures struct {
 	sizes []sizeFigures
 	cache cacheFigures
 	tests goFigures
+
+	ledger ledgerFigures
+	export exportFigures
 }
 
 // Run measures, prints and saves the figures. It fails when an answer was wrong or a bound on counts or sizes was missed; bounds
@@ -54,6 +57,14 @@ func Run(ctx context.Context, c Config) error {
 func (l *lab) measure(ctx context.Context) (f figures, err error) {
 	fmt.Fprintln(l.config.Out, "Decoding, classifying and the throttled crowd, by go test …")
 	if f.tests, err = l.goTests(ctx); err != nil {
+		return f, err
+	}
+	fmt.Fprintln(l.config.Out, "The queue's ledger, by go test …")
+	if f.ledger, err = l.ledger(ctx); err != nil {
+		return f, err
+	}
+	fmt.Fprintln(l.config.Out, "An export …")
+	if f.export, err = l.export(ctx); err != nil {
 		return f, err
 	}
 	fmt.Fprintln(l.config.Out, "The board …")

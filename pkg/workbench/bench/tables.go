@@ -8,8 +8,8 @@ import (
 
 const introduction = `# Benchmarks
 
-Written by ` + "`go tool mage bench`" + `, which measures everything anew, prints these tables and replaces this page. It needs nothing but
-Go and takes some minutes. It fails when an answer is wrong or a bound on calls or bytes is missed; a bound on time is a matter of the
+Written by ` + "`go tool mage bench`" + `, which measures everything anew, prints these tables and replaces this page. It needs
+nothing but Go and the npm packages, of which PostgreSQL is one, and takes some minutes. It fails when an answer is wrong or a bound on calls or bytes is missed; a bound on time is a matter of the
 machine and is marked SLOW when it is missed.
 
 Measured on %d cores, %s/%s, %s.
@@ -56,6 +56,8 @@ func boundsOf(f figures) []bound {
 	for _, b := range f.tests.classify {
 		out = append(out, bound{name: "time, classifying an event (" + b.name + ")", got: b.figures["ns/op"], most: 1000, unit: " ns", timed: true})
 	}
+	out = append(out, f.ledger.bounds()...)
+	out = append(out, f.export.bounds()...)
 	return append(out, pageBounds(f.tests)...)
 }
 

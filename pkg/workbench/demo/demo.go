@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"text/tabwriter"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/simulator"
@@ -38,7 +37,7 @@ type host interface {
 	Close() error
 }
 
-// Run shows the demo, prints what each panel of the dashboard cost, and stays until ctx is done, or ends there with Once. It
+// Run shows the demo, prints what each panel of each dashboard cost, and stays until ctx is done, or ends there with Once. It
 // fails when a panel failed or had no rows.
 func Run(ctx context.Context, c Config) (err error) {
 	environment, stop, err := cloud(ctx)
@@ -51,7 +50,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	failed := printPanels(ctx, c, h.URL())
+	failed := printBoards(ctx, c.Out, h.URL())
 	if c.Once || errors.Is(failed, context.Canceled) {
 		return failed
 	}
@@ -107,28 +106,4 @@ func cloud(ctx context.Context) (environment map[string]string, stop func() erro
 		}
 		return err
 	}, nil
-}
-
-// printPanels asks every panel once and prints what it took.
-func printPanels(ctx context.Context, c Config, base string) error {
-	results, err := workbench.RunDashboard(ctx, http.DefaultClient, base, c.DashboardUID)
-	if err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PANEL\tROWS\tCALLS\tMS\t")
-	var failed []error
-	for _, r := range results {
-		fmt.Fprintf(table, "%s\t%d\t%.0f\t%d\t", r.Title, r.Rows, r.Calls, r.Took.Milliseconds())
-		switch {
-		case r.Err != nil:
-			fmt.Fprintf(table, "%v", r.Err)
-			failed = append(failed, fmt.Errorf("panel %q: %w", r.Title, r.Err))
-		case r.Rows == 0:
-			fmt.Fprint(table, "no rows")
-			failed = append(failed, fmt.Errorf("panel %q has no rows", r.Title))
-		}
-		fmt.Fprintln(table)
-	}
-	return errors.Join(errors.Join(failed...), table.Flush())
 }

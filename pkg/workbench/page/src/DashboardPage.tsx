@@ -99,6 +99,7 @@ function Panel({ board, panel, range }: { board: Dashboard; panel: DashboardPane
                   width={innerWidth}
                   height={innerHeight}
                   fieldConfig={panel.fieldConfig}
+                  options={panel.options}
                 />
               ) : (
                 <span>{problem}</span>

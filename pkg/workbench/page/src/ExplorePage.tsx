@@ -13,9 +13,10 @@ interface ExploreState {
   queries: Record<string, DataQuery>;
   range: TimeRange;
   data?: PanelData;
+  live: boolean;
 }
 
-const store = createStore<ExploreState>({ queries: {}, range: rangeUtil.convertRawToRange({ from: 'now-6h', to: 'now' }) });
+const store = createStore<ExploreState>({ queries: {}, live: false, range: rangeUtil.convertRawToRange({ from: 'now-6h', to: 'now' }) });
 
 let running: Subscription | undefined;
 
@@ -23,7 +24,7 @@ function run(uid: string) {
   const instance = getInstance(uid)!;
   const range = rangeUtil.convertRawToRange(store.get().range.raw);
   running?.unsubscribe();
-  running = runQuery(instance, { app: CoreApp.Explore, range, targets: [queryOf(instance)], maxDataPoints: 500 }, (data) =>
+  running = runQuery(instance, { app: CoreApp.Explore, range, targets: [queryOf(instance)], maxDataPoints: 500, live: store.get().live }, (data) =>
     store.set({ data })
   );
 }
@@ -38,15 +39,25 @@ function queryOf(instance: DataSourceApi): DataQuery {
   );
 }
 
+/** Begins to watch what happens, or stops and keeps what was seen. */
+function watch(uid: string, live: boolean) {
+  store.set({ live });
+  if (live) {
+    run(uid);
+  } else {
+    running?.unsubscribe();
+  }
+}
+
 function choose(uid: string) {
   running?.unsubscribe();
-  store.set({ data: undefined });
+  store.set({ data: undefined, live: false });
   window.location.hash = `#/explore/${uid}`;
 }
 
 export function ExplorePage({ uid }: { uid?: string }) {
   const { list } = useStore(sourceStore);
-  const { range, data } = useStore(store);
+  const { range, data, live } = useStore(store);
   const settings = list.find((source) => source.uid === uid) ?? list.find((source) => source.isDefault) ?? list[0];
   if (!settings) {
     return <Alert title="There is no data source yet" severity="info" />;
@@ -70,6 +81,11 @@ export function ExplorePage({ uid }: { uid?: string }) {
         <Button icon="sync" onClick={() => run(settings.uid)}>
           Run query
         </Button>
+        {settings.meta.streaming && (
+          <Button icon={live ? 'square-shape' : 'play'} variant="secondary" aria-pressed={live} onClick={() => watch(settings.uid, !live)}>
+            Live
+          </Button>
+        )}
       </Stack>
       {Editor && (
         <DataSourcePluginContextProvider instanceSettings={settings}>

@@ -14,12 +14,14 @@ import {
   setBackendSrv,
   setDataSourceSrv,
   setEchoSrv,
+  setGrafanaLiveSrv,
   setLocationSrv,
   setTemplateSrv,
 } from '@grafana/runtime';
 import { initializeLoggersRegistry, reloadDataSourceInstanceSettings } from '@grafana/runtime/unstable';
 
 import { createBackend } from './backend';
+import { createLive } from './live';
 import { loadPlugin } from './plugin';
 import { createStore } from './store';
 import { Templates } from './templates';
@@ -47,6 +49,7 @@ export async function startHost(settings: FrontendSettings, theme: Host['theme']
   setTemplateSrv(templates);
   setLocationSrv(locationService);
   setEchoSrv(new FakeEchoSrv());
+  setGrafanaLiveSrv(createLive());
   const host = { plugin: await loadPlugin(settings.plugin), role, theme };
   await refreshSources(host);
   return host;

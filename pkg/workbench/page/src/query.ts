@@ -19,6 +19,8 @@ export interface RunOptions {
   targets: DataQuery[];
   maxDataPoints?: number;
   minInterval?: string;
+  /** Watch what happens instead of asking once, as Explore's Live button does. */
+  live?: boolean;
   panel?: Pick<DataQueryRequest, 'dashboardUID' | 'dashboardTitle' | 'panelId' | 'panelName' | 'panelPluginId'>;
 }
 
@@ -45,12 +47,13 @@ export function runQuery(instance: DataSourceApi, options: RunOptions, tell: (da
 }
 
 function createRequest(instance: DataSourceApi, options: RunOptions): DataQueryRequest {
-  const { app, range, panel, maxDataPoints = 500, minInterval } = options;
+  const { app, range, panel, maxDataPoints = 500, minInterval, live } = options;
   const { interval, intervalMs } = rangeUtil.calculateInterval(range, maxDataPoints, minInterval);
   return {
     ...panel,
     app,
     range,
+    liveStreaming: live,
     interval,
     intervalMs,
     maxDataPoints,

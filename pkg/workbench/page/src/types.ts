@@ -30,6 +30,7 @@ export interface DashboardPanel {
   interval?: string;
   timeFrom?: string;
   fieldConfig?: { defaults?: FieldConfig; overrides?: ConfigOverrideRule[] };
+  options?: { reduceOptions?: { fields?: string } };
   panels?: DashboardPanel[];
 }
 

@@ -2,9 +2,11 @@ import { css } from '@emotion/css';
 import {
   applyFieldOverrides,
   type DataFrame,
+  FieldMatcherID,
   FieldType,
   getDisplayProcessor,
   getFieldDisplayName,
+  getFieldMatcher,
   type GrafanaTheme2,
   type TimeRange,
 } from '@grafana/data';
@@ -23,6 +25,7 @@ interface Props {
   width: number;
   height: number;
   fieldConfig?: DashboardPanel['fieldConfig'];
+  options?: DashboardPanel['options'];
 }
 
 const legend: VizLegendOptions = { displayMode: LegendDisplayMode.List, placement: 'bottom', showLegend: true, calcs: [] };
@@ -33,7 +36,7 @@ export function Visual(props: Props) {
   const styles = useStyles2(getStyles);
   const filled = props.frames.filter((frame) => frame.fields.length > 0 && frame.length > 0);
   if (filled.length === 0) {
-    return <div className={styles.empty}>No data</div>;
+    return <div className={styles.empty}>{props.fieldConfig?.defaults?.noValue ?? 'No data'}</div>;
   }
   const frames = applyFieldOverrides({
     data: filled.map((frame) => configure(frame, filled, props.fieldConfig)),
@@ -72,16 +75,19 @@ function Chart({ frames, range, width, height }: Props) {
   );
 }
 
-/** One big number a value, the last of each series. */
-function Stats({ frames, width, height }: Props) {
+/** One big number a value, the last of each series; the panel may name the fields that it shows. */
+function Stats({ frames, width, height, options }: Props) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
+  const fields = options?.reduceOptions?.fields;
+  const wanted = fields ? getFieldMatcher({ id: FieldMatcherID.byRegexpOrNames, options: { pattern: fields } }) : () => true;
   const values = frames.flatMap((frame) =>
     frame.fields
-      .filter((field) => field.type === FieldType.number)
+      .filter((field) => field.type === FieldType.number && wanted(field, frame, frames))
       .map((field) => {
         const display = field.display ?? getDisplayProcessor({ field, theme });
-        return { ...display(field.values[field.values.length - 1]), title: getFieldDisplayName(field, frame, frames) };
+        const value = display(field.values[field.values.length - 1]);
+        return { ...value, text: value.text || (field.config.noValue ?? ''), title: getFieldDisplayName(field, frame, frames) };
       })
   );
   const each = Math.floor(width / Math.max(values.length, 1));

@@ -90,6 +90,37 @@ func (i *instance) CheckHealth(context.Context, *backend.CheckHealthRequest) (*b
 	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: "all is well"}, nil
 }
 
+// SubscribeStream finds the path "a/tail" only, for those who bring the password along.
+func (*instance) SubscribeStream(_ context.Context, req *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
+	switch {
+	case req.Path != "a/tail":
+		return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusNotFound}, nil
+	case string(req.Data) == `"fail"`:
+		return nil, errors.New("asked to fail")
+	case string(req.Data) != `"password"`:
+		return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusPermissionDenied}, nil
+	}
+	initial, err := backend.NewInitialData([]byte(`{"initial":true}`))
+	return &backend.SubscribeStreamResponse{InitialData: initial}, err
+}
+
+// PublishStream is denied.
+func (*instance) PublishStream(context.Context, *backend.PublishStreamRequest) (*backend.PublishStreamResponse, error) {
+	return &backend.PublishStreamResponse{Status: backend.PublishStreamStatusPermissionDenied}, nil
+}
+
+// RunStream sends the settings that it runs with, fails while they say so, and otherwise waits for the viewer to go.
+func (i *instance) RunStream(ctx context.Context, _ *backend.RunStreamRequest, sender *backend.StreamSender) error {
+	if err := sender.SendJSON(i.settings.JSONData); err != nil {
+		return err
+	}
+	if string(i.settings.JSONData) == "{}" {
+		return errors.New("asked to run again")
+	}
+	<-ctx.Done()
+	return nil
+}
+
 func echo(w http.ResponseWriter, r *http.Request) {
 	pluginContext := backend.PluginConfigFromContext(r.Context())
 	w.Header().Set("Set-Cookie", "stub=1")

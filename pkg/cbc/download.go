@@ -1,0 +1,214 @@
+package cbc
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	// mostRedirects bounds the hops from a job to where its file is kept.
+	mostRedirects = 5
+	// quiet is how long Carbon Black Cloud may bring nothing of a download before it is given up. Who reads it may take any time.
+	quiet = 60 * time.Second
+)
+
+// Download opens the file of a job that has completed. The caller closes it. Reading fails if the file breaks off; what a server
+// or a connection has compressed comes out plain. A failure is an *Error.
+//
+// A governor's slot is taken until the file begins and no longer: a large one takes minutes, and is one request.
+func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error) {
+	if !ValidJobID(id) {
+		return nil, &Error{Kind: KindQuery, Message: "the id of the job is not one"}
+	}
+	r := request{endpoint: "download", method: http.MethodGet, path: c.JobsPath() + "/" + id + "/download", permission: PermissionJobs, repeatable: true}
+	for tries := 1; ; tries++ {
+		file, err := c.open(ctx, r)
+		var failed *Error
+		if err == nil || tries >= mostTries || !errors.As(err, &failed) || !failed.transient {
+			return file, err
+		}
+		if c.config.Sleep(ctx, c.delay(tries)) != nil {
+			return nil, err
+		}
+	}
+}
+
+// open sends the request and follows it to the file.
+func (c *Client) open(ctx context.Context, r request) (file io.ReadCloser, err error) {
+	t, err := c.config.Governor.acquire(ctx)
+	if err != nil {
+		var refused *Error
+		if !errors.As(err, &refused) {
+			err = c.transportError(ctx, err)
+		}
+		return nil, err
+	}
+	defer func() {
+		c.config.Governor.release(t, err)
+		c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.waited(), Err: err})
+	}()
+	reading, cancel := context.WithCancelCause(ctx)
+	watch := time.AfterFunc(quiet, func() { cancel(errQuiet) })
+	resp, err := c.follow(reading, r)
+	if err != nil {
+		watch.Stop()
+		cancel(nil)
+		return nil, err
+	}
+	d := &download{client: c, ctx: reading, cancel: cancel, watch: watch, resp: resp, plain: resp.Body}
+	if err := d.unzip(); err != nil {
+		_ = d.Close() // the failure has been found
+		return nil, d.fail(err)
+	}
+	watch.Stop()
+	return d, nil
+}
+
+var errQuiet = errors.New("nothing has come for a minute")
+
+// follow sends the request, and on from redirect to redirect until a file answers.
+func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) {
+	hr, err := c.signed(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	hr.Header.Set("Accept", "*/*")
+	first := hr.URL
+	for range mostRedirects {
+		resp, err := c.sendFor(hr).Do(hr)
+		if err != nil {
+			return nil, c.transportError(ctx, err)
+		}
+		location := resp.Header.Get("Location")
+		switch {
+		case resp.StatusCode >= 200 && resp.StatusCode <= 299:
+			return resp, nil
+		case resp.StatusCode >= 300 && resp.StatusCode <= 399 && location != "":
+			hr, err = c.onwards(ctx, hr.URL, location)
+		case c.wantsToken(hr, resp):
+			hr = hr.Clone(ctx)
+			hr.Header.Set("X-Auth-Token", c.token())
+		default:
+			err = c.unopened(r, resp, hr.URL != first)
+		}
+		_ = resp.Body.Close() // it has said all that it can
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, &Error{Kind: KindAnswer, Message: "the file is redirected again and again"}
+}
+
+// wantsToken tells whether the configured host itself refuses a redirect that was followed without the token.
+func (c *Client) wantsToken(hr *http.Request, resp *http.Response) bool {
+	refused := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
+	return refused && c.home(hr.URL) && hr.Header.Get("X-Auth-Token") == ""
+}
+
+// home tells whether an address is one of the configured host.
+func (c *Client) home(u *url.URL) bool { return u.Scheme == c.base.Scheme && u.Host == c.base.Host }
+
+// unopened explains why there is no file. What a storage refuses has nothing to do with the API key: the address of a file is
+// signed for a while, and a new one may do.
+func (c *Client) unopened(r request, resp *http.Response, redirected bool) error {
+	if redirected && resp.StatusCode != http.StatusNotFound {
+		return &Error{Kind: KindServer, Message: fmt.Sprintf("where the file is kept answers HTTP %d", resp.StatusCode), transient: true}
+	}
+	return c.statusError(r, resp)
+}
+
+// sendFor is the client for where a request goes: that of the settings serves their host alone.
+func (c *Client) sendFor(hr *http.Request) *http.Client {
+	client := *c.http
+	if !c.home(hr.URL) {
+		client = *c.config.Storage
+		client.CheckRedirect = c.http.CheckRedirect
+	}
+	client.Timeout = 0 // it would hold for the whole file
+	return &client
+}
+
+// onwards is the request for where a file is kept. It carries no token, and never goes in the clear but from one loopback host to
+// another.
+func (c *Client) onwards(ctx context.Context, from *url.URL, location string) (*http.Request, error) {
+	to, err := from.Parse(location)
+	if err != nil {
+		return nil, &Error{Kind: KindAnswer, Message: "it redirects to what is no address"}
+	}
+	if to.Scheme != "https" && (to.Scheme != "http" || !loopback(to.Hostname()) || !loopback(c.base.Hostname())) {
+		return nil, &Error{Kind: KindAnswer, Message: "it redirects to an address that is not https"}
+	}
+	to.User = nil
+	hr, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+	if err != nil {
+		return nil, &Error{Kind: KindAnswer, Message: "it redirects to what is no address"}
+	}
+	hr.Header.Set("User-Agent", c.config.UserAgent)
+	return hr, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// download is a file on its way.
+type download struct {
+	client *Client
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	watch  *time.Timer
+	resp   *http.Response
+	plain  io.Reader
+	read   int64
+}
+
+// unzip sees whether the file is compressed: by what it says, or by how it begins, since no audit log begins like that.
+func (d *download) unzip() error {
+	if d.resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	begin := bufio.NewReaderSize(d.resp.Body, 64<<10)
+	d.plain = begin
+	magic, err := begin.Peek(2)
+	if err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return nil // an empty file, or one whose reading tells the error
+	}
+	d.plain, err = gzip.NewReader(begin)
+	return err
+}
+
+func (d *download) Read(p []byte) (int, error) {
+	d.watch.Reset(quiet)
+	n, err := d.plain.Read(p)
+	d.watch.Stop()
+	d.read += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = d.fail(err)
+	}
+	return n, err
+}
+
+// fail explains a file that broke off.
+func (d *download) fail(err error) error {
+	if errors.Is(context.Cause(d.ctx), errQuiet) {
+		return &Error{Kind: KindTimeout, Status: d.resp.StatusCode, Message: errQuiet.Error(), err: err}
+	}
+	counted := &boundedReader{read: d.read, err: err}
+	return d.client.answerError(d.ctx, counted, d.resp, err)
+}
+
+// Close ends the download, wherever it is.
+func (d *download) Close() error {
+	d.watch.Stop()
+	d.cancel(nil)
+	return d.resp.Body.Close()
+}

@@ -1,0 +1,132 @@
+package cbc
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Job is what the vendor's Job service tells of one job. Which of its optional members a job has depends on its type.
+type Job struct {
+	ID         string
+	Type       string // EXTERNAL, event_export, …: what the audit log's jobs are called is not documented
+	Parameters string // what it was started with, as JSON, if it tells
+	Status     string // upper case: CREATED, IN_PROGRESS, COMPLETED, FAILED or a word that no document has
+	Total      int    // rows, -1 if it does not tell
+	Completed  int    // rows done, -1 if it does not tell
+	Failure    string // what it says went wrong
+	CreateTime time.Time
+}
+
+// The final states of a job. Every other word is one of a job that runs.
+const (
+	JobCompleted = "COMPLETED"
+	JobFailed    = "FAILED"
+)
+
+// JobRetention is how long the vendor keeps a job and its file.
+const JobRetention = 30 * 24 * time.Hour
+
+// jobBody is a job on the wire.
+type jobBody struct {
+	ID         flexible        `json:"id"`
+	Type       flexible        `json:"type"`
+	Parameters json.RawMessage `json:"job_parameters"`
+	Status     flexible        `json:"status"`
+	Errors     json.RawMessage `json:"errors"`
+	CreateTime flexible        `json:"create_time"`
+	Progress   json.RawMessage `json:"progress"`
+	Failure    flexible        `json:"errorMessage"`
+}
+
+func (b jobBody) job() Job {
+	j := Job{
+		ID: string(b.ID), Type: string(b.Type), Parameters: string(b.Parameters), Status: strings.ToUpper(string(b.Status)), Total: -1, Completed: -1,
+	}
+	var progress struct {
+		Total     *float64 `json:"num_total"`
+		Completed *float64 `json:"num_completed"`
+	}
+	if json.Unmarshal(b.Progress, &progress) == nil && progress.Total != nil && *progress.Total >= 0 {
+		j.Total = int(*progress.Total)
+		if progress.Completed != nil && *progress.Completed >= 0 {
+			j.Completed = min(int(*progress.Completed), j.Total)
+		}
+	}
+	var text string
+	switch {
+	case json.Unmarshal(b.Errors, &text) == nil:
+		j.Failure = text
+	case len(b.Errors) > 0 && string(b.Errors) != "[]":
+		j.Failure = string(b.Errors)
+	}
+	if t, err := time.Parse(time.RFC3339Nano, string(b.CreateTime)); err == nil {
+		j.CreateTime = t.UTC()
+	}
+	return j
+}
+
+// JobsPath is the path of the jobs of an organization.
+func (c *Client) JobsPath() string { return "/jobs/v1/orgs/" + c.config.OrgKey + "/jobs" }
+
+// Job asks for the state of one job. Its id must be valid. A failure is an *Error; one of status 404 may also be that of a job
+// that has just been started.
+func (c *Client) Job(ctx context.Context, id string) (Job, error) {
+	if !ValidJobID(id) {
+		return Job{}, &Error{Kind: KindQuery, Message: "the id of the job is not one"}
+	}
+	var body jobBody
+	if err := c.jobCall(ctx, "job", c.JobsPath()+"/"+id, &body); err != nil {
+		return Job{}, err
+	}
+	job := body.job()
+	if body.Failure != "" {
+		return Job{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: c.redact(string(body.Failure))}
+	}
+	job.ID, job.Failure = id, c.redact(job.Failure)
+	return job, nil
+}
+
+// Jobs lists the jobs that the API key can see: its own, of all products.
+func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
+	var raw json.RawMessage
+	if err := c.jobCall(ctx, "jobs", c.JobsPath(), &raw); err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Results []jobBody `json:"results"`
+		Failure flexible  `json:"errorMessage"`
+	}
+	if json.Unmarshal(raw, &answer) != nil && json.Unmarshal(raw, &answer.Results) != nil {
+		return nil, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "it lists no jobs"}
+	}
+	if answer.Failure != "" {
+		return nil, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: c.redact(string(answer.Failure))}
+	}
+	jobs := make([]Job, 0, len(answer.Results))
+	for _, body := range answer.Results {
+		if job := body.job(); ValidJobID(job.ID) {
+			job.Failure = c.redact(job.Failure)
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, nil
+}
+
+func (c *Client) jobCall(ctx context.Context, endpoint, path string, into any) error {
+	call := request{endpoint: endpoint, method: http.MethodGet, path: path, permission: PermissionJobs, repeatable: true}
+	_, err := c.do(ctx, call, func(body io.Reader) error {
+		raw, err := io.ReadAll(body)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(raw, into); err != nil {
+			return errNotJSON
+		}
+		return nil
+	})
+	return err
+}

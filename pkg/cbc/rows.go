@@ -1,0 +1,235 @@
+package cbc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// JSONRows reads a JSON export row by row, keeping every byte: what stands around the list of events, between them, and the
+// events themselves. How the vendor writes such a file is not documented, so it may be a list, an object with a list of results
+// as in the answer of a search, or an object a line.
+type JSONRows struct {
+	stream
+	most     int // bytes of a row
+	envelope envelope
+	ended    bool
+}
+
+type envelope int
+
+const (
+	listOfEvents envelope = iota
+	objectWithResults
+	objectALine
+)
+
+// ErrForm says that a JSON text is not an export of events.
+var ErrForm = errors.New("the file is not a list of events")
+
+// NewJSONRows reads the file from r. A row of more than most bytes is an error.
+func NewJSONRows(r io.Reader, most int) *JSONRows {
+	return &JSONRows{stream: stream{r: r, buf: make([]byte, 0, 256<<10)}, most: most}
+}
+
+// Wrapped tells whether the list of events is a member of an object, whose other members may count them.
+func (f *JSONRows) Wrapped() bool { return f.envelope == objectWithResults }
+
+// Lines tells whether every event is a JSON text of its own.
+func (f *JSONRows) Lines() bool { return f.envelope == objectALine }
+
+// retry calls cut on what is at hand, with more of it each time, until it has found what it looks for.
+func (f *JSONRows) retry(cut func(rest []byte, last bool) (length int, err error)) ([]byte, error) {
+	last := false
+	for {
+		n, err := cut(f.buf[f.pos:], last)
+		if err == nil {
+			part := f.buf[f.pos : f.pos+n]
+			f.pos += n
+			return part, nil
+		}
+		switch {
+		case !errors.Is(err, errMore):
+			return nil, err
+		case last:
+			return nil, io.ErrUnexpectedEOF
+		case len(f.buf)-f.pos > f.most:
+			return nil, ErrForm
+		}
+		if err := f.fill(); errors.Is(err, io.EOF) {
+			last = true
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Head consumes what stands before the first event.
+func (f *JSONRows) Head() ([]byte, error) {
+	return f.retry(func(b []byte, last bool) (int, error) {
+		pos := skipSpace(b, len(mark(b)))
+		switch {
+		case pos == len(b) && last:
+			f.envelope, f.ended = objectALine, true
+			return len(b), nil
+		case pos == len(b):
+			return 0, errMore
+		case b[pos] == '[':
+			return pos + 1, nil
+		case b[pos] == '{':
+			return f.headOfObject(b, pos)
+		}
+		return 0, ErrForm
+	})
+}
+
+// mark is a byte order mark, if the text begins with one.
+func mark(b []byte) []byte { return b[:len(b)-len(bytes.TrimPrefix(b, []byte("\ufeff")))] }
+
+// headOfObject looks for a list of results among the members of the first object. An object without one is an event if it has a
+// time.
+func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
+	timed := false
+	for pos := open + 1; ; pos++ {
+		pos = skipSpace(b, pos)
+		if pos == len(b) {
+			return 0, errMore
+		}
+		if b[pos] == '}' && !timed {
+			f.envelope, f.ended = objectWithResults, true // an answer without events need not list them
+			return pos, nil
+		}
+		if b[pos] == '}' {
+			break
+		}
+		end, err := valueEnd(b, pos)
+		if err != nil {
+			return 0, err
+		}
+		name := b[pos:end]
+		if pos = skipSpace(b, end); pos == len(b) {
+			return 0, errMore
+		}
+		if b[pos] != ':' {
+			return 0, ErrForm
+		}
+		if pos = skipSpace(b, pos+1); pos == len(b) {
+			return 0, errMore
+		}
+		if string(name) == `"results"` && b[pos] == '[' {
+			f.envelope = objectWithResults
+			return pos + 1, nil
+		}
+		timed = timed || string(name) == `"create_time"`
+		if end, err = valueEnd(b, pos); err != nil {
+			return 0, err
+		}
+		if pos = skipSpace(b, end); pos == len(b) {
+			return 0, errMore
+		}
+		if b[pos] == '}' {
+			pos--
+		} else if b[pos] != ',' {
+			return 0, ErrForm
+		}
+	}
+	f.envelope = objectALine
+	return open, nil
+}
+
+// Next consumes an event, and what stands between it and the one before: a comma or a line break. Both are valid until the next
+// call. io.EOF is the end of the list.
+func (f *JSONRows) Next() (gap, event []byte, err error) {
+	if f.ended {
+		return nil, nil, io.EOF
+	}
+	length := 0
+	both, err := f.retry(func(b []byte, last bool) (int, error) {
+		pos := skipSpace(b, 0)
+		if pos < len(b) && b[pos] == ',' && f.envelope != objectALine {
+			pos = skipSpace(b, pos+1)
+		}
+		switch {
+		case pos == len(b) && last && f.envelope == objectALine, pos < len(b) && b[pos] == ']' && f.envelope != objectALine:
+			return 0, io.EOF
+		case pos == len(b):
+			return 0, errMore
+		case b[pos] != '{':
+			return 0, ErrForm
+		}
+		end, err := valueEnd(b, pos)
+		length = pos
+		return end, err
+	})
+	if err != nil {
+		f.ended = errors.Is(err, io.EOF)
+		return nil, nil, err
+	}
+	return both[:length], both[length:], nil
+}
+
+// Tail consumes what stands behind the last event, to the end of the file, which has to be sound.
+func (f *JSONRows) Tail(head []byte) ([]byte, error) {
+	tail, err := f.retry(func(b []byte, last bool) (int, error) {
+		if !last {
+			return 0, errMore
+		}
+		return len(b), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	around := append(bytes.TrimPrefix(bytes.Clone(head), []byte("\ufeff")), tail...)
+	if f.envelope == objectALine {
+		around = append(around, "null"...) // nothing but white space may be left
+	}
+	if !json.Valid(around) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return tail, nil
+}
+
+// EventTime reads the time of an event and leaves the rest of it alone.
+func EventTime(event []byte) (at time.Time, err error) {
+	found := false
+	err = eachMember(event, func(name, value []byte) (err error) {
+		if string(name) == `"create_time"` {
+			found = true
+			at, err = timestamp(value)
+		}
+		return err
+	})
+	if err == nil && !found {
+		err = errors.New("it has no create_time")
+	}
+	if err != nil {
+		return at, fmt.Errorf("an event is not understood: %w", err)
+	}
+	return at, nil
+}
+
+// IsEvent tells whether an object has what every event of an audit log has, and other products' records have not: a description,
+// a time called create_time, and somebody or something that acted, or a flag.
+func IsEvent(object []byte) bool {
+	var told, timed, acted bool
+	err := eachMember(object, func(name, _ []byte) error {
+		switch string(name) {
+		case `"description"`:
+			told = true
+		case `"create_time"`:
+			timed = true
+		case `"actor"`, `"actor_ip"`, `"request_url"`, `"flagged"`, `"verbose"`:
+			acted = true
+		}
+		return nil
+	})
+	return err == nil && told && timed && acted
+}
+
+// DecodeEvent reads one event, keeping nothing of it elsewhere.
+func DecodeEvent(object []byte, e *auditlog.Event) error { return NewEventDecoder().Decode(object, e) }

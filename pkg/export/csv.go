@@ -1,0 +1,198 @@
+package export
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// relayCSV hands on the rows of a CSV that are kept. Its header has to be known by its names, whatever their order, case and
+// spacing; a file without one is of no use.
+func relayCSV(in *window, k *keeper, safe bool, out *chunker) error {
+	r := &csvRelay{scanner: scanner{in: in, delim: ','}, keeper: k, out: out, safe: safe}
+	if err := r.header(); err != nil {
+		return err
+	}
+	for {
+		row, err := r.next()
+		if err != nil || row == nil {
+			return err
+		}
+		keep, err := r.keep(row)
+		if err != nil {
+			return err
+		}
+		if !keep {
+			continue
+		}
+		r.write(row)
+		if err := out.full(); err != nil {
+			return err
+		}
+	}
+}
+
+type csvRelay struct {
+	scanner
+	*keeper
+	out     *chunker
+	safe    bool
+	width   int // cells of a row
+	time    int // the column of create_time
+	columns []csvColumn
+	clock   clockReader
+	event   auditlog.Event
+	scratch []byte
+}
+
+// csvColumn is a column that the filter looks at.
+type csvColumn struct {
+	at  int
+	key auditlog.Key
+}
+
+var errForm = &unusable{"its columns or members are not those of an audit log"}
+
+// header finds the columns by the names in the first row. A separator other than the comma is told by the same.
+func (r *csvRelay) header() error {
+	for _, delim := range []byte{',', ';', '\t', '|'} {
+		r.delim = delim
+		row, err := r.peek()
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			return nil // an empty file, of no rows
+		}
+		names := r.names(row)
+		if r.time = slices.Index(names, "createtime"); r.time < 0 {
+			continue
+		}
+		r.width = len(names)
+		for _, key := range r.needs {
+			at := slices.Index(names, plainName(string(key)))
+			if at < 0 {
+				return errForm
+			}
+			r.columns = append(r.columns, csvColumn{at, key})
+		}
+		if !r.ticket.known() && !isAuditLog(names) {
+			return errForm
+		}
+		r.accept(row)
+		r.write(row)
+		return nil
+	}
+	return errForm
+}
+
+// isAuditLog tells whether the names are those of an audit log's columns.
+func isAuditLog(names []string) bool {
+	for _, key := range []auditlog.Key{auditlog.KeyActor, auditlog.KeyDescription} {
+		if !slices.Contains(names, plainName(string(key))) {
+			return false
+		}
+	}
+	return true
+}
+
+// names are a row's cells as names of columns.
+func (r *csvRelay) names(row []byte) []string {
+	names := make([]string, len(r.cells))
+	for i, c := range r.cells {
+		text := c.in(row)
+		if i == 0 {
+			text = bytes.TrimPrefix(text, []byte(bom))
+		}
+		names[i] = plainName(string(unquote(text, &r.scratch)))
+	}
+	return names
+}
+
+// plainName is a name without what differs from writer to writer: create_time, Create Time and createTime are one.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == ' ' || r == '-' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(strings.TrimSpace(name)))
+}
+
+// keep tells whether a row belongs to the export.
+func (r *csvRelay) keep(row []byte) (bool, error) {
+	if len(r.cells) == 1 && len(r.cells[0].in(row)) == 0 {
+		return true, nil // a blank line is no row
+	}
+	if len(r.cells) != r.width {
+		return false, &unusable{"its rows differ in length"}
+	}
+	at, ok := r.clock.read(unquote(r.cells[r.time].in(row), &r.scratch))
+	if !ok {
+		return false, &unusable{"its times are not understood"}
+	}
+	if !r.inside(at) {
+		return false, nil
+	}
+	for _, column := range r.columns {
+		if !setText(&r.event, column.key, string(unquote(r.cells[column.at].in(row), &r.scratch))) {
+			return false, &unusable{"its flags are neither true nor false"}
+		}
+	}
+	return r.passes(&r.event), nil
+}
+
+// setText sets a property of an event from a cell.
+func setText(e *auditlog.Event, key auditlog.Key, text string) bool {
+	flag := func(to *bool) bool {
+		switch strings.ToLower(text) {
+		case "true", "1", "yes":
+			*to = true
+		case "false", "0", "no", "", "null":
+			*to = false
+		default:
+			return false
+		}
+		return true
+	}
+	switch key {
+	case auditlog.KeyActor:
+		e.Actor = text
+	case auditlog.KeyActorIP:
+		e.ActorIP = text
+	case auditlog.KeyRequestURL:
+		e.RequestURL = text
+	case auditlog.KeyDescription:
+		e.Description = text
+	case auditlog.KeyFlagged:
+		return flag(&e.Flagged)
+	case auditlog.KeyVerbose:
+		return flag(&e.Verbose)
+	case auditlog.KeyCategory, auditlog.KeyAction, auditlog.KeyOutcome:
+		return false // no column has them
+	}
+	return true
+}
+
+// write hands on a row as it is, or with its formulas made texts.
+func (r *csvRelay) write(row []byte) {
+	if r.safe {
+		done := 0
+		for _, c := range r.cells {
+			if at := c.content(row); at < c.end && isFormula(row[at]) {
+				r.out.buf = append(r.out.buf, row[done:at]...)
+				r.out.buf = append(r.out.buf, '\'')
+				done = at
+			}
+		}
+		row = row[done:]
+	}
+	r.out.buf = append(r.out.buf, row...)
+}
+
+// isFormula tells whether a cell that begins so is taken for a formula, or for something else than text, by a spreadsheet.
+func isFormula(c byte) bool {
+	return c == '=' || c == '+' || c == '-' || c == '@' || c < ' ' || c == 0x7f
+}

@@ -1,0 +1,173 @@
+package export
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// scanner cuts a CSV that arrives piece by piece into rows, and rows into cells. It reads what RFC 4180 says and what spreadsheets
+// read beyond it: lines end with CRLF or LF, and a quote within a cell that did not begin with one is a character as any other.
+type scanner struct {
+	in    *window
+	delim byte
+	cells []span // of the last row
+	begun bool   // the first row, which may have a mark of the byte order, has been consumed
+}
+
+// span is where a cell is in its row, with its quotes.
+type span struct{ start, end int }
+
+func (s span) in(row []byte) []byte { return row[s.start:s.end] }
+
+// content is where the text of the cell begins: behind its opening quote.
+func (s span) content(row []byte) int {
+	at := s.start
+	if at < s.end && row[at] == '"' {
+		at++
+	}
+	return at
+}
+
+// next consumes a row, which comes with its line ending and is valid until the next call. At the end there is none.
+func (s *scanner) next() ([]byte, error) {
+	row, err := s.peek()
+	s.accept(row)
+	return row, err
+}
+
+func (s *scanner) accept(row []byte) {
+	s.in.pos += len(row)
+	s.begun = true
+}
+
+// peek returns the next row without consuming it.
+func (s *scanner) peek() ([]byte, error) {
+	for {
+		rest := s.in.rest()
+		length, err := s.cut(rest, s.in.end)
+		if err == nil {
+			return rest[:length], nil
+		}
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if !errors.Is(err, errMore) {
+			return nil, err
+		}
+		if err := s.in.more(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+var (
+	errMore     = errors.New("more is needed")
+	errUnclosed = &unusable{"it ends within a quoted cell"}
+)
+
+// cut finds the cells of the first row of b. last says that nothing follows b.
+func (s *scanner) cut(b []byte, last bool) (length int, err error) {
+	if len(b) == 0 {
+		if last {
+			return 0, io.EOF
+		}
+		return 0, errMore
+	}
+	s.cells = s.cells[:0]
+	line := bytes.IndexByte(b, '\n')
+	if line >= 0 && bytes.IndexByte(b[:line], '"') < 0 {
+		s.split(b[:line])
+		return line + 1, nil
+	}
+	return s.cutQuoted(b, last)
+}
+
+// split finds the cells of a line without quotes.
+func (s *scanner) split(line []byte) {
+	start := 0
+	for {
+		i := bytes.IndexByte(line[start:], s.delim)
+		if i < 0 {
+			break
+		}
+		s.cells = append(s.cells, span{start, start + i})
+		start += i + 1
+	}
+	s.cells = append(s.cells, span{start, lineEnd(line, start, len(line))})
+}
+
+// cutQuoted finds the cells of a row that has quotes, or whose line ending is not at hand.
+func (s *scanner) cutQuoted(b []byte, last bool) (length int, err error) {
+	pos, delim := 0, s.delim
+	if !s.begun && bytes.HasPrefix(b, []byte(bom)) {
+		pos = len(bom)
+	}
+	start := 0
+	for {
+		if pos < len(b) && b[pos] == '"' {
+			if pos, err = quotedEnd(b, pos+1, last); err != nil {
+				return 0, err
+			}
+		}
+		for pos < len(b) && b[pos] != delim && b[pos] != '\n' {
+			pos++
+		}
+		switch {
+		case pos == len(b) && !last:
+			return 0, errMore
+		case pos == len(b):
+			s.cells = append(s.cells, span{start, lineEnd(b, start, pos)})
+			return pos, nil
+		case b[pos] == '\n':
+			s.cells = append(s.cells, span{start, lineEnd(b, start, pos)})
+			return pos + 1, nil
+		}
+		s.cells = append(s.cells, span{start, pos})
+		pos++
+		start = pos
+	}
+}
+
+// lineEnd leaves out the carriage return of a line ending.
+func lineEnd(b []byte, start, end int) int {
+	if end > start && b[end-1] == '\r' {
+		return end - 1
+	}
+	return end
+}
+
+// quotedEnd finds the position behind the closing quote of a cell whose text begins at pos.
+func quotedEnd(b []byte, pos int, last bool) (int, error) {
+	for {
+		i := bytes.IndexByte(b[pos:], '"')
+		switch {
+		case i < 0 && last:
+			return 0, errUnclosed
+		case i < 0:
+			return 0, errMore
+		}
+		pos += i + 1
+		switch {
+		case pos < len(b) && b[pos] == '"':
+			pos++
+		case pos == len(b) && !last:
+			return 0, errMore
+		default:
+			return pos, nil
+		}
+	}
+}
+
+// unquote is the text of a cell. The buffer serves those that hold quotes.
+func unquote(cell []byte, buffer *[]byte) []byte {
+	if len(cell) < 2 || cell[0] != '"' || cell[len(cell)-1] != '"' {
+		return cell
+	}
+	inner := cell[1 : len(cell)-1]
+	if bytes.IndexByte(inner, '"') < 0 {
+		return inner
+	}
+	*buffer = append((*buffer)[:0], bytes.ReplaceAll(inner, []byte(`""`), []byte(`"`))...)
+	return *buffer
+}

@@ -1,0 +1,259 @@
+package export
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// relayed is what becomes of a file of a job, with everything of 2026 kept.
+func relayed(t require.TestingT, file io.Reader, format cbc.ExportFormat, safe bool) (string, *keeper, error) {
+	out := &chunker{sink: &download{}, digest: sha256.New()}
+	k := (&Service{}).keeper(year(format))
+	var err error
+	if format == cbc.ExportCSV {
+		err = relayCSV(newWindow(file), k, safe, out)
+	} else {
+		_, err = relayJSON(newWindow(file), k, out)
+	}
+	if err != nil {
+		return "", k, err
+	}
+	require.NoError(t, out.end())
+	return out.sink.(*download).String(), k, nil
+}
+
+func year(format cbc.ExportFormat) ticket {
+	w := auditlog.NewWindow(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
+	return ticket{Job: "1", Filter: &auditlog.Filter{}, From: w.From, To: w.To, Format: format, Census: census{Bounds: narrow}}
+}
+
+const at = "2026-03-10T09:00:00.000Z"
+
+func TestSafeCells(t *testing.T) {
+	for cell, want := range map[string]string{
+		`=1+1`: `'=1+1`, `+49`: `'+49`, `-2`: `'-2`, `@SUM(A1)`: `'@SUM(A1)`, "\tx": "'\tx", "\x01": "'\x01", "\x7f": "'\x7f",
+		`"=1,2"`: `"'=1,2"`, "\"\r\nx\"": "\"'\r\nx\"", `"-""x"""`: `"'-""x"""`, "\"\tx\"": "\"'\tx\"",
+		``: ``, `a=1`: `a=1`, `""`: `""`, `"""=1"`: `"""=1"`, `'=1`: `'=1`, ` =1`: ` =1`, `"a, b"`: `"a, b"`, `Zürich`: `Zürich`,
+	} {
+		for _, ending := range []string{"\r\n", "\n"} {
+			file := "description,create_time,actor" + ending + cell + "," + at + "," + cell + ending
+			got, k, err := relayed(t, strings.NewReader(file), cbc.ExportCSV, true)
+			require.NoError(t, err, cell)
+			require.Equal(t, "description,create_time,actor"+ending+want+","+at+","+want+ending, got)
+			require.Equal(t, 1, k.rows)
+			exact, _, err := relayed(t, strings.NewReader(file), cbc.ExportCSV, false)
+			require.NoError(t, err)
+			require.Equal(t, file, exact, "byte for byte without the switch")
+		}
+	}
+}
+
+func TestForms(t *testing.T) {
+	for name, c := range map[string]struct {
+		file  string
+		rows  int
+		words string
+	}{
+		"empty":                 {"", 0, ""},
+		"header alone":          {"create_time,actor\r\n", 0, ""},
+		"no line break at end":  {"create_time,actor\n" + at + ",x", 1, ""},
+		"titles and a mark":     {bom + "\"Create Time\",Actor\n" + at + ",x\n", 1, ""},
+		"semicolons":            {"create_time;actor\n" + at + ";\"x\n;y\"\n", 1, ""},
+		"tabs":                  {"createTime\tactor\n" + at + "\tx\n", 1, ""},
+		"blank lines":           {"create_time,actor\n\n" + at + ",x\n\r\n", 1, ""},
+		"quoted times":          {"create_time,actor\n\"" + at + "\",x\n", 1, ""},
+		"a quote inside a cell": {"create_time,actor\n" + at + ",5\" disk\n" + at + ",y\n", 2, ""},
+		"other times":           {"create_time,actor\n2026-03-10T10:00:00+01:00,x\n2026-03-10 09:00:00,x\n2026-03-31T00:00:00Z,x\n", 3, ""},
+		"outside":               {"create_time,actor\n2025-12-31T23:59:59.999Z,x\n2027-01-01T00:00:00.000Z,x\n", 0, ""},
+		"no header":             {at + ",x\n", 0, "columns"},
+		"another product":       {"device_id,name\n1,x\n", 0, "columns"},
+		"a cell too many":       {"create_time,actor\n" + at + ",x,y\n", 0, "differ in length"},
+		"no time":               {"create_time,actor\nyesterday,x\n", 0, "times"},
+		"no such day":           {"create_time,actor\n2026-02-30T00:00:00.000Z,x\n", 0, "times"},
+		"an open quote":         {"create_time,actor\n" + at + ",\"x\n", 0, "quoted cell"},
+	} {
+		for _, size := range []io.Reader{strings.NewReader(c.file), iotest.OneByteReader(strings.NewReader(c.file))} {
+			got, k, err := relayed(t, size, cbc.ExportCSV, false)
+			if c.words != "" {
+				require.ErrorContains(t, err, c.words, name)
+				var odd *unusable
+				require.ErrorAs(t, err, &odd, name)
+				continue
+			}
+			require.NoError(t, err, name)
+			require.Equal(t, c.rows, k.rows, name)
+			if name != "outside" {
+				require.Equal(t, c.file, got, name)
+			}
+		}
+	}
+}
+
+func TestJSONForms(t *testing.T) {
+	event := `{"create_time":"` + at + `","description":"a \"]}\" \\","x":[{"y":1}]}`
+	old := `{"description":"old","create_time":"2025-01-01T00:00:00.000Z"}`
+	for name, c := range map[string]struct {
+		file, want string
+		rows       int
+		words      string
+	}{
+		"empty":               {"", "", 0, ""},
+		"an empty list":       {"[]", "[]", 0, ""},
+		"a list":              {"[" + event + "," + event + "]\n", "", 2, ""},
+		"a spaced list":       {bom + " [\n  " + event + " ,\n  " + event + "\n]\n", "", 2, ""},
+		"results":             {`{"num_found":1,"x":{"results":[1]},"results":[` + event + `],"num_available":1}`, "", 1, ""},
+		"no results":          {`{"num_found":0}`, "", 0, ""},
+		"lines":               {event + "\n" + event + "\n", "", 2, ""},
+		"lines without end":   {event + "\r\n" + event, "", 2, ""},
+		"the first is old":    {"[\n" + old + ",\n" + event + ",\n" + event + "\n]", "[" + event + ",\n" + event + "\n]", 2, ""},
+		"the last is old":     {"[" + event + "," + old + "]", "[" + event + "]", 1, ""},
+		"old lines":           {old + "\n" + event + "\n" + old + "\n", "\n" + event + "\n", 1, ""},
+		"it breaks off":       {"[" + event + ",", "", 0, "not understood"},
+		"its end is missing":  {"[" + event, "", 0, "not understood"},
+		"too much":            {"[" + event + "]]", "", 0, "not understood"},
+		"no events":           {"[1,2]", "", 0, "not understood"},
+		"an error":            {`{"errorMessage":"boom"`, "", 0, "not understood"},
+		"not an event":        {`[{"a":1}]`, "", 0, "create_time"},
+		"text":                {"hello", "", 0, "not understood"},
+		"a half object":       {`{"num_found":1,"results":[` + event + `]`, "", 0, "not understood"},
+		"rubbish after lines": {event + "\nx", "", 0, "not understood"},
+	} {
+		for _, r := range []io.Reader{strings.NewReader(c.file), iotest.OneByteReader(strings.NewReader(c.file))} {
+			got, k, err := relayed(t, r, cbc.ExportJSON, true)
+			if c.words != "" {
+				require.ErrorContains(t, err, c.words, name)
+				continue
+			}
+			require.NoError(t, err, name)
+			require.Equal(t, c.rows, k.rows, name)
+			want := c.want
+			if want == "" {
+				want = c.file
+			}
+			require.Equal(t, strings.TrimPrefix(want, "\n"), strings.TrimPrefix(got, "\n"), name)
+		}
+	}
+}
+
+// FuzzCSV holds the scanner against the standard library's reader on files that this one takes for sound.
+func FuzzCSV(f *testing.F) {
+	f.Add("create_time,actor\r\n"+at+",\"a\"\"b\r\n,\"\r\n", uint8(3))
+	f.Add("a,b\n\"\n\",\n", uint8(1))
+	f.Add("\"\",\"\"\"\"\n,\n", uint8(2))
+	f.Fuzz(func(t *testing.T, file string, step uint8) {
+		reader := csv.NewReader(strings.NewReader(file))
+		reader.FieldsPerRecord = -1
+		want, err := reader.ReadAll()
+		if err != nil || strings.HasPrefix(file, bom) || strings.Contains(strings.ReplaceAll(file, "\r\n", ""), "\r") {
+			return // not sound, or with what the two have rules of their own for
+		}
+		s := scanner{in: newWindow(&stepReader{strings.NewReader(file), int(step)%7 + 1}), delim: ','}
+		var got [][]string
+		var all bytes.Buffer
+		var scratch []byte
+		for {
+			row, err := s.next()
+			require.NoError(t, err)
+			if row == nil {
+				break
+			}
+			all.Write(row)
+			var cells []string
+			for _, c := range s.cells {
+				cells = append(cells, strings.ReplaceAll(string(unquote(c.in(row), &scratch)), "\r\n", "\n"))
+			}
+			if len(s.cells) > 1 || s.cells[0].start < s.cells[0].end {
+				got = append(got, cells) // a blank line is no row
+			}
+		}
+		require.Equal(t, file, all.String(), "no byte is lost")
+		require.Equal(t, fmt.Sprintf("%q", want), fmt.Sprintf("%q", got))
+	})
+}
+
+// stepReader reads a few bytes at a time.
+type stepReader struct {
+	r    io.Reader
+	most int
+}
+
+func (s *stepReader) Read(p []byte) (int, error) { return s.r.Read(p[:min(len(p), s.most)]) }
+
+// rowsOf reads as so many of the same row.
+func rowsOf(row string, n int) io.Reader {
+	block := strings.Repeat(row, 1000)
+	readers := []io.Reader{}
+	for range n / 1000 {
+		readers = append(readers, strings.NewReader(block))
+	}
+	return io.MultiReader(readers...)
+}
+
+func BenchmarkRelay(b *testing.B) {
+	const rows = 100_000
+	plain := "mary@example.org,192.0.2.17," + at + ",Policy Standard (ID: 7) was modified and saved by somebody,false,ABCD1234,/access/v2/orgs/ABCD1234/grants,false\r\n"
+	quoted := "mary@example.org,192.0.2.17," + at + ",\"Policy \"\"Standard\"\" (ID: 7) was modified, and saved\",false,ABCD1234,,false\r\n"
+	event := `{"actor":"mary@example.org","actor_ip":"192.0.2.17","create_time":"` + at + `","description":"Policy \"Standard\" (ID: 7) was modified","flagged":false,"org_key":"ABCD1234","request_url":null,"verbose":false}`
+	for name, c := range map[string]struct {
+		head, row, tail string
+		format          cbc.ExportFormat
+		safe            bool
+	}{
+		"csv/exact":  {"actor,actor_ip,create_time,description,flagged,org_key,request_url,verbose\r\n", plain, "", cbc.ExportCSV, false},
+		"csv/safe":   {"actor,actor_ip,create_time,description,flagged,org_key,request_url,verbose\r\n", plain, "", cbc.ExportCSV, true},
+		"csv/quoted": {"actor,actor_ip,create_time,description,flagged,org_key,request_url,verbose\r\n", quoted, "", cbc.ExportCSV, true},
+		"json":       {"[" + event, "," + event, "]", cbc.ExportJSON, false},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(c.row) * rows))
+			b.ReportAllocs()
+			for b.Loop() {
+				out := &chunker{sink: nobody{}, digest: sha256.New(), buf: make([]byte, 0, 2*chunkBytes)}
+				k := (&Service{}).keeper(year(c.format))
+				in := newWindow(io.MultiReader(strings.NewReader(c.head), rowsOf(c.row, rows), strings.NewReader(c.tail)))
+				var err error
+				if c.format == cbc.ExportCSV {
+					err = relayCSV(in, k, c.safe, out)
+				} else {
+					_, err = relayJSON(in, k, out)
+				}
+				if err = errors.Join(err, out.end()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// Times read like those of the standard library, also when the minute is that of the row before.
+func TestClockReader(t *testing.T) {
+	var r clockReader
+	for _, text := range []string{
+		"2026-03-10T09:00:00.000Z", "2026-03-10T09:00:59.999Z", "2026-03-10T09:00:07Z", "2026-03-10T09:00:07.1Z", "2026-03-10T09:00:07.123456789Z",
+		"2026-03-10T09:01:07.5Z", "2026-03-10T10:00:07+01:00", "2026-03-10T09:01:08.123+00:00", "1969-12-31T23:59:58.500Z", "1969-12-31T23:59:59.500Z",
+	} {
+		want, err := time.Parse(time.RFC3339Nano, text)
+		require.NoError(t, err)
+		got, ok := r.read([]byte(text))
+		require.True(t, ok, text)
+		require.Equal(t, want.UnixMilli(), got, text)
+	}
+	_, _ = r.read([]byte("2026-03-10T09:01:00.000Z"))
+	for _, text := range []string{"", "Z", "2026-03-10T09:01:60.000Z", "2026-03-10T09:01:0Z", "2026-03-10T09:01:00.Z", "2026-03-10T09:01:00.x0Z", "2026-03-10T09:01:", "2026-03-10T09:01:000Z"} {
+		_, ok := r.read([]byte(text))
+		require.False(t, ok, text)
+	}
+}

@@ -1,0 +1,218 @@
+package export
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"math"
+	"regexp"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+)
+
+// File is how a download is announced.
+type File struct {
+	Name      string
+	MediaType string
+}
+
+// Sink takes a file. Begin comes once, before the first chunk; a chunk is valid until Write returns.
+type Sink interface {
+	Begin(File) error
+	Write(chunk []byte) error
+}
+
+// chunkBytes is how much of a file is handed on at a time, far under the 16 MiB that one message to Grafana may have.
+const chunkBytes = 256 << 10
+
+// Download streams the file of an export. safe makes cells of a CSV that a spreadsheet would take for formulas into texts. With
+// an error the sink has got a part of the file, which must not pass for the whole, or nothing, if it was not begun.
+func (s *Service) Download(ctx context.Context, id string, safe bool, sink Sink) error {
+	e, err := s.ready(ctx, id)
+	if err != nil {
+		return err
+	}
+	made, err := s.make(ctx, e, safe, sink)
+	if err != nil {
+		return err
+	}
+	e.learn(safe, made)
+	return nil
+}
+
+// learn notes what a whole file was found to be.
+func (e *entry) learn(safe bool, made facts) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.facts[safe], e.last = made, safe; made.Format == cbc.ExportJSON {
+		e.facts[!safe] = made // only a CSV has cells
+	}
+}
+
+// ready returns the export of an id when its file can be had.
+func (s *Service) ready(ctx context.Context, id string) (*entry, error) {
+	e, err := s.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.look(ctx, e, true); err != nil {
+		return nil, err
+	}
+	t, st, bySearch := e.now()
+	switch {
+	case t.Job == "" || bySearch != "" || st.status == StatusCompleted:
+		return e, nil
+	case st.status == StatusExpired:
+		return nil, fail(Missing, "%s", st.failure)
+	case st.status == StatusFailed:
+		return nil, fail(NotReady, "%s", st.failure)
+	}
+	return nil, fail(NotReady, "the export is not completed yet: %s", firstOf(st.message, "Carbon Black Cloud is still making the file"))
+}
+
+// facts are what a file turned out to be.
+type facts struct {
+	Kind     string
+	Format   cbc.ExportFormat
+	Reason   string // why it was made by searches
+	Rows     int    // in the file as it was handed out
+	Received int    // events of the window that Carbon Black Cloud gave, before this plugin's part of the filter
+	Raw      int    // rows of the job's file, before anything was left out; -1 for a file made by searches
+	Rewrap   bool   // the members around the list of events were left out
+	Bytes    int64
+	SHA256   string
+	At       time.Time // when it was complete
+}
+
+// make produces the file of an export. A job's file that cannot be used is replaced by one made of searches, as long as nothing
+// was handed on; afterwards only the next download can be.
+func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (made facts, err error) {
+	select {
+	case s.config.Book.files <- struct{}{}:
+		defer func() { <-s.config.Book.files }()
+	default:
+		return made, errBusy
+	}
+	err = history.Guard(func() error {
+		t, _, bySearch := e.now()
+		out := &chunker{sink: sink, file: s.announce(t, t.Format), digest: sha256.New(), buf: make([]byte, 0, chunkBytes+chunkBytes/4)}
+		if t.Job != "" && bySearch == "" {
+			made, err = s.relay(ctx, t, safe, out)
+			var unusable *unusable
+			if !errors.As(err, &unusable) {
+				return s.finish(out, &made, err)
+			}
+			if !t.known() {
+				return fail(Missing, "the job's file holds no audit log: it belongs to another product, or its form is not known")
+			}
+			e.useSearches(unusable.reason)
+			if out.begun {
+				return fail(Broken, "the file of Carbon Black Cloud's job cannot be used, as %s: download it again, and it is made by searches", unusable.reason)
+			}
+			out.reset(s.announce(t, t.Format))
+			bySearch = unusable.reason
+		}
+		made, err = s.search(ctx, t, safe, out)
+		made.Reason = firstOf(bySearch, t.Reason)
+		return s.finish(out, &made, err)
+	})
+	return made, err
+}
+
+// finish hands on what is left and sums up.
+func (s *Service) finish(out *chunker, made *facts, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := out.end(); err != nil {
+		return err
+	}
+	made.Bytes, made.SHA256, made.At = out.bytes, hex.EncodeToString(out.digest.Sum(nil)), s.config.Now()
+	return nil
+}
+
+// unusable says why a job's file cannot stand for the search.
+type unusable struct{ reason string }
+
+func (u *unusable) Error() string { return u.reason }
+
+var unsafeName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// announce names the file of an export.
+func (s *Service) announce(t ticket, format cbc.ExportFormat) File {
+	name := "audit-log_" + unsafeName.ReplaceAllString(s.config.OrgKey, "-")
+	if t.known() {
+		name += "_" + stamp(t.From) + "_" + stamp(t.To)
+	} else {
+		name += "_job-" + t.Job
+	}
+	if format == cbc.ExportJSON {
+		return File{Name: name + ".json", MediaType: "application/json"}
+	}
+	return File{Name: name + ".csv", MediaType: "text/csv; charset=utf-8"}
+}
+
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("20060102T150405Z") }
+
+// chunker collects a file into chunks, and takes its measure.
+type chunker struct {
+	sink   Sink
+	file   File
+	digest hash.Hash
+	buf    []byte // what is not handed on yet
+	begun  bool
+	bytes  int64
+}
+
+// full hands on what has been collected, if that is enough for a chunk.
+func (c *chunker) full() error {
+	if len(c.buf) < chunkBytes {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *chunker) flush() error {
+	if !c.begun {
+		c.begun = true
+		if err := c.sink.Begin(c.file); err != nil {
+			return err
+		}
+	}
+	for rest := c.buf; len(rest) > 0; {
+		chunk := rest[:min(len(rest), 4*chunkBytes)]
+		_, _ = c.digest.Write(chunk) // a digest takes everything
+		c.bytes += int64(len(chunk))
+		if err := c.sink.Write(chunk); err != nil {
+			return err
+		}
+		rest = rest[len(chunk):]
+	}
+	c.buf = c.buf[:0]
+	return nil
+}
+
+func (c *chunker) end() error { return c.flush() }
+
+// reset starts another file in place of one of which nothing was handed on.
+func (c *chunker) reset(f File) { c.file, c.buf = f, c.buf[:0] }
+
+// contains tells whether a row of a time belongs to the window. Where times are written without a fraction of a second, the
+// server's own choice is trusted within a second.
+func (t ticket) contains(ms int64) bool {
+	unit := int64(1)
+	if t.Census.Bounds == trusted {
+		unit = 1000
+	}
+	return ms < t.To && ms+unit > t.From
+}
+
+// question asks for every event of a window, oldest first.
+func question(f auditlog.Filter, w auditlog.Window) history.Question {
+	return history.Question{Filter: f, Window: w, Order: cbc.OldestFirst, Max: math.MaxInt, Own: true}
+}

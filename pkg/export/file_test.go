@@ -1,0 +1,267 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+// A job's file that cannot stand for the search is replaced, before anybody has got a part of it.
+func TestFilesThatCannotBeUsed(t *testing.T) {
+	for words, sw := range map[string]simulator.Switches{
+		"not those of an audit log":          {CSVHeader: "none"},
+		"fewer events than":                  {ExportRowCap: 10},
+		" not those of an audit log":         {CSVColumns: []string{"actor", "description"}},
+		"fewer events than Carbon Black":     {ExportRowCap: 299, BoundPrecision: "s", ExclusiveEnd: true},
+		"fewer events than Carbon Black ":    {ExportRowCap: 299, CapNumFound: true},
+		"fewer events than Carbon Black Clo": {ExportRowCap: 1, TimeDigits: "0"},
+	} {
+		w := newWorld(t, sample(300), sw)
+		x := w.complete(t, order(cbc.ExportCSV))
+		d := fetch(t, w.Service, x.ID, false)
+		require.Len(t, parsed(t, d), 300)
+		x, err := w.Get(context.Background(), x.ID)
+		require.NoError(t, err)
+		require.Equal(t, KindSearch, x.Kind)
+		require.Contains(t, x.Reason, strings.TrimSpace(words))
+		m, err := w.Manifest(context.Background(), x.ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, KindSearch, m.Kind)
+		require.True(t, m.Complete, m.Note)
+	}
+}
+
+// Once a part of a file was handed on, it cannot be replaced any more: the download fails, and the next one is whole.
+func TestShortFileIsNeverPassedOff(t *testing.T) {
+	events := sample(9000)
+	w := newWorld(t, events, simulator.Switches{ExportRowCap: 8000})
+	x := w.complete(t, order(cbc.ExportJSON))
+	part := &download{}
+	err := w.Download(context.Background(), x.ID, true, part)
+	require.Equal(t, Broken, kindOf(t, err))
+	require.Equal(t, 1, part.begun)
+	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, true)), 9000)
+}
+
+func TestConnectionCutHalfWay(t *testing.T) {
+	for _, gzip := range []string{"off", "always"} {
+		for _, format := range []cbc.ExportFormat{cbc.ExportCSV, cbc.ExportJSON} {
+			w := newWorld(t, sample(9000), simulator.Switches{Gzip: gzip})
+			w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "truncate", Endpoint: "download"}}})
+			x := w.complete(t, order(format))
+			part := &download{}
+			err := w.Download(context.Background(), x.ID, false, part)
+			require.Equal(t, Broken, kindOf(t, err))
+			require.Contains(t, err.Error(), "broke off")
+			_, err = w.Manifest(context.Background(), x.ID, nil)
+			require.Error(t, err, "a broken file has no manifest")
+			w.sim.SetFaults(simulator.Faults{})
+			require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 9000, "and a new try is whole")
+		}
+	}
+}
+
+// Every chunk but the last is large enough for few messages, and far under what one may have.
+func TestChunks(t *testing.T) {
+	w := newWorld(t, sample(20_000), simulator.Switches{})
+	x := w.complete(t, order(cbc.ExportCSV))
+	d := fetch(t, w.Service, x.ID, true)
+	require.Greater(t, len(d.chunks), 3)
+	for i, n := range d.chunks {
+		require.LessOrEqual(t, n, 1<<20)
+		require.True(t, n >= 64<<10 || i == len(d.chunks)-1)
+	}
+}
+
+// gate lets a body through until somebody closes it.
+type gate struct {
+	http.Handler
+	open   chan struct{}
+	closed atomic.Bool
+}
+
+// Somebody who leaves takes the download from Carbon Black Cloud along.
+func TestClientGone(t *testing.T) {
+	c := &clock{at: origin}
+	sim := simulator.New(simulator.Config{Now: c.now, Events: sample(60)})
+	g := &gate{Handler: sim, open: make(chan struct{})}
+	w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/download") {
+			sim.ServeHTTP(rw, r)
+			return
+		}
+		_, _ = io.WriteString(rw, "create_time,actor\r\n")
+		row := strings.Repeat("2026-03-10T00:00:00.000Z,mary@example.org\r\n", 1000)
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(rw, row); err != nil {
+				break
+			}
+		}
+		g.closed.Store(true)
+		close(g.open)
+	}), c)
+	x := w.complete(t, order(cbc.ExportCSV))
+	ctx, cancel := context.WithCancel(context.Background())
+	err := w.Download(ctx, x.ID, true, leaver{cancel})
+	require.Error(t, err)
+	<-g.open
+	require.True(t, g.closed.Load())
+
+	x = w.complete(t, order(cbc.ExportCSV))
+	g.open = make(chan struct{})
+	require.ErrorIs(t, w.Download(context.Background(), x.ID, true, deaf{}), errDeaf)
+	<-g.open
+}
+
+type leaver struct{ leave context.CancelFunc }
+
+func (l leaver) Begin(File) error { return nil }
+func (l leaver) Write([]byte) error {
+	l.leave()
+	return nil
+}
+
+var errDeaf = errors.New("nobody listens")
+
+type deaf struct{}
+
+func (deaf) Begin(File) error   { return nil }
+func (deaf) Write([]byte) error { return errDeaf }
+
+// The token reaches no host but the configured one, and nothing goes on in the clear.
+func TestRedirects(t *testing.T) {
+	var tokens atomic.Int32
+	storage := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Auth-Token") != "" || strings.Contains(fmt.Sprint(r.Header, r.URL), "SECRET") {
+			tokens.Add(1)
+		}
+		_, _ = io.WriteString(rw, "create_time,actor\r\n")
+	}))
+	defer storage.Close()
+	c := &clock{at: origin}
+	sim := simulator.New(simulator.Config{Now: c.now, Events: []simulator.Event{}})
+	location := ""
+	w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/download") {
+			http.Redirect(rw, r, location, http.StatusFound)
+			return
+		}
+		sim.ServeHTTP(rw, r)
+	}), c)
+	x := w.complete(t, order(cbc.ExportCSV))
+	location = storage.URL + "/signed?x=1"
+	require.Equal(t, "create_time,actor\r\n", fetch(t, w.Service, x.ID, true).String())
+	for words, where := range map[string]string{
+		"not https": "http://storage.example.org/x", "Location": "http://[::1", "again and again": w.url + "/jobs/v1/orgs/ABCD1234/jobs/1/download",
+		"not https ": "ftp://127.0.0.1/x", "not https  ": "file:///etc/passwd",
+	} {
+		location = where
+		err := w.Download(context.Background(), x.ID, true, &download{})
+		require.ErrorContains(t, err, strings.TrimSpace(words))
+	}
+	require.Zero(t, tokens.Load())
+}
+
+// Two million rows pass through a bounded piece of memory.
+func TestManyRows(t *testing.T) {
+	const rows, mostHeap = 2_000_000, 32 << 20
+	for _, c := range []struct {
+		format          cbc.ExportFormat
+		head, row, tail string
+	}{
+		{cbc.ExportCSV, "create_time,actor,description\r\n", "2026-03-10T00:00:00.000Z,mary@example.org,=1+1\r\n", ""},
+		{cbc.ExportJSON, `[{"create_time":"2026-03-10T00:00:00.000Z"}`, `,{"create_time":"2026-03-10T00:00:00.000Z","description":"=1+1"}`, "]"},
+	} {
+		k := &clock{at: origin}
+		sim := simulator.New(simulator.Config{Now: k.now, Events: []simulator.Event{}})
+		block := strings.Repeat(c.row, 1000)
+		w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/download") {
+				sim.ServeHTTP(rw, r)
+				return
+			}
+			_, _ = io.WriteString(rw, c.head)
+			for range rows / 1000 {
+				_, _ = io.WriteString(rw, block)
+			}
+			_, _ = io.WriteString(rw, c.tail)
+		}), k)
+		x := w.complete(t, order(c.format))
+		watch := &heapWatch{before: liveHeap()}
+		require.NoError(t, w.Download(context.Background(), x.ID, true, watch))
+		require.Less(t, watch.most-watch.before, int64(mostHeap))
+		m, err := w.Manifest(context.Background(), x.ID, nil)
+		require.NoError(t, err)
+		require.InDelta(t, rows, m.Rows, 1)
+		require.Equal(t, watch.bytes, m.Bytes)
+		require.False(t, m.Complete, "no events were counted")
+	}
+}
+
+// heapWatch looks at the heap while a file passes.
+type heapWatch struct{ before, most, bytes int64 }
+
+func (h *heapWatch) Begin(File) error { return nil }
+
+func (h *heapWatch) Write(chunk []byte) error {
+	h.bytes += int64(len(chunk))
+	h.most = max(h.most, heapNow())
+	return nil
+}
+
+func liveHeap() int64 {
+	runtime.GC()
+	return heapNow()
+}
+
+func heapNow() int64 {
+	read := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(read)
+	return int64(read[0].Value.Uint64())
+}
+
+// So many files may be on their way at a time, and no more.
+func TestBusy(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{})
+	x := w.complete(t, order(cbc.ExportCSV))
+	first := fetch(t, w.Service, x.ID, true)
+	inside := make(chan struct{})
+	leave := make(chan struct{})
+	var group sync.WaitGroup
+	for range mostFiles {
+		group.Go(func() { _ = w.Download(context.Background(), x.ID, true, &waiter{inside, leave}) })
+	}
+	for range mostFiles {
+		<-inside
+	}
+	err := w.Download(context.Background(), x.ID, true, &download{})
+	require.Equal(t, Busy, kindOf(t, err))
+	close(leave)
+	group.Wait()
+	require.Equal(t, first.String(), fetch(t, w.Service, x.ID, true).String())
+}
+
+// waiter stays in a download until it may leave.
+type waiter struct{ inside, leave chan struct{} }
+
+func (w *waiter) Begin(File) error {
+	w.inside <- struct{}{}
+	<-w.leave
+	return nil
+}
+
+func (w *waiter) Write([]byte) error { return nil }

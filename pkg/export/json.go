@@ -1,0 +1,112 @@
+package export
+
+import (
+	"errors"
+	"io"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// relayJSON hands on the events of a JSON file that are kept. Where some may have to be left out, and the list of events is a
+// member of an object, the other members would tell of more events than there are: then it becomes a plain list.
+func relayJSON(in *window, k *keeper, out *chunker) (rewrapped bool, err error) {
+	rows := cbc.NewJSONRows(io.MultiReader(newRest(in), in.r), mostRow)
+	head, err := rows.Head()
+	if err != nil {
+		return false, oddJSON(err)
+	}
+	head = append([]byte(nil), head...)
+	rewrapped = rows.Wrapped() && k.drops()
+	if rewrapped {
+		out.buf = append(out.buf, '[')
+	} else {
+		out.buf = append(out.buf, head...)
+	}
+	if rows.Lines() {
+		out.file.MediaType = "application/x-ndjson"
+	}
+	if err := eachJSON(rows, k, out); err != nil {
+		return rewrapped, oddJSON(err)
+	}
+	tail, err := rows.Tail(head)
+	if err != nil {
+		return rewrapped, oddJSON(err)
+	}
+	if rewrapped {
+		tail = []byte("]\n")
+	}
+	out.buf = append(out.buf, tail...)
+	return rewrapped, nil
+}
+
+func eachJSON(rows *cbc.JSONRows, k *keeper, out *chunker) error {
+	kept := 0
+	for {
+		gap, event, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !k.ticket.known() && k.raw == 0 && !cbc.IsEvent(event) {
+			return errForm
+		}
+		keep, err := k.keepJSON(event)
+		if err != nil {
+			return err
+		}
+		if !keep {
+			continue
+		}
+		if kept > 0 || k.raw == 1 {
+			out.buf = append(out.buf, gap...)
+		}
+		kept++
+		out.buf = append(out.buf, event...)
+		if err := out.full(); err != nil {
+			return err
+		}
+	}
+}
+
+// keepJSON tells whether an event belongs to the export.
+func (k *keeper) keepJSON(event []byte) (bool, error) {
+	if len(k.needs) == 0 {
+		at, err := cbc.EventTime(event)
+		if err != nil || !k.inside(at.UnixMilli()) {
+			return false, err
+		}
+		k.rows++
+		return true, nil
+	}
+	var e auditlog.Event
+	if err := cbc.DecodeEvent(event, &e); err != nil || !k.inside(e.CreateTime.UnixMilli()) {
+		return false, err
+	}
+	return k.passes(&e), nil
+}
+
+// oddJSON keeps a connection's failure apart from a file that is not understood.
+func oddJSON(err error) error {
+	var failed *cbc.Error
+	var odd *unusable
+	if errors.As(err, &failed) || errors.As(err, &odd) {
+		return err
+	}
+	return &unusable{"its JSON is not understood (" + err.Error() + ")"}
+}
+
+// newRest reads what is left of a window's bytes at hand.
+func newRest(w *window) io.Reader { return &rest{w} }
+
+type rest struct{ *window }
+
+func (r *rest) Read(p []byte) (int, error) {
+	n := copy(p, r.window.rest())
+	if r.pos += n; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}

@@ -1,0 +1,182 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+// relay hands on the file of a job, row by row: rows that are kept stay as they are, byte for byte.
+func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) (facts, error) {
+	body, err := s.config.Cloud.Download(ctx, t.Job)
+	switch {
+	case status(err) == 404:
+		return facts{}, fail(Missing, "Carbon Black Cloud does not have the file any more: it keeps files for 30 days. %v", err)
+	case forbidden(err):
+		return facts{}, &unusable{closed(err)}
+	case err != nil:
+		return facts{}, err
+	}
+	defer func() { _ = body.Close() }() // whatever was wrong with it has been said
+	in := newWindow(body)
+	format, err := in.sniff(t.Format)
+	if err != nil {
+		return facts{}, err
+	}
+	out.file = s.announce(t, format)
+	k := s.keeper(t)
+	made := facts{Kind: KindJob, Format: format}
+	if format == cbc.ExportJSON {
+		made.Rewrap, err = relayJSON(in, k, out)
+	} else {
+		err = relayCSV(in, k, safe, out)
+	}
+	made.Rows, made.Received, made.Raw = k.rows, k.received, k.raw
+	if err != nil {
+		return made, explain(ctx, err)
+	}
+	if t.known() && k.short(t.Census) {
+		return made, &unusable{fmt.Sprintf("it holds fewer events than Carbon Black Cloud counted at the start, %d", max(t.Census.Sent, t.Census.Count))}
+	}
+	return made, nil
+}
+
+// explain keeps apart a file that broke off and one that is not understood.
+func explain(ctx context.Context, err error) error {
+	var odd *unusable
+	var failed *cbc.Error
+	switch {
+	case errors.As(err, &odd), ctx.Err() != nil:
+		return err
+	case errors.As(err, &failed):
+		return fail(Broken, "the file broke off on its way from Carbon Black Cloud: %v", err)
+	}
+	return err
+}
+
+// keeper decides which rows of a job's file belong to the export, and counts.
+type keeper struct {
+	ticket   ticket
+	needs    []auditlog.Key // what the plugin's part of the filter looks at
+	matcher  auditlog.Matcher
+	raw      int // rows of the file
+	received int // of those, the ones of the window
+	rows     int // of those, the ones that pass the filter
+}
+
+func (s *Service) keeper(t ticket) *keeper {
+	k := &keeper{ticket: t}
+	if t.known() {
+		k.needs, k.matcher = decidedHere(*t.Filter), t.Filter.Local()
+	}
+	return k
+}
+
+// inside counts a row and tells whether it is of the window.
+func (k *keeper) inside(ms int64) bool {
+	k.raw++
+	if k.ticket.known() && !k.ticket.contains(ms) {
+		return false
+	}
+	k.received++
+	return true
+}
+
+// passes counts an event of the window and tells whether it passes the filter.
+func (k *keeper) passes(e *auditlog.Event) bool {
+	if !k.matcher.Match(e, auditlog.Class{}) {
+		return false
+	}
+	k.rows++
+	return true
+}
+
+// drops tells whether rows may have to be left out.
+func (k *keeper) drops() bool {
+	return k.ticket.known() && (k.ticket.Census.Bounds == wide || len(k.needs) > 0)
+}
+
+// short tells whether the file is known to lack events.
+func (k *keeper) short(c census) bool {
+	if c.Sent >= 0 {
+		return k.raw < c.Sent
+	}
+	return c.Count >= 0 && k.received < c.Count
+}
+
+// window is the part of a file that is at hand.
+type window struct {
+	r   io.Reader
+	buf []byte
+	pos int // what is before is done with
+	end bool
+}
+
+// mostRow bounds a row: none of an audit log comes near it.
+const mostRow = 16 << 20
+
+func newWindow(r io.Reader) *window { return &window{r: r, buf: make([]byte, 0, chunkBytes)} }
+
+func (w *window) rest() []byte { return w.buf[w.pos:] }
+
+// more reads on. The rest stays, but elsewhere.
+func (w *window) more() error {
+	if w.end {
+		return io.EOF
+	}
+	if w.pos > 0 {
+		w.buf = w.buf[:copy(w.buf, w.buf[w.pos:])]
+		w.pos = 0
+	}
+	if len(w.buf) == cap(w.buf) {
+		if len(w.buf) >= mostRow {
+			return &unusable{"a row of it is longer than any of an audit log"}
+		}
+		w.buf = append(make([]byte, 0, 2*cap(w.buf)), w.buf...)
+	}
+	for {
+		n, err := w.r.Read(w.buf[len(w.buf):cap(w.buf)])
+		w.buf = w.buf[:len(w.buf)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			w.end = true
+			return nil
+		case err != nil:
+			return err
+		case n > 0:
+			return nil
+		}
+	}
+}
+
+const bom = "\ufeff"
+
+// sniff tells the format of the file by its first character. asked is what an empty one is.
+func (w *window) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
+	for {
+		for i, c := range w.rest() {
+			switch {
+			case c == ' ' || c == '\t' || c == '\r' || c == '\n' || i < len(bom) && c == bom[i]:
+				continue
+			case c == '{' || c == '[':
+				return cbc.ExportJSON, nil
+			case c == '<':
+				return "", &unusable{"it is a page for people"}
+			}
+			return cbc.ExportCSV, nil
+		}
+		if w.end {
+			if asked == "" {
+				asked = cbc.ExportCSV
+			}
+			return asked, nil
+		}
+		if err := w.more(); err != nil {
+			return "", err
+		}
+	}
+}

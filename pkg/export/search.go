@@ -1,0 +1,218 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+)
+
+// search makes a file by reading the window page by page, oldest events first. It takes its time when the rate limit wants it to.
+func (s *Service) search(ctx context.Context, t ticket, safe bool, out *chunker) (facts, error) {
+	made := facts{Kind: KindSearch, Format: t.Format, Raw: -1}
+	var w eventWriter = &jsonWriter{}
+	if t.Format == cbc.ExportCSV {
+		w = &csvWriter{safe: safe}
+	}
+	matcher := t.Filter.Local()
+	var failed error
+	var cost history.Cost
+	coverage, err := s.config.OwnPast().Scan(cbc.WithLane(ctx, cbc.LaneBackground), question(t.Filter.Cloud(), t.window()), &cost,
+		func(batch history.Batch) bool {
+			made.Received += batch.Len()
+			for e := range batch.All() {
+				class := auditlog.Class{}
+				if t.Filter.Derived() {
+					class = s.config.Classify(e)
+				}
+				if !matcher.Match(e, class) {
+					continue
+				}
+				made.Rows++
+				if out.buf, failed = w.add(out.buf, e); failed == nil {
+					failed = out.full()
+				}
+				if failed != nil {
+					return false
+				}
+			}
+			return true
+		})
+	switch {
+	case failed != nil:
+		return made, failed
+	case err != nil:
+		return made, err
+	case coverage.Cut != 0:
+		return made, fail(Broken, "the millisecond %s holds more events than Carbon Black Cloud hands out: the file cannot be made whole",
+			time.UnixMilli(coverage.Cut).UTC().Format(time.RFC3339Nano))
+	case !coverage.Complete || !coverage.Stale.IsZero():
+		return made, fail(Broken, "not all of the time range could be read")
+	}
+	out.buf = w.end(out.buf)
+	return made, nil
+}
+
+// eventWriter writes events as rows of a file.
+type eventWriter interface {
+	add(to []byte, e *auditlog.Event) ([]byte, error)
+	end(to []byte) []byte // also when there was no event
+}
+
+// columns are the fields of an event, in the order in which they are written.
+var columns = []string{"create_time", "actor", "actor_ip", "description", "request_url", "flagged", "verbose", "org_key"}
+
+func fieldTexts(e *auditlog.Event) [8]string {
+	return [8]string{
+		timeText(e.CreateTime), e.Actor, e.ActorIP, e.Description, e.RequestURL, strconv.FormatBool(e.Flagged), strconv.FormatBool(e.Verbose), e.OrgKey,
+	}
+}
+
+// timeText writes milliseconds, as the vendor does, and more digits only where there are some.
+func timeText(t time.Time) string {
+	if t.Nanosecond()%int(time.Millisecond) == 0 {
+		return t.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.999999999Z")
+}
+
+// csvWriter writes CSV as RFC 4180 has it. Fields that this version does not know become columns behind the others, as far as the
+// first event has them.
+type csvWriter struct {
+	safe   bool
+	begun  bool
+	extras []string
+}
+
+func (w *csvWriter) begin(to []byte, extra []auditlog.Field) []byte {
+	w.begun = true
+	for i, name := range columns {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = append(to, name...)
+	}
+	for _, f := range extra {
+		w.extras = append(w.extras, f.Name)
+		to = w.cell(append(to, ','), f.Name)
+	}
+	return append(to, "\r\n"...)
+}
+
+func (w *csvWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
+	if !w.begun {
+		to = w.begin(to, e.Extra)
+	}
+	for i, text := range fieldTexts(e) {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = w.cell(to, text)
+	}
+	for _, name := range w.extras {
+		to = append(to, ',')
+		if i := slices.IndexFunc(e.Extra, func(f auditlog.Field) bool { return f.Name == name }); i >= 0 {
+			to = w.cell(to, plainValue(e.Extra[i].Value))
+		}
+	}
+	for _, f := range e.Extra {
+		if !slices.Contains(w.extras, f.Name) {
+			return to, fail(Broken, "the field %q turned up after the columns of the CSV were written: export as JSON, which needs no columns", f.Name)
+		}
+	}
+	return append(to, "\r\n"...), nil
+}
+
+// plainValue is a field's text, or its JSON if it is none.
+func plainValue(raw []byte) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	return string(raw)
+}
+
+func (w *csvWriter) cell(to []byte, text string) []byte {
+	formula := w.safe && text != "" && isFormula(text[0])
+	if !formula && !strings.ContainsAny(text, ",\"\r\n") && (text == "" || text[0] != ' ' && text[len(text)-1] != ' ') {
+		return append(to, text...)
+	}
+	to = append(to, '"')
+	if formula {
+		to = append(to, '\'')
+	}
+	to = append(to, strings.ReplaceAll(text, `"`, `""`)...)
+	return append(to, '"')
+}
+
+func (w *csvWriter) end(to []byte) []byte {
+	if !w.begun {
+		return w.begin(to, nil)
+	}
+	return to
+}
+
+// jsonWriter writes a list of objects, one a line. Fields that this version does not know follow the others, as they came.
+type jsonWriter struct{ rows int }
+
+func (w *jsonWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
+	if w.rows++; w.rows == 1 {
+		to = append(to, "[\n"...)
+	} else {
+		to = append(to, ",\n"...)
+	}
+	for i, text := range fieldTexts(e) {
+		to = append(to, ",{"[b2i(i == 0)])
+		to = append(append(appendString(to, columns[i]), ':'), jsonValue(columns[i], text)...)
+	}
+	for _, f := range e.Extra {
+		to = appendString(append(to, ','), f.Name)
+		to = append(append(to, ':'), f.Value...)
+	}
+	return append(to, '}'), nil
+}
+
+func (w *jsonWriter) end(to []byte) []byte {
+	if w.rows == 0 {
+		return append(to, "[]\n"...)
+	}
+	return append(to, "\n]\n"...)
+}
+
+func jsonValue(column, text string) []byte {
+	if column == "flagged" || column == "verbose" {
+		return []byte(text)
+	}
+	return appendString(nil, text)
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// appendString writes a JSON string, leaving characters that need no escape as they are.
+func appendString(to []byte, text string) []byte {
+	to = append(to, '"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			to = append(to, '\\', byte(r))
+		case r < ' ':
+			to = append(to, fmt.Sprintf(`\u%04x`, r)...)
+		default:
+			to = utf8.AppendRune(to, r)
+		}
+	}
+	return append(to, '"')
+}

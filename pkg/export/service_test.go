@@ -1,0 +1,264 @@
+package export
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+func kindOf(t *testing.T, err error) Kind {
+	var failed *Error
+	require.ErrorAs(t, err, &failed)
+	return failed.Kind
+}
+
+func (w *world) calls(endpoint string) (n int) {
+	for _, r := range w.sim.Requests() {
+		if r.Endpoint == endpoint {
+			n++
+		}
+	}
+	return n
+}
+
+// A job is asked for with growing pauses, however many look, and an early 404 means that it is young.
+func TestStates(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{JobEarly404: 2, JobPolls: 4, JobInProgress: true, JobProgress: true})
+	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
+	require.NoError(t, err)
+	require.Equal(t, StatusCreated, x.Status)
+	require.Equal(t, KindJob, x.Kind)
+	require.Equal(t, 60, *x.Count)
+	var seen []string
+	for x.Status != StatusCompleted {
+		before := w.calls("job")
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() { _, _ = w.Get(context.Background(), x.ID) })
+		}
+		group.Wait()
+		require.LessOrEqual(t, w.calls("job"), before+1, "eight viewers are one question")
+		if x, err = w.Get(context.Background(), x.ID); len(seen) == 0 || seen[len(seen)-1] != x.Status {
+			seen = append(seen, x.Status)
+		}
+		require.NoError(t, err)
+		if x.Status == StatusInProgress {
+			require.Equal(t, 60, *x.Total)
+			require.Less(t, *x.Completed, 60)
+		}
+		_, err = w.Manifest(context.Background(), x.ID, nil)
+		if x.Status != StatusCompleted && err != nil {
+			require.Equal(t, NotReady, kindOf(t, err))
+		}
+		w.clock.turn(lastPoll)
+	}
+	require.Equal(t, StatusCompleted, seen[len(seen)-1])
+	require.Equal(t, 60, *x.Completed)
+	asked := w.calls("job")
+	_, err = w.Get(context.Background(), x.ID)
+	require.NoError(t, err)
+	require.Equal(t, asked, w.calls("job"), "what is final is not asked for again")
+	require.Zero(t, w.calls("progress"))
+}
+
+func TestPolls(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{JobPolls: 1000})
+	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
+	require.NoError(t, err)
+	for range 600 { // a minute
+		w.clock.turn(100 * time.Millisecond)
+		_, err = w.Get(context.Background(), x.ID)
+		require.NoError(t, err)
+	}
+	require.InDelta(t, 9, w.calls("job"), 1, "0, 0.5, 1, 2, 4, 8, then every 10 seconds")
+}
+
+func TestJobThatFails(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{JobFails: true, JobPolls: -1})
+	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
+	require.NoError(t, err)
+	x, err = w.Get(context.Background(), x.ID)
+	require.NoError(t, err)
+	require.Equal(t, StatusFailed, x.Status)
+	require.Contains(t, x.Error, "Export failed")
+	err = w.Download(context.Background(), x.ID, true, &download{})
+	require.Equal(t, NotReady, kindOf(t, err))
+	require.Zero(t, w.calls("download"))
+}
+
+// Trouble while a job is asked for is not the job's: it stays what it was, with a word on the trouble.
+func TestTroubleWhilePolling(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{JobPolls: -1})
+	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
+	require.NoError(t, err)
+	for _, fault := range []simulator.Fault{{Kind: "status", Status: 503}, {Kind: "html"}, {Kind: "reset"}, {Kind: "errorMessage"}, {Kind: "status", Status: 429}} {
+		fault.Endpoint = "job"
+		w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{fault}})
+		w.clock.turn(lastPoll)
+		x, err = w.Get(context.Background(), x.ID)
+		require.NoError(t, err, fault.Kind)
+		require.Equal(t, StatusCreated, x.Status)
+		require.Contains(t, x.Message, "cannot be asked for now", fault.Kind)
+	}
+	w.sim.SetFaults(simulator.Faults{})
+	w.clock.turn(lastPoll)
+	x, err = w.Get(context.Background(), x.ID)
+	require.NoError(t, err)
+	require.Equal(t, StatusCompleted, x.Status)
+	require.Empty(t, x.Message)
+}
+
+func TestWhereJobsAreClosed(t *testing.T) {
+	for _, sw := range []simulator.Switches{{}, {PermissionStatus: 401}, {ErrorBody: "html"}} {
+		w := newWorld(t, sample(300), sw)
+		w.Service = w.service(t, 1) // the key for audit logs only
+		for _, format := range []cbc.ExportFormat{cbc.ExportCSV, cbc.ExportJSON} {
+			x, err := w.Start(context.Background(), order(format))
+			require.NoError(t, err)
+			require.Equal(t, KindSearch, x.Kind)
+			require.Equal(t, StatusCompleted, x.Status)
+			require.Contains(t, x.Message, "jobs.status READ")
+			require.Zero(t, w.calls("export"), "a job that nobody can fetch is not started")
+			d := fetch(t, w.Service, x.ID, false)
+			same(t, w.records(auditlog.Filter{}, order(format).Window, time.Millisecond), parsed(t, d))
+			m, err := w.Manifest(context.Background(), x.ID, nil)
+			require.NoError(t, err)
+			require.Equal(t, KindSearch, m.Kind)
+			require.Contains(t, m.Reason, "jobs.status READ")
+			require.True(t, m.Complete, m.Note)
+			require.Equal(t, 300, *m.Count)
+		}
+	}
+}
+
+func TestDerivedKeysAreSearched(t *testing.T) {
+	w := newWorld(t, sample(300), simulator.Switches{})
+	r := order(cbc.ExportCSV)
+	r.Filter = auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyCategory: {"authentication"}}}
+	x, err := w.Start(context.Background(), r)
+	require.NoError(t, err)
+	require.Contains(t, x.Message, "derived from the description")
+	want := w.records(r.Filter, r.Window, time.Millisecond)
+	require.NotEmpty(t, want)
+	same(t, want, parsed(t, fetch(t, w.Service, x.ID, false)))
+	require.Zero(t, w.calls("export"))
+}
+
+// A restart, and another replica, know an export by its id alone.
+func TestIDs(t *testing.T) {
+	w := newWorld(t, sample(300), simulator.Switches{})
+	r := order(cbc.ExportCSV)
+	r.Filter = auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyActor: {"mary@example.org"}}}
+	x := w.complete(t, r)
+	want := fetch(t, w.Service, x.ID, true).String()
+	other := w.service(t, 0)
+	y, err := other.Get(context.Background(), x.ID)
+	require.NoError(t, err)
+	require.Equal(t, x, y)
+	require.Equal(t, want, fetch(t, other, x.ID, true).String())
+	m, err := other.Manifest(context.Background(), x.ID, nil)
+	require.NoError(t, err)
+	require.True(t, m.Complete)
+	require.Equal(t, "mary", m.Who)
+
+	list, whole, _ := w.service(t, 0).List(context.Background())
+	require.True(t, whole)
+	require.Len(t, list, 1, "a process that knows nothing lists the job")
+	require.Nil(t, list[0].Query)
+	require.NotEqual(t, x.ID, list[0].ID)
+	require.NotEmpty(t, fetch(t, w.service(t, 0), list[0].ID, true).String())
+	require.Equal(t, want, fetch(t, w.Service, list[0].ID, true).String(), "and one that knows it takes both ids for the same")
+
+	foreign := w.service(t, 1)
+	for _, id := range []string{x.ID, "", "A", x.ID[1:], x.ID + "A", strings.ToUpper(x.ID), x.ID + "=", " " + x.ID, strings.Repeat("A", 5000)} {
+		if id == x.ID {
+			_, err = foreign.Get(context.Background(), id)
+		} else {
+			_, err = w.Get(context.Background(), id)
+		}
+		require.Equal(t, Missing, kindOf(t, err), id)
+	}
+	for i := range len(x.ID) { // one changed character
+		changed := []byte(x.ID)
+		changed[i] = "AB"[b2i(changed[i] == 'A')]
+		_, err := w.open(string(changed))
+		require.Error(t, err)
+	}
+}
+
+func TestForget(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{})
+	x := w.complete(t, order(cbc.ExportCSV))
+	require.NoError(t, w.Forget(x.ID))
+	list, _, _ := w.List(context.Background())
+	require.Empty(t, list, "neither from memory nor from the job service")
+	_, err := w.Get(context.Background(), x.ID)
+	require.Equal(t, Missing, kindOf(t, err))
+}
+
+func TestExpired(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{})
+	x := w.complete(t, order(cbc.ExportCSV))
+	w.clock.turn(31 * 24 * time.Hour)
+	err := w.Download(context.Background(), x.ID, true, &download{})
+	require.Equal(t, Missing, kindOf(t, err))
+	require.Contains(t, err.Error(), "30 days")
+	later := w.service(t, 0)
+	y, err := later.Get(context.Background(), x.ID)
+	require.NoError(t, err)
+	require.Equal(t, StatusExpired, y.Status)
+	require.Contains(t, y.Error, "30 days")
+}
+
+// The jobs of an API key are those of all products. What is certainly another's is not listed, and what turns out to be another's
+// is not handed out.
+func TestOtherProducts(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{JobType: "livequery_export"})
+	w.complete(t, order(cbc.ExportCSV))
+	list, _, _ := w.List(context.Background())
+	require.Len(t, list, 1, "what was started here is known")
+	list, _, _ = w.service(t, 0).List(context.Background())
+	require.Empty(t, list)
+
+	for _, file := range []string{"device_id,name,create_time\r\n1,x,2026-03-10T00:00:00Z\r\n", `[{"device":1}]`, `[{"create_time":"2026-03-10T00:00:00Z","description":"x","severity":1}]`, "<html></html>", "hello\n", `{"results":[{"id":"x"}]}`} {
+		sim := simulator.New(simulator.Config{Now: w.clock.now, Events: []simulator.Event{}})
+		other := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/download") {
+				_, _ = io.WriteString(rw, file)
+				return
+			}
+			_, _ = io.WriteString(rw, `{"num_found":1,"results":[{"id":7,"type":"EXTERNAL","status":"COMPLETED"}],"id":7,"status":"COMPLETED"}`)
+		}), w.clock)
+		list, _, _ = other.List(context.Background())
+		require.Len(t, list, 1)
+		d := &download{}
+		err := other.Download(context.Background(), list[0].ID, true, d)
+		require.Equal(t, Missing, kindOf(t, err), file)
+		require.Zero(t, d.begun)
+	}
+}
+
+// What nobody can know for certain is said: whether a job was started when its answer is lost. It is not asked for again.
+func TestStartIsNeverRepeated(t *testing.T) {
+	for _, fault := range []simulator.Fault{{Kind: "reset"}, {Kind: "status", Status: 503, AfterWork: true}, {Kind: "html", AfterWork: true}} {
+		fault.Endpoint = "export"
+		w := newWorld(t, sample(60), simulator.Switches{JobPolls: -1})
+		w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{fault}})
+		_, err := w.Start(context.Background(), order(cbc.ExportCSV))
+		require.Equal(t, Broken, kindOf(t, err))
+		require.Contains(t, err.Error(), "list")
+		require.Equal(t, 1, w.calls("export"))
+		list, _, _ := w.List(context.Background())
+		require.Len(t, list, 1, "the list shows it")
+	}
+}

@@ -1,0 +1,249 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+const (
+	firstPoll = 500 * time.Millisecond
+	lastPoll  = 10 * time.Second
+	// unborn is how long a job that was just started may be unknown to the Job service.
+	unborn = 2 * time.Minute
+)
+
+// Get tells how an export is. However many ask, Carbon Black Cloud is asked with growing pauses.
+func (s *Service) Get(ctx context.Context, id string) (Export, error) {
+	e, err := s.find(id)
+	if err != nil {
+		return Export{}, err
+	}
+	if err := s.look(ctx, e, false); err != nil {
+		return Export{}, err
+	}
+	return s.view(e)
+}
+
+// Forget takes an export off the list. Carbon Black Cloud has no way to delete a job: it keeps the file for its 30 days.
+func (s *Service) Forget(id string) error {
+	e, err := s.find(id)
+	if err == nil {
+		e.forget()
+	}
+	return err
+}
+
+// find returns the export of an id.
+func (s *Service) find(id string) (*entry, error) {
+	t, err := s.open(id)
+	if err != nil {
+		return nil, err
+	}
+	e := s.config.Book.enter(t)
+	if e.gone() {
+		return nil, fail(Missing, "the export was taken off the list")
+	}
+	return e, nil
+}
+
+// look brings the state of an export up to date, if it is time to ask again or somebody cannot wait.
+func (s *Service) look(ctx context.Context, e *entry, now bool) error {
+	if !s.due(e, now) {
+		return nil
+	}
+	select {
+	case e.turn <- struct{}{}:
+		defer func() { <-e.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !s.due(e, now) {
+		return nil // whoever had the turn has asked
+	}
+	t, before, _ := e.now()
+	job, err := s.config.Cloud.Job(ctx, t.Job)
+	if err != nil {
+		return s.excuse(e, err)
+	}
+	if job.Status != before.status {
+		before.delay = 0
+	}
+	e.set(func(st *state) {
+		*st = of(job)
+		st.delay = min(max(2*before.delay, firstPoll), lastPoll)
+		st.next = s.config.Now().Add(st.delay)
+	})
+	return nil
+}
+
+// due tells whether Carbon Black Cloud is to be asked how the export is.
+func (s *Service) due(e *entry, now bool) bool {
+	t, st, bySearch := e.now()
+	if t.Job == "" || bySearch != "" || st.final() {
+		return false
+	}
+	return now || !s.config.Now().Before(st.next)
+}
+
+// of is the state that a job tells.
+func of(j cbc.Job) state {
+	st := state{status: j.Status, total: j.Total, completed: j.Completed}
+	switch j.Status {
+	case StatusCreated, StatusCompleted:
+	case StatusFailed:
+		st.failure = "Carbon Black Cloud could not make the file"
+		if j.Failure != "" {
+			st.failure += ": " + j.Failure
+		}
+	default:
+		st.status = StatusInProgress
+	}
+	return st
+}
+
+// excuse decides what a question without an answer means for an export.
+func (s *Service) excuse(e *entry, err error) error {
+	t, st, _ := e.now()
+	age := s.config.Now().Sub(t.created())
+	var failed *cbc.Error
+	switch {
+	case status(err) == 404 && t.Created > 0 && age < unborn:
+		// The Job service may hear of a job a little after its id was given out.
+	case status(err) == 404:
+		e.set(func(st *state) { st.status, st.failure = StatusExpired, expired(t, age) })
+		return nil
+	case forbidden(err) && t.known():
+		e.useSearches(closed(err))
+		return nil
+	case errors.As(err, &failed) && failed.Temporary():
+		e.set(func(st *state) { st.message = "how it is cannot be asked for now: " + err.Error() })
+	default:
+		return err
+	}
+	e.set(func(now *state) {
+		now.delay = min(max(2*st.delay, firstPoll), lastPoll)
+		now.next = s.config.Now().Add(now.delay)
+	})
+	return nil
+}
+
+func expired(t ticket, age time.Duration) string {
+	if t.Created > 0 && age > cbc.JobRetention {
+		return "the export has expired: Carbon Black Cloud keeps files for 30 days"
+	}
+	return "Carbon Black Cloud does not know the export any more: it keeps files for 30 days, and shows them to the API key that started them only"
+}
+
+// view is what is told of an export.
+func (s *Service) view(e *entry) (Export, error) {
+	t, st, bySearch := e.now()
+	id, err := s.idOf(e)
+	if err != nil {
+		return Export{}, err
+	}
+	out := Export{
+		ID: id, Status: st.status, Format: string(t.Format), Error: st.failure, Kind: KindJob, Query: t.Query, Who: t.Who,
+		Reason: firstOf(bySearch, t.Reason), Message: st.message, Total: known(st.total), Completed: known(st.completed),
+	}
+	if t.Created > 0 {
+		created := t.created()
+		out.CreatedAt = &created
+	}
+	if !t.known() {
+		out.Message = firstOf(st.message, "this job was not started here, or before a restart: what it was asked for is not known")
+		return out, nil
+	}
+	out.From, out.To, out.Count = &t.From, &t.To, known(t.Census.Count)
+	if t.Job == "" || bySearch != "" {
+		out.Kind, out.Status, out.Total, out.Error = KindSearch, StatusCompleted, out.Count, ""
+		out.Message = firstOf(st.message, "the file is made by searches while it is downloaded: "+out.Reason)
+	}
+	if out.Status == StatusCompleted {
+		if out.Total == nil || *out.Total == 0 {
+			out.Total = out.Count
+		}
+		out.Completed = out.Total
+	}
+	return out, nil
+}
+
+// idOf seals the ticket of an export, once.
+func (s *Service) idOf(e *entry) (id string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.id == "" || e.signedBy != s {
+		e.id, err = s.seal(e.ticket)
+		e.signedBy = s
+	}
+	return e.id, err
+}
+
+func known(n int) *int {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// List tells of every export that is remembered here, and of the jobs of the API key that may be exports, newest first. whole is
+// false when Carbon Black Cloud could not be asked for its jobs; message says why.
+func (s *Service) List(ctx context.Context) (exports []Export, whole bool, message string) {
+	jobs, err := s.config.Cloud.Jobs(ctx)
+	if err != nil {
+		message = "the jobs of Carbon Black Cloud cannot be listed: " + err.Error()
+	}
+	remembered := s.config.Book.all()
+	for _, job := range jobs {
+		i := slices.IndexFunc(remembered, func(e *entry) bool { t, _, _ := e.now(); return t.Job == job.ID })
+		switch {
+		case i >= 0:
+			remembered[i].told(job)
+		case !otherProduct(job):
+			e := newEntry(ticket{Job: job.ID, Created: max(job.CreateTime.UnixMilli(), 0)})
+			e.told(job)
+			remembered = append(remembered, e)
+		}
+	}
+	for _, e := range remembered {
+		if view, err := s.view(e); err == nil && !e.gone() {
+			exports = append(exports, view)
+		}
+	}
+	slices.SortStableFunc(exports, func(a, b Export) int { return b.age().Compare(a.age()) })
+	return exports, err == nil, message
+}
+
+func (x Export) age() time.Time {
+	if x.CreatedAt == nil {
+		return time.Time{}
+	}
+	return *x.CreatedAt
+}
+
+// otherTypes are types of job that the vendor's own client knows as those of other products.
+var otherTypes = []string{
+	"event_export", "livequery_export", "endpoints", "usbdevice_export", "user_workflow_update", "alert_export", "device_export", "vulnerability_export",
+}
+
+// otherProduct tells whether a job certainly has nothing to do with audit logs. Of the others the file decides, when it is asked
+// for: one of another product never leaves through this data source.
+func otherProduct(j cbc.Job) bool {
+	if strings.Contains(strings.ToLower(j.Type+j.Parameters), "audit") {
+		return false
+	}
+	return slices.Contains(otherTypes, strings.ToLower(j.Type))
+}

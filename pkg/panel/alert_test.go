@@ -1,0 +1,106 @@
+package panel_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+// rule asks as an alert rule does.
+func (w *evening) rule(q panel.Query, window auditlog.Window) (map[string]int64, []string, error) {
+	q.Source, q.Limit = panel.SourceSearch, 1000
+	frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: window, Numbers: true, Alert: true, Now: w.now,
+		Interval: time.Second, MaxDataPoints: 1000})
+	if err != nil {
+		return nil, nil, err
+	}
+	var said []string
+	for _, n := range frames[0].Meta.Notices {
+		said = append(said, n.Text)
+	}
+	if q.Shape != panel.ShapeSeries {
+		return labelled(q.GroupBy, frames), said, nil
+	}
+	sums := map[string]int64{}
+	for _, f := range frames {
+		for i := range f.Rows() {
+			if n := f.Fields[1].At(i).(int64); n > 0 {
+				sums[fmt.Sprintf("actor=%q", f.Fields[1].Labels["actor"])] += n
+			}
+		}
+	}
+	return sums, said, nil
+}
+
+// However late events come within settleSeconds, however late each evaluation starts, and whoever has looked at the log just
+// before: every event is in an evaluation, as long as the range is no shorter than the time between two.
+func TestNoEventIsMissedBetweenEvaluations(t *testing.T) {
+	const settle, every, rounds = 60 * time.Second, 60 * time.Second, 8
+	rapid.Check(t, func(t *rapid.T) {
+		var events []simulator.Event
+		for i := range rapid.IntRange(1, 40).Draw(t, "events") {
+			at := origin.Add(time.Duration(rapid.IntRange(0, int((rounds-3)*every/time.Millisecond)).Draw(t, "at")) * time.Millisecond)
+			late := time.Duration(rapid.IntRange(0, int(settle/time.Millisecond)).Draw(t, "late")) * time.Millisecond
+			if rapid.Bool().Draw(t, "latest") {
+				late = settle
+			}
+			events = append(events, simulator.Event{CreateTime: at, Arrives: at.Add(late), Actor: fmt.Sprint("user", i), Description: "Login failed"})
+		}
+		w := newEvening(t, origin, dusk{events: events, settle: settle, fresh: 5 * time.Second, maxEvents: 1000})
+		span := every + time.Duration(rapid.SampledFrom([]int{0, 0, 1, 240}).Draw(t, "more"))*time.Second
+		q := panel.Query{GroupBy: byActor, Baseline: time.Hour, Shape: rapid.SampledFrom([]panel.Shape{panel.ShapeCount, panel.ShapeSeries, panel.ShapeFirstSeen}).Draw(t, "shape")}
+		found := map[string]bool{}
+		for round := range rounds {
+			tick := origin.Add(time.Duration(round+1) * every)
+			started := tick.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "jitter")) * time.Millisecond)
+			w.now = started.Add(-time.Duration(rapid.IntRange(0, 4999).Draw(t, "glance")) * time.Millisecond)
+			_, err := w.ask(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor, Limit: 1000}, auditlog.NewWindow(w.now.Add(-time.Hour), w.now), false)
+			require.NoError(t, err)
+			w.now = started
+			groups, _, err := w.rule(q, auditlog.NewWindow(tick.Add(-span), tick))
+			require.NoError(t, err)
+			for name := range groups {
+				found[name] = true
+			}
+		}
+		for _, e := range events {
+			require.True(t, found[fmt.Sprintf("actor=%q", e.Actor)], "the event of %s, %s late", e.CreateTime, e.Arrives.Sub(e.CreateTime))
+		}
+	})
+}
+
+// The range of an alert rule begins earlier, and ends where it was asked to; one that ended long ago is answered as asked, and so
+// are expressions.
+func TestWhereTheRangeOfARuleBegins(t *testing.T) {
+	at := func(ago time.Duration) simulator.Event {
+		return simulator.Event{CreateTime: origin.Add(-ago), Actor: "a", Description: "Login failed"}
+	}
+	w := newEvening(t, origin, dusk{settle: time.Minute, fresh: 5 * time.Second, maxEvents: 1000,
+		events: []simulator.Event{at(time.Second), at(5 * time.Minute), at(5*time.Minute + 64*time.Second), at(5*time.Minute + 66*time.Second), at(time.Hour)}})
+	window := auditlog.NewWindow(origin.Add(-5*time.Minute), origin.Add(-time.Second))
+	q := panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}
+	count, said, err := w.rule(q, window)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{`actor="a"`: 2}, count)
+	require.Len(t, said, 1)
+	require.Contains(t, said[0], "begins 1m5s earlier than asked, at 2026-03-10T09:53:54.000Z")
+
+	w.now = origin.Add(64*time.Second + time.Millisecond)
+	count, said, err = w.rule(q, window)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{`actor="a"`: 1}, count)
+	require.Empty(t, said)
+
+	w.now = origin
+	frames, err := w.ask(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor, Limit: 10}, window, true)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{`actor="a"`: 1}, labelled(byActor, frames))
+}

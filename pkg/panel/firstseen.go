@@ -1,0 +1,158 @@
+package panel
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/frame"
+)
+
+// firstSeen shows the groups that occur in the window and nowhere in the baseline before it.
+func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
+	g, err := a.grouped(ctx, buckets{})
+	if err != nil {
+		return nil, err
+	}
+	if a.request.Numbers && !a.coverage.Complete {
+		return nil, badQuery("the time range holds more events than may be read (maxEvents %d), so a new group could be among the others: shorten the range or narrow the filter", a.panel.MaxEvents)
+	}
+	back := newLookback(a, g)
+	if a.query.Source == SourceQueue {
+		err = back.searchLedger(ctx)
+	} else {
+		err = back.search(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := back.confess(); err != nil {
+		return nil, err
+	}
+	groups := back.unseen()
+	shown := groups[:min(len(groups), a.query.Limit)]
+	if len(shown) < len(groups) {
+		a.inform("the %d largest of %d new groups are shown", len(shown), len(groups))
+	}
+	a.limits(a.matched, !a.coverage.Complete, sum(shown))
+	a.coverage.Read += back.read
+	a.coverage.Kept += back.kept
+	meta := a.describe(a.matched, !a.coverage.Complete, sum(shown))
+	if a.request.Numbers {
+		return frame.Counts(a.query.GroupBy, shown, meta), nil
+	}
+	return frame.Top(a.query.GroupBy, shown, meta), nil
+}
+
+// suspect is a group of the window that may be new.
+type suspect struct {
+	group frame.Group
+	id    groupID
+	seen  bool            // it occurs in the baseline
+	came  bool            // a search for it brought an event of it
+	deaf  bool            // one did not, although there is one in the window: its values cannot be asked for
+	need  auditlog.Window // the part of the baseline that has to be looked at yet
+}
+
+func (s *suspect) open() bool { return !s.seen && s.need.From < s.need.To }
+
+// lookback finds out which groups of a window occur in the baseline before it.
+type lookback struct {
+	answer   *answer
+	groups   *grouping // of the window
+	suspects []*suspect
+	baseline auditlog.Window
+	cloud    auditlog.Filter // what Carbon Black Cloud decides: without words in place of what the catalog derives, as absence must be certain
+	memory   *Memory         // nil where looking again costs nothing
+
+	read, kept int
+	questions  int   // asked of Carbon Black Cloud
+	fresh      int   // events that they brought
+	failed     error // why not everything could be looked at
+	cut        bool  // by maxEvents
+}
+
+func newLookback(a *answer, g *grouping) *lookback {
+	from := a.request.Window.From
+	l := &lookback{answer: a, groups: g, cloud: a.query.Filter.Cloud(), baseline: auditlog.Window{From: from - a.query.Baseline.Milliseconds(), To: from}}
+	if a.query.Source != SourceQueue {
+		l.memory = a.panel.Memory
+	}
+	for _, group := range g.groups {
+		s := &suspect{group: group, need: l.baseline, id: identifyGroup(a.query.Filter, a.query.GroupBy, group.Values)}
+		known := l.memory.recall(s.id)
+		s.seen, s.need = known.seenIn(l.baseline), known.open(l.baseline)
+		l.memory.sawAt(s.id, moment(group.First.UnixMilli(), a.coverage.Coarse))
+		l.suspects = append(l.suspects, s)
+	}
+	return l
+}
+
+// moment is the span in which something happened: times may be written in whole seconds.
+func moment(ms int64, coarse bool) auditlog.Window {
+	if coarse {
+		return auditlog.Window{From: ms, To: ms + 1000}
+	}
+	return auditlog.Window{From: ms, To: ms + 1}
+}
+
+// unseen are the new groups, largest first.
+func (l *lookback) unseen() []frame.Group {
+	var groups []frame.Group
+	for _, s := range l.suspects {
+		if !s.seen && !s.open() {
+			groups = append(groups, s.group)
+		}
+	}
+	slices.SortFunc(groups, compareGroups)
+	return groups
+}
+
+// pending are the groups that are not known to be new or not.
+func (l *lookback) pending() []*suspect {
+	var open []*suspect
+	for _, s := range l.suspects {
+		if s.open() {
+			open = append(open, s)
+		}
+	}
+	return open
+}
+
+// confess says which groups could not be looked up. What decides about an alert is then an error: it must neither fire for them nor
+// be silent about them.
+func (l *lookback) confess() error {
+	open := l.pending()
+	if len(open) == 0 {
+		return nil
+	}
+	a := l.answer
+	if a.request.Numbers && l.failed != nil {
+		return l.failed
+	}
+	reason := fmt.Sprintf("looking them all up takes more than %d searches", mostQuestions)
+	switch {
+	case l.failed != nil:
+		reason = l.failed.Error()
+	case l.cut:
+		reason = fmt.Sprintf("the baseline holds more events to look through than may be read (maxEvents %d)", a.panel.MaxEvents)
+	}
+	if a.request.Numbers {
+		return badQuery("it is not known whether %d of %d groups are new, such as %s: %s; narrow the filter or shorten the baseline", len(open), len(l.suspects), l.example(open), reason)
+	}
+	a.warn("it is not known whether %d of %d groups are new, and they are left out, such as %s: %s", len(open), len(l.suspects), l.example(open), reason)
+	return nil
+}
+
+// mostExamples bounds how many groups a notice names.
+const mostExamples = 3
+
+func (l *lookback) example(open []*suspect) string {
+	var shown []string
+	for _, s := range open[:min(len(open), mostExamples)] {
+		shown = append(shown, fmt.Sprintf("%q", strings.Join(s.group.Values, ", ")))
+	}
+	return list(shown)
+}

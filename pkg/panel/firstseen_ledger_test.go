@@ -1,0 +1,93 @@
+package panel_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/queue"
+)
+
+// heldLedger is a ledger of some events, newest first.
+type heldLedger struct {
+	events []auditlog.Event
+	status queue.Status
+}
+
+func (l *heldLedger) Touch(context.Context) error { return nil }
+
+func (l *heldLedger) Status(context.Context) (queue.Status, error) { return l.status, nil }
+
+func (l *heldLedger) Range(_ context.Context, w auditlog.Window, _ cbc.Order, visit func([]queue.Entry) bool) error {
+	for i := range l.events {
+		if w.Contains(l.events[i].CreateTime) && !visit([]queue.Entry{{Event: &l.events[i]}}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// New groups of the ledger are those that it has not seen. Where it does not reach back over the baseline, that is not known.
+func TestFirstSeenInTheLedger(t *testing.T) {
+	at := func(ago time.Duration, actor string) auditlog.Event {
+		return auditlog.Event{CreateTime: origin.Add(-ago), Actor: actor, Description: "Login failed"}
+	}
+	events := []auditlog.Event{at(time.Minute, "new"), at(2*time.Minute, "old"), at(3*time.Minute, "older"), at(4*time.Minute, ""), at(20*time.Minute, "old"), at(30*time.Hour, "older")}
+	for name, c := range map[string]struct {
+		reach, baseline string
+		events          []auditlog.Event
+		alert           string // "" is no error
+		warning         string
+		want            map[string]int64
+	}{
+		"it reaches back":         {"200h", "1d", events, "", "", map[string]int64{`actor="new"`: 1, `actor="older"`: 1, `actor=""`: 1}},
+		"a longer baseline":       {"200h", "3d", events, "", "", map[string]int64{`actor="new"`: 1, `actor=""`: 1}},
+		"it begins later":         {"40h", "3d", events, "the ledger begins at", `not known whether 2 of 4 groups are new, and they are left out, such as "new", ""`, map[string]int64{}},
+		"but it has seen them":    {"40h", "3d", slices.Delete(slices.Clone(events), 3, 4)[1:], "", "", map[string]int64{}},
+		"it begins in the window": {"5m", "1d", nil, "the ledger begins at", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reach, err := time.ParseDuration(c.reach)
+			require.NoError(t, err)
+			catalog := auditlog.DefaultCatalog()
+			query, err := panel.ParseQuery([]byte(`{"queryType":"firstSeen","source":"queue","groupBy":["actor"],"criteria":{"outcome":["failure"]},"baseline":"`+c.baseline+`"}`), catalog, 1000)
+			require.NoError(t, err)
+			ledger := &heldLedger{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
+			p := &panel.Panel{Classifier: catalog, Queue: ledger, MaxEvents: 1000}
+			ask := func(numbers bool) (map[string]int64, []string, error) {
+				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: auditlog.NewWindow(origin.Add(-10*time.Minute), origin), Numbers: numbers})
+				if err != nil {
+					return nil, nil, err
+				}
+				if numbers {
+					return labelled(query.GroupBy, frames), warnings(frames), nil
+				}
+				return tabled(query.GroupBy, frames[0]), warnings(frames), nil
+			}
+			numbers, _, err := ask(true)
+			if c.alert != "" {
+				require.ErrorContains(t, err, c.alert)
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, c.want, numbers)
+			}
+			if c.want == nil {
+				return
+			}
+			table, said, err := ask(false)
+			require.NoError(t, err)
+			require.Equal(t, c.want, table)
+			if c.warning == "" {
+				require.Empty(t, said)
+			} else {
+				require.Contains(t, said[0], c.warning)
+			}
+		})
+	}
+}

@@ -1,0 +1,255 @@
+package panel
+
+import (
+	"context"
+	"encoding/binary"
+	"maps"
+	"math"
+	"slices"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+)
+
+const (
+	// mostQuestions bounds how many searches one answer takes to look groups up.
+	mostQuestions = 120
+	// mostTogether is how many groups one search looks for.
+	mostTogether = 50
+	// mostAlone is how many groups are looked up by searches for them. For more, the baseline is read, newest events first.
+	mostAlone = 500
+	// fewRows are the events that a search for groups brings along: mostly the newest ones tell.
+	fewRows  = 50
+	someRows = 1000
+)
+
+// search looks the groups up: among what is at hand, then, where Carbon Black Cloud cannot be asked for a group, among all
+// events of the filter, and then by searches for the groups alone. Such a search also asks for the group's first event of the
+// window: if that does not come, whatever the reason, Carbon Black Cloud does not find the group by its values.
+func (l *lookback) search(ctx context.Context) error {
+	if err := l.scan(ctx, l.pending(), history.Question{Filter: l.cloud, Known: true}); err != nil {
+		return err
+	}
+	open := l.pending()
+	wordless := slices.DeleteFunc(slices.Clone(open), func(s *suspect) bool { return l.narrowed(s) != "" })
+	if len(open) > mostAlone || len(wordless) > 0 {
+		if len(open) <= mostAlone {
+			open = wordless
+		}
+		if err := l.scan(ctx, open, history.Question{Filter: l.cloud}); err != nil {
+			return err
+		}
+	}
+	for _, together := range l.batches() {
+		if err := l.seek(ctx, together); err != nil {
+			return err
+		}
+	}
+	deaf := slices.DeleteFunc(l.pending(), func(s *suspect) bool { return !s.deaf })
+	return l.scan(ctx, deaf, history.Question{Filter: l.cloud})
+}
+
+// batches divides the groups into those that one search can look for: by the same keys, and in about the same part of the
+// baseline.
+func (l *lookback) batches() [][]*suspect {
+	alike := map[string][]*suspect{}
+	for _, s := range l.pending() {
+		if keys := l.narrowed(s); keys != "" {
+			if s.need.From > l.baseline.From {
+				keys += " recent"
+			}
+			alike[keys] = append(alike[keys], s)
+		}
+	}
+	var out [][]*suspect
+	for _, keys := range sortedKeys(alike) {
+		out = slices.AppendSeq(out, slices.Chunk(alike[keys], mostTogether))
+	}
+	return out
+}
+
+// askable tells whether Carbon Black Cloud can be asked for a value of a key: whatever it makes of upper and lower case, it finds
+// an actor and an address by their own values. Empty values, descriptions and what the catalog derives cannot be asked for.
+func askable(key auditlog.Key, value string) bool {
+	return (key == auditlog.KeyActor || key == auditlog.KeyActorIP) && value != ""
+}
+
+// narrowed names the keys by which Carbon Black Cloud can be asked for a group.
+func (l *lookback) narrowed(s *suspect) string {
+	keys := ""
+	for i, key := range l.answer.query.GroupBy {
+		if askable(key, s.group.Values[i]) {
+			keys += " " + string(key)
+		}
+	}
+	return keys
+}
+
+// seek looks for groups by one search after the other, each for those that the one before did not find. Where it finds only
+// events of other groups, because any actor goes with any address, halves are looked for apart.
+func (l *lookback) seek(ctx context.Context, together []*suspect) error {
+	for {
+		together = slices.DeleteFunc(slices.Clone(together), func(s *suspect) bool { return !s.open() })
+		if len(together) == 0 {
+			return nil
+		}
+		question := history.Question{Filter: l.filterFor(together), Alone: true, Rows: fewRows}
+		if len(together) > 1 {
+			question.Rows, question.Pages = someRows, 1
+		}
+		if err := l.scan(ctx, together, question); err != nil || l.failed != nil {
+			return err
+		}
+		if len(together) == 1 {
+			together[0].deaf = !together[0].came && l.may()
+			return nil
+		}
+		if !slices.ContainsFunc(together, func(s *suspect) bool { return !s.open() }) {
+			break
+		}
+	}
+	middle := len(together) / 2
+	if err := l.seek(ctx, together[:middle]); err != nil {
+		return err
+	}
+	return l.seek(ctx, together[middle:])
+}
+
+// filterFor narrows the filter to events that can belong to one of the groups, which are asked for by the same keys.
+func (l *lookback) filterFor(together []*suspect) auditlog.Filter {
+	filter := l.cloud
+	filter.Criteria = maps.Clone(filter.Criteria)
+	if filter.Criteria == nil {
+		filter.Criteria = auditlog.Terms{}
+	}
+	for i, key := range l.answer.query.GroupBy {
+		if !askable(key, together[0].group.Values[i]) {
+			continue
+		}
+		var values []string
+		for _, s := range together {
+			values = append(values, s.group.Values[i])
+		}
+		slices.Sort(values)
+		filter.Criteria[key] = slices.Compact(values)
+	}
+	return filter
+}
+
+// scan looks for groups among the events of a question, whose filter selects all of theirs, in what has to be looked at yet.
+func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Question) error {
+	a := l.answer
+	q.Order, q.Max = cbc.NewestFirst, a.panel.MaxEvents
+	q.Window = hull(groups)
+	alone := q.Alone && !a.coverage.Coarse // else it is not known which of a second's events are the window's
+	if alone {
+		for _, s := range groups {
+			q.Window.To = max(q.Window.To, s.group.First.UnixMilli()+1)
+		}
+	}
+	if q.Window.From >= q.Window.To || !q.Known && !l.may() {
+		return nil
+	}
+	if q.Known {
+		q.Max = math.MaxInt // what is at hand is not read again
+	} else {
+		q.Max -= l.fresh
+		l.questions++
+	}
+	coverage, err := a.panel.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
+		for e := range batch.All() {
+			l.observe(e, a.matcher)
+		}
+		return slices.ContainsFunc(groups, (*suspect).open)
+	})
+	l.read += coverage.Read
+	l.kept += coverage.Kept
+	if !q.Known {
+		l.fresh += coverage.Read
+		l.cut = l.fresh >= a.panel.MaxEvents
+	}
+	if alone {
+		groups = slices.DeleteFunc(slices.Clone(groups), func(s *suspect) bool { return !s.came })
+	}
+	l.learn(groups, coverage)
+	if coverage.Failure != nil && a.outdated(coverage, l.baseline) {
+		return coverage.Failure
+	}
+	if coverage.Failure != nil && l.failed == nil {
+		l.failed = coverage.Failure
+		a.warn("the baseline is as of %s: Carbon Black Cloud cannot be asked now: %v", coverage.Stale.Format(stamp), coverage.Failure)
+	}
+	if err != nil {
+		l.failed = err
+	}
+	return nil
+}
+
+// may tells whether Carbon Black Cloud is asked once more.
+func (l *lookback) may() bool { return l.failed == nil && !l.cut && l.questions < mostQuestions }
+
+// hull is the span that holds what has to be looked at for all of the groups.
+func hull(groups []*suspect) auditlog.Window {
+	var w auditlog.Window
+	for i, s := range groups {
+		if i == 0 {
+			w = s.need
+		} else {
+			w = auditlog.Window{From: min(w.From, s.need.From), To: max(w.To, s.need.To)}
+		}
+	}
+	return w
+}
+
+// observe marks the group of an event as found, and as seen if the event is one of the baseline.
+func (l *lookback) observe(e *auditlog.Event, matcher auditlog.Matcher) {
+	a := l.answer
+	var class auditlog.Class
+	if a.classify {
+		class = a.panel.Classifier.ClassifyEvent(e)
+	}
+	if !matcher.Match(e, class) {
+		return
+	}
+	i, wanted := l.groups.position(e, class)
+	if !wanted || l.suspects[i].seen {
+		return
+	}
+	l.suspects[i].came = true
+	if e.CreateTime.UnixMilli() >= l.baseline.To {
+		return
+	}
+	l.suspects[i].seen = true
+	l.memory.sawAt(l.suspects[i].id, moment(e.CreateTime.UnixMilli(), true))
+}
+
+// learn takes what was read whole off what has to be looked at. What has settled of it is remembered.
+func (l *lookback) learn(groups []*suspect, c history.Coverage) {
+	if c.Cut != 0 {
+		return // where a millisecond could not be read whole, nobody is known to be absent
+	}
+	settled := c.Covered
+	settled.To = min(settled.To, l.baseline.To, c.AsOf.Add(-l.answer.panel.Settle).UnixMilli())
+	for _, s := range groups {
+		if !s.seen {
+			s.need = without(s.need, c.Covered)
+			l.memory.missed(s.id, settled)
+		}
+	}
+}
+
+// position returns where the event's group is, if it is there.
+func (g *grouping) position(e *auditlog.Event, c auditlog.Class) (int, bool) {
+	key := g.scratch[:0]
+	for _, k := range g.keys {
+		value := k.Value(e, c)
+		if len(g.keys) > 1 {
+			key = binary.AppendUvarint(key, uint64(len(value)))
+		}
+		key = append(key, value...)
+	}
+	g.scratch = key
+	i, ok := g.index[string(key)]
+	return i, ok
+}

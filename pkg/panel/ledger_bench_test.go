@@ -1,0 +1,106 @@
+package panel_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
+}
+
+// The ledger that panels are measured on: events of a day, with as many actors as a large organization has administrators.
+const (
+	benchEvents = 1_000_000
+	benchBatch  = 2500
+	benchActors = 500
+)
+
+// noQueue is a queue that is empty, and a search that finds nothing.
+type noQueue struct{}
+
+func (noQueue) Queue(context.Context) (cbc.Batch, error) { return cbc.Batch{}, nil }
+
+func (noQueue) SearchAll(context.Context, auditlog.Window, func([]auditlog.Event) error) error {
+	return nil
+}
+
+// BenchmarkLedgerPanel answers panels from a ledger of 1,000,000 events of the last 24 hours, frames included.
+func BenchmarkLedgerPanel(b *testing.B) {
+	for name, open := range map[string]func() (queue.Ledger, error){
+		"memory": func() (queue.Ledger, error) { return queue.NewMemory(queue.MemoryConfig{Bytes: 1 << 30}), nil }, // the default holds some 600,000 of them
+		"postgres": func() (queue.Ledger, error) {
+			return queue.NewPostgres(queue.PostgresConfig{DSN: pgtest.New(b).DSN}, queue.Key{Host: "h"})
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			ledger, err := open()
+			require.NoError(b, err)
+			end := time.Now().Truncate(time.Millisecond)
+			fill(b, ledger, end.Add(-24*time.Hour))
+			q, err := new(queue.Readers).Open(queue.Config{
+				Source: noQueue{}, Searcher: noQueue{}, Store: queue.Store{Open: func(queue.Key) (queue.Ledger, error) { return ledger, nil }}, Late: time.Minute,
+			})
+			require.NoError(b, err)
+			defer q.Close()
+			const anHour = benchEvents / 24
+			b.Run("newest500", func(b *testing.B) {
+				rows := benchPanel(b, q, `{"source":"queue","format":"table"}`, auditlog.NewWindow(end.Add(-24*time.Hour), end))
+				require.Equal(b, 500, rows)
+			})
+			b.Run("hour", func(b *testing.B) {
+				rows := benchPanel(b, q, `{"source":"queue","format":"table","limit":100000}`, auditlog.NewWindow(end.Add(-time.Hour), end))
+				require.InDelta(b, anHour, rows, anHour/100)
+			})
+			b.Run("day", func(b *testing.B) {
+				rows := benchPanel(b, q, `{"source":"queue","queryType":"top","groupBy":["actor"],"limit":1000}`, auditlog.NewWindow(end.Add(-24*time.Hour), end))
+				require.Equal(b, benchActors, rows)
+			})
+		})
+	}
+}
+
+// fill adds the events of a day.
+func fill(b *testing.B, ledger queue.Ledger, start time.Time) {
+	b.Helper()
+	const apart = 24 * time.Hour / benchEvents
+	for n := 0; n < benchEvents; n += benchBatch {
+		batch := make([]auditlog.Event, benchBatch)
+		for i := range batch {
+			batch[i] = auditlog.Event{
+				CreateTime: start.Add(time.Duration(n+i) * apart).UTC(), OrgKey: "ABCD1234", Actor: fmt.Sprint("user", (n+i)%benchActors, "@example.com"),
+				ActorIP: fmt.Sprint("192.0.2.", i%250), Description: fmt.Sprint("Policy Standard (ID: ", n+i, ") was modified"), RequestURL: "/integrationServices/v3/policy/",
+			}
+		}
+		_, err := ledger.Add(context.Background(), queue.Addition{ID: fmt.Sprint(n), Events: batch})
+		require.NoError(b, err)
+	}
+}
+
+// benchPanel answers a query and returns the rows of its frame.
+func benchPanel(b *testing.B, q *queue.Queue, text string, w auditlog.Window) (rows int) {
+	catalog := auditlog.DefaultCatalog()
+	query, err := panel.ParseQuery([]byte(text), catalog, 100_000)
+	require.NoError(b, err)
+	p := &panel.Panel{History: history.New(history.Config{}), Classifier: catalog, Queue: q, MaxEvents: 100_000}
+	for b.Loop() {
+		frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: w})
+		require.NoError(b, err)
+		rows = frames[0].Rows()
+	}
+	return rows
+}

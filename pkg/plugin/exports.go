@@ -1,0 +1,233 @@
+package plugin
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/export"
+	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/panel"
+)
+
+// ownCacheBytes is what a reader of a whole time range keeps: it never looks back.
+const ownCacheBytes = 1 << 20
+
+// newExports makes the exports of an instance. They remember by API key, so that a change of the settings forgets none.
+func newExports(s settings, client *cbc.Client, past *history.History, catalog *auditlog.Catalog) *export.Service {
+	return export.New(export.Config{
+		Cloud: client,
+		Past:  past,
+		OwnPast: func() export.Past {
+			return history.New(history.Config{Searcher: client, Settle: s.settle, CacheBytes: ownCacheBytes})
+		},
+		Classify: catalog.ClassifyEvent,
+		OrgKey:   s.orgKey,
+		Secret:   []byte(s.apiSecret),
+		Book:     export.BookFor(export.Key{Host: strings.ToLower(s.url), OrgKey: s.orgKey, APIID: s.apiID}),
+		Settle:   s.settle,
+		Random:   rand.Reader,
+	})
+}
+
+// exportRoutes are the routes of exports. Grafana lets viewers call them all, so those that change something look at the role.
+func (d *Instance) exportRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("POST /exports", d.postExport)
+	mux.HandleFunc("GET /exports", d.getExports)
+	mux.HandleFunc("GET /exports/{id}", d.getExport)
+	mux.HandleFunc("GET /exports/{id}/download", d.downloadExport)
+	mux.HandleFunc("GET /exports/{id}/manifest", d.getManifest)
+	mux.HandleFunc("DELETE /exports/{id}", d.deleteExport)
+}
+
+// mayChange tells whether the user may start and forget exports.
+func mayChange(r *http.Request) bool {
+	user := backend.UserFromContext(r.Context())
+	return user != nil && (user.Role == "Editor" || user.Role == "Admin")
+}
+
+func refuseViewer(w http.ResponseWriter) {
+	sendError(w, http.StatusForbidden, "this needs the role Editor or Admin; viewers may list and download exports")
+}
+
+func sendError(w http.ResponseWriter, status int, text string) {
+	sendJSON(w, status, map[string]string{"error": text})
+}
+
+// exportRequest is the body that starts an export. Times are milliseconds.
+type exportRequest struct {
+	Query  json.RawMessage `json:"query"`
+	From   *int64          `json:"from"`
+	To     *int64          `json:"to"`
+	Format string          `json:"format"`
+}
+
+// mostRequest bounds a body, far over what fits an id.
+const mostRequest = 1 << 20
+
+func (d *Instance) postExport(w http.ResponseWriter, r *http.Request) {
+	if !mayChange(r) {
+		refuseViewer(w)
+		return
+	}
+	request, err := d.readExport(w, r)
+	if err != nil {
+		sendError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	started, err := d.exports.Start(r.Context(), request)
+	if err != nil {
+		sendFailure(w, err)
+		return
+	}
+	sendJSON(w, http.StatusAccepted, started)
+}
+
+func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Request, error) {
+	var body exportRequest
+	if r.Body == nil {
+		r.Body = http.NoBody // how the SDK hands over an empty one
+	}
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostRequest))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
+		return export.Request{}, errors.New(`the body is not understood, expected {"query":{…},"from":ms,"to":ms,"format":"csv|json"}: ` + err.Error())
+	}
+	if body.From == nil || body.To == nil {
+		return export.Request{}, errors.New("from and to are missing: the time range in milliseconds since 1970")
+	}
+	if body.Format == "" {
+		body.Format = string(cbc.ExportCSV)
+	}
+	if len(body.Query) == 0 {
+		body.Query = json.RawMessage("{}")
+	}
+	query, err := panel.ParseQuery(body.Query, d.catalog, d.settings.maxEvents)
+	if err != nil {
+		return export.Request{}, err
+	}
+	if query.Source == panel.SourceQueue {
+		return export.Request{}, errors.New(`"source":"queue" cannot be exported: an export asks Carbon Black Cloud for the same events with "source":"search"`)
+	}
+	if query.After != nil {
+		return export.Request{}, errors.New(`"after" cannot be exported: a file holds all events of a filter, whatever came before them`)
+	}
+	return export.Request{
+		Query: body.Query, Filter: query.Filter, Window: auditlog.Window{From: *body.From, To: *body.To},
+		Format: cbc.ExportFormat(body.Format), Who: backend.UserFromContext(r.Context()).Login,
+	}, nil
+}
+
+func (d *Instance) getExports(w http.ResponseWriter, r *http.Request) {
+	exports, whole, message := d.exports.List(r.Context())
+	if exports == nil {
+		exports = []export.Export{}
+	}
+	sendJSON(w, http.StatusOK, map[string]any{"exports": exports, "complete": whole, "message": message})
+}
+
+func (d *Instance) getExport(w http.ResponseWriter, r *http.Request) {
+	found, err := d.exports.Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		sendFailure(w, err)
+		return
+	}
+	sendJSON(w, http.StatusOK, found)
+}
+
+func (d *Instance) deleteExport(w http.ResponseWriter, r *http.Request) {
+	if !mayChange(r) {
+		refuseViewer(w)
+		return
+	}
+	if err := d.exports.Forget(r.PathValue("id")); err != nil {
+		sendFailure(w, err)
+		return
+	}
+	sendJSON(w, http.StatusOK, map[string]string{"message": "the export is off the list; Carbon Black Cloud keeps its file for 30 days"})
+}
+
+func (d *Instance) getManifest(w http.ResponseWriter, r *http.Request) {
+	safe, err := safeOf(r)
+	if err != nil {
+		sendError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	manifest, err := d.exports.Manifest(r.Context(), r.PathValue("id"), safe)
+	if err != nil {
+		sendFailure(w, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	sendJSON(w, http.StatusOK, manifest)
+}
+
+// safeOf reads the switch that makes cells safe, nil if it is not there.
+func safeOf(r *http.Request) (*bool, error) {
+	text := r.URL.Query().Get("safe")
+	if text == "" {
+		return nil, nil
+	}
+	safe, err := strconv.ParseBool(text)
+	if err != nil {
+		return nil, errors.New("safe must be true or false")
+	}
+	return &safe, nil
+}
+
+func (d *Instance) downloadExport(w http.ResponseWriter, r *http.Request) {
+	safe, err := safeOf(r)
+	if err != nil {
+		sendError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	out := streamOf(r.Context())
+	err = d.exports.Download(r.Context(), r.PathValue("id"), safe == nil || *safe, out)
+	if err == nil {
+		return
+	}
+	if out.begun {
+		out.abort(err)
+		return
+	}
+	sendFailure(w, err)
+}
+
+// sendFailure answers with an error of an export, or of Carbon Black Cloud.
+func sendFailure(w http.ResponseWriter, err error) {
+	w.Header().Set("Cache-Control", "no-store")
+	sendError(w, failureStatus(err), err.Error())
+}
+
+func failureStatus(err error) int {
+	var failed *export.Error
+	if errors.As(err, &failed) {
+		switch failed.Kind {
+		case export.Bad:
+			return http.StatusBadRequest
+		case export.Missing:
+			return http.StatusNotFound
+		case export.NotReady:
+			return http.StatusConflict
+		case export.TooLarge:
+			return http.StatusRequestEntityTooLarge
+		case export.Broken:
+			return http.StatusBadGateway
+		case export.Busy:
+			return http.StatusTooManyRequests
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return http.StatusGatewayTimeout
+	}
+	status, _ := classify(err)
+	return int(status)
+}

@@ -1,0 +1,78 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"carbonblack-auditlog-datasource/pkg/export"
+)
+
+// resourceStream is the answer to one resource call. A route writes to it as to any HTTP answer, or takes it over to send a file
+// chunk by chunk: then each chunk is one message to Grafana, which hands it on at once.
+type resourceStream struct {
+	sender backend.CallResourceResponseSender
+	taken  bool
+	begun  bool
+	failed error
+}
+
+type streamKey struct{}
+
+func streamOf(ctx context.Context) *resourceStream {
+	s, _ := ctx.Value(streamKey{}).(*resourceStream)
+	return s
+}
+
+// breakable lets routes break off an answer that they have begun: a call that ends with an error breaks the connection to the
+// browser, which is the only way to tell it that a file is not whole.
+type breakable struct{ backend.CallResourceHandler }
+
+func (h breakable) CallResource(ctx context.Context, req *backend.CallResourceRequest, sender backend.CallResourceResponseSender) (err error) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			backend.Logger.FromContext(ctx).Error("a resource call panicked", "error", failure, "stack", string(debug.Stack()))
+			err = errors.New("the plugin failed on this call: please report it")
+		}
+	}()
+	s := &resourceStream{sender: sender}
+	if err := h.CallResourceHandler.CallResource(context.WithValue(ctx, streamKey{}, s), req, s); err != nil {
+		return err
+	}
+	return s.failed
+}
+
+// Send passes on what a route wrote, unless the stream was taken over.
+func (s *resourceStream) Send(resp *backend.CallResourceResponse) error {
+	if s.taken {
+		return nil
+	}
+	return s.sender.Send(resp)
+}
+
+// Begin takes the stream over for a file.
+func (s *resourceStream) Begin(f export.File) error {
+	s.taken, s.begun = true, true
+	return s.sender.Send(&backend.CallResourceResponse{Status: http.StatusOK, Headers: map[string][]string{
+		"Content-Type":           {f.MediaType},
+		"Content-Disposition":    {`attachment; filename="` + f.Name + `"`}, // letters, digits, points, dashes
+		"X-Content-Type-Options": {"nosniff"},
+		"Cache-Control":          {"no-store"},
+	}})
+}
+
+func (s *resourceStream) Write(chunk []byte) error {
+	return s.sender.Send(&backend.CallResourceResponse{Body: chunk})
+}
+
+// abort ends the call with an error. Not every host tells the browser of that once a file has begun, so the file itself is made
+// unreadable, too: no CSV ends within a quoted cell, and no JSON with a text.
+func (s *resourceStream) abort(err error) {
+	s.failed = err
+	mark := "\r\n\"INCOMPLETE: " + strings.ReplaceAll(err.Error(), `"`, "'")
+	_ = s.sender.Send(&backend.CallResourceResponse{Body: []byte(mark)}) // whoever has gone needs no mark
+}

@@ -1,0 +1,72 @@
+package plugin
+
+import (
+	"context"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/panel"
+)
+
+// measure answers a query about the plugin itself. It sends nothing and does not read the queue.
+func (d *Instance) measure(ctx context.Context, shape panel.Shape) frame.Frames {
+	if shape == panel.ShapeCallers {
+		return d.callers()
+	}
+	governor, cache, now := d.governor.Status(), d.history.Status(), time.Now()
+	paused := 0.0
+	if governor.PausedUntil != nil {
+		paused = max(time.UnixMilli(*governor.PausedUntil).Sub(now).Seconds(), 0)
+	}
+	waiting := governor.Waiting.Alert + governor.Waiting.Panel + governor.Waiting.Background
+	numbers := []frame.Number{
+		{Name: "budget", Value: number(governor.Budget.Limit)},
+		{Name: "budgetLeft", Value: number(governor.Budget.Left)},
+		{Name: "used", Value: number(governor.Budget.Used)},
+		{Name: "inFlight", Value: number(governor.InFlight)},
+		{Name: "waiting", Value: number(waiting)},
+		{Name: "pausedSeconds", Value: &paused},
+		{Name: "calls", Value: number(governor.Calls)},
+		{Name: "throttled", Value: number(governor.Throttled)},
+		{Name: "cacheEvents", Value: number(cache.Events)},
+		{Name: "cacheBytes", Value: number(cache.Bytes)},
+	}
+	return frame.Status(append(numbers, queueNumbers(d.queueStatus(ctx), now)...))
+}
+
+// queueNumbers are nothing while the queue is off.
+func queueNumbers(s *queueStatus, now time.Time) []frame.Number {
+	var age, events, gaps, missing *float64
+	if s != nil {
+		gaps, missing = number(len(s.Gaps)), some(0.0)
+		if s.Drained != nil {
+			age = some(now.Sub(time.UnixMilli(*s.Drained)).Seconds())
+		}
+		if s.Events != nil {
+			events = number(*s.Events)
+		}
+		if s.SecondConsumer != nil {
+			missing = number(s.SecondConsumer.Missing)
+		}
+	}
+	return []frame.Number{
+		{Name: "queueAgeSeconds", Value: age},
+		{Name: "queueEvents", Value: events},
+		{Name: "queueGaps", Value: gaps},
+		{Name: "queueMissing", Value: missing},
+	}
+}
+
+func number[N int | int64](n N) *float64 { return some(float64(n)) }
+
+// callers tells who has spent the requests.
+func (d *Instance) callers() frame.Frames {
+	origins := d.governor.Status().Origins
+	callers := make([]frame.Caller, len(origins))
+	for i, o := range origins {
+		callers[i] = frame.Caller{
+			Dashboard: o.Dashboard, Panel: o.Panel, Rule: o.Rule, Calls: o.Calls, Throttled: o.Throttled, Waited: time.Duration(o.WaitedMS) * time.Millisecond,
+		}
+	}
+	return frame.Callers(callers)
+}

@@ -1,0 +1,152 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// rulesKey is where the settings hold the rules of the catalog.
+const rulesKey = "catalogRules"
+
+// rules reads the rules of the settings. Provisioning from an environment variable turns the list into a text of JSON.
+func (r *settingsReader) rules() []auditlog.Rule {
+	value := r.values[rulesKey]
+	if text, ok := value.(string); ok {
+		value = nil
+		if strings.TrimSpace(text) != "" {
+			if err := json.Unmarshal([]byte(text), &value); err != nil {
+				r.fail(rulesKey, "a list of rules", "a text that is not JSON")
+				return nil
+			}
+		}
+	}
+	rules, err := decodeRules(rulesKey, value)
+	if err == nil {
+		_, err = catalogWith(rulesKey, rules)
+	}
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+	return rules
+}
+
+// catalogWith puts rules on top of the built-in catalog. An error names the list.
+func catalogWith(list string, rules []auditlog.Rule) (*auditlog.Catalog, error) {
+	catalog, err := auditlog.DefaultCatalog().With(rules)
+	if err != nil {
+		return nil, fmt.Errorf("%s%w", list, err)
+	}
+	return catalog, nil
+}
+
+var ruleKeys = []string{"action", "category", "code", "outcome", "pattern", "severity"}
+
+// decodeRules reads a decoded list of rules. An error names the list, the position and the key.
+func decodeRules(list string, value any) ([]auditlog.Rule, error) {
+	if value == nil {
+		return nil, nil
+	}
+	items, ok := value.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s must be a list of rules, each with %s", list, strings.Join(ruleKeys, ", "))
+	}
+	rules := make([]auditlog.Rule, len(items))
+	for i, item := range items {
+		object, ok := item.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s[%d] must be an object with %s", list, i, strings.Join(ruleKeys, ", "))
+		}
+		texts := map[string]string{}
+		for _, key := range sortedNames(object) {
+			text, ok := object[key].(string)
+			switch {
+			case !slices.Contains(ruleKeys, key):
+				return nil, fmt.Errorf("%s[%d] has an unknown key %.60q: allowed are %s", list, i, key, strings.Join(ruleKeys, ", "))
+			case !ok && object[key] != nil:
+				return nil, fmt.Errorf("%s[%d].%s must be a text", list, i, key)
+			}
+			texts[key] = text
+		}
+		word := func(key string) string { return strings.TrimSpace(texts[key]) }
+		rules[i] = auditlog.Rule{
+			Pattern: texts["pattern"], Category: word("category"), Action: word("action"), Outcome: word("outcome"),
+			Severity: word("severity"), Code: word("code"),
+		}
+	}
+	return rules, nil
+}
+
+func sortedNames(object map[string]any) []string {
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Bounds of a test of the catalog.
+const (
+	mostTestBody        = 2 << 20
+	mostTested          = 100
+	mostTestDescription = 10_000 // bytes
+)
+
+// verdict is what the catalog makes of a description.
+type verdict struct {
+	auditlog.Row
+	Description string `json:"description"`
+}
+
+// testCatalog classifies descriptions by rules that are not saved yet. It changes nothing, asks nobody, and needs no settings.
+func testCatalog(w http.ResponseWriter, r *http.Request) {
+	var asked struct {
+		Rules        any      `json:"rules"`
+		Descriptions []string `json:"descriptions"`
+	}
+	body := r.Body
+	if body == nil { // as the SDK leaves it when there is none
+		body = http.NoBody
+	}
+	decoder := json.NewDecoder(http.MaxBytesReader(w, body, mostTestBody))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&asked)
+	var rules []auditlog.Rule
+	switch {
+	case err != nil:
+		err = fmt.Errorf(`expected {"rules":[…],"descriptions":["…"]}: %w`, err)
+	case len(asked.Descriptions) > mostTested:
+		err = fmt.Errorf("descriptions has %d texts: at most %d are allowed", len(asked.Descriptions), mostTested)
+	case slices.ContainsFunc(asked.Descriptions, func(d string) bool { return len(d) > mostTestDescription }):
+		err = fmt.Errorf("a description has more than %d bytes", mostTestDescription)
+	default:
+		rules, err = decodeRules("rules", asked.Rules)
+	}
+	var catalog *auditlog.Catalog
+	if err == nil {
+		catalog, err = catalogWith("rules", rules)
+	}
+	if err != nil {
+		sendJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	classes := make([]verdict, len(asked.Descriptions))
+	for i, d := range asked.Descriptions {
+		classes[i] = verdict{Row: rowFor(catalog, d), Description: d}
+	}
+	sendJSON(w, http.StatusOK, map[string]any{"classes": classes})
+}
+
+// rowFor is the row that classifies a description. That of unknown text has no pattern and no source.
+func rowFor(catalog *auditlog.Catalog, description string) auditlog.Row {
+	if row, ok := catalog.Find(description); ok {
+		return row
+	}
+	c := auditlog.Unknown()
+	return auditlog.Row{Code: c.Code, Category: c.Category, Action: c.Action, Outcome: c.Outcome, Severity: c.Severity, Sources: []string{}}
+}

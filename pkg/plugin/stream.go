@@ -1,0 +1,179 @@
+package plugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/tail"
+)
+
+var _ backend.StreamHandler = (*Instance)(nil)
+
+// tailPath is the channel of a live tail: it ends with the SHA-256 of the query's text, which the subscription brings along.
+// Grafana runs a channel once, with what its first subscriber brought, so the path must be a function of the query alone.
+var tailPath = regexp.MustCompile(`^tail/([0-9a-f]{64})$`)
+
+// errReplaced ends the streams of an instance that was disposed. Grafana runs them again, on the instance in its place.
+var errReplaced = errors.New("the data source's settings have changed")
+
+// lifetime is how long an instance's streams may run.
+type lifetime struct {
+	ctx context.Context
+	end context.CancelFunc
+}
+
+func newLifetime() lifetime {
+	ctx, end := context.WithCancel(context.Background())
+	return lifetime{ctx, end}
+}
+
+// live is a live tail that was asked for.
+type live struct {
+	query panel.Query
+	refID string
+}
+
+// SubscribeStream lets a viewer join a live tail. A path that is no tail, or without the query, is not found; one that is not
+// the query's own is denied, because others would see another query's events. A query that cannot be tailed is an error.
+func (d *Instance) SubscribeStream(_ context.Context, req *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
+	text, status := queryText(req.Path, req.Data)
+	if status != backend.SubscribeStreamStatusOK {
+		return &backend.SubscribeStreamResponse{Status: status}, nil
+	}
+	l, err := d.parseLive(text)
+	if err != nil {
+		return nil, backend.DownstreamError(err)
+	}
+	empty, err := backend.NewInitialFrame(frame.Live(l.refID, nil, l.meta(nil)), frame.Whole)
+	if err != nil {
+		return nil, err
+	}
+	return &backend.SubscribeStreamResponse{Status: status, InitialData: empty}, nil
+}
+
+// PublishStream is denied to everybody: events come from Carbon Black Cloud alone.
+func (*Instance) PublishStream(context.Context, *backend.PublishStreamRequest) (*backend.PublishStreamResponse, error) {
+	return &backend.PublishStreamResponse{Status: backend.PublishStreamStatusPermissionDenied}, nil
+}
+
+// RunStream sends the events of a live tail as they happen, until nobody watches.
+func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest, sender *backend.StreamSender) error {
+	text, status := queryText(req.Path, req.Data)
+	if status != backend.SubscribeStreamStatusOK {
+		return nil // to run it again would be in vain
+	}
+	l, err := d.parseLive(text)
+	if err != nil { // the settings have changed since it was subscribed to
+		return l.end(sender, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.streams.ctx, cancel)()
+	key := d.streamKey(req.Path)
+	place, err := d.run(ctx, l, places.take(key, time.Now()), l.show(sender))
+	switch {
+	case d.streams.ctx.Err() != nil:
+		places.put(key, place, time.Now())
+		return errReplaced
+	case errors.Is(err, context.Canceled):
+		return nil
+	}
+	return err
+}
+
+// run tails the source that the query names.
+func (d *Instance) run(ctx context.Context, l live, from tail.Place, deliver tail.Deliver) (tail.Place, error) {
+	if l.query.Source == panel.SourceQueue {
+		return tail.Ledger{Queue: d.queue, Classifier: d.catalog, Filter: l.query.Filter, Settle: d.settings.settle}.Run(ctx, from, deliver)
+	}
+	return tail.Search{
+		History: d.history, Classifier: d.catalog, Filter: l.query.Filter,
+		Settle: d.settings.settle, Poll: freshFor, Max: d.settings.maxEvents,
+	}.Run(ctx, from, deliver)
+}
+
+// queryText is the text of the query that a subscription brings along, if it is what the path says.
+func queryText(path string, data json.RawMessage) (string, backend.SubscribeStreamStatus) {
+	match := tailPath.FindStringSubmatch(path)
+	var brought struct {
+		Query *string `json:"query"`
+	}
+	if match == nil || json.Unmarshal(data, &brought) != nil || brought.Query == nil {
+		return "", backend.SubscribeStreamStatusNotFound
+	}
+	sum := sha256.Sum256([]byte(*brought.Query))
+	if hex.EncodeToString(sum[:]) != match[1] {
+		return "", backend.SubscribeStreamStatusPermissionDenied
+	}
+	return *brought.Query, backend.SubscribeStreamStatusOK
+}
+
+// parseLive reads a query that is to be tailed.
+func (d *Instance) parseLive(text string) (live, error) {
+	named := struct {
+		RefID string `json:"refId"`
+	}{RefID: "A"}
+	_ = json.Unmarshal([]byte(text), &named) // what is wrong with it is said below
+	l := live{refID: named.RefID}
+	query, err := panel.ParseQuery([]byte(text), d.catalog, d.settings.maxEvents)
+	switch {
+	case err != nil:
+		return l, err
+	case query.Shape != panel.ShapeEvents:
+		return l, fmt.Errorf(`"queryType":"%s" has no live tail: only "events" has`, query.Shape)
+	case query.After != nil:
+		return l, errors.New(`"after" has no live tail: leave it out to tail the events themselves`)
+	case query.Source == panel.SourceQueue && d.queue == nil:
+		return l, errors.New(`"source":"queue" is off: set queueEnabled in the data source's settings, or tail "source":"search"`)
+	}
+	l.query = query
+	return l, nil
+}
+
+// show sends what is new as the log that a panel of the same query shows.
+func (l live) show(sender *backend.StreamSender) tail.Deliver {
+	return func(rows []frame.Row, notices []frame.Notice) error {
+		return sender.SendFrame(frame.Live(l.refID, rows, l.meta(notices)), frame.Whole)
+	}
+}
+
+func (l live) meta(notices []frame.Notice) frame.Meta {
+	executed := "live tail by searches of Carbon Black Cloud"
+	if l.query.Source == panel.SourceQueue {
+		executed = "live tail of the ledger of the API key's queue"
+	}
+	if l.query.Fold {
+		notices = append(notices, frame.Notice{Text: "A live tail shows each entry of a policy edit on its own"})
+	}
+	return frame.Meta{Executed: executed, Notices: notices, SearchWords: l.query.SearchWords()}
+}
+
+// end tells the viewers of a tail why it has ended.
+func (l live) end(sender *backend.StreamSender, why error) error {
+	return l.show(sender)(nil, []frame.Notice{{Warning: true, Text: "The live tail has ended: " + why.Error()}})
+}
+
+// SubscribeStream says what is wrong with the settings.
+func (m *misconfigured) SubscribeStream(context.Context, *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
+	return nil, backend.DownstreamError(m.err)
+}
+
+// PublishStream is denied to everybody.
+func (*misconfigured) PublishStream(context.Context, *backend.PublishStreamRequest) (*backend.PublishStreamResponse, error) {
+	return &backend.PublishStreamResponse{Status: backend.PublishStreamStatusPermissionDenied}, nil
+}
+
+// RunStream ends a tail that was subscribed to before the settings became wrong, and tells its viewers.
+func (m *misconfigured) RunStream(_ context.Context, _ *backend.RunStreamRequest, sender *backend.StreamSender) error {
+	return live{refID: "A"}.end(sender, m.err)
+}

@@ -1,0 +1,88 @@
+package queue
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+// What a second batch gives is not counted again, and the book has a gap there until a search has counted.
+func TestLedgerDoubtsWhatComesAgain(t *testing.T) {
+	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+		give := func(id string, events ...auditlog.Event) Added {
+			added, err := ledger.Add(context.Background(), Addition{ID: id, Origin: FromQueue, Late: time.Minute, Events: events})
+			require.NoError(t, err)
+			return added
+		}
+		gaps := func() []Gap {
+			book, err := other.Book(context.Background())
+			require.NoError(t, err)
+			return book.Gaps
+		}
+		e, f, g := event(1, "e"), event(20, "f"), event(300, "g")
+		require.Equal(t, Added{New: 3}, give("1", e, e, f))
+		require.Empty(t, gaps(), "two in one batch are two")
+		span := auditlog.Window{From: f.CreateTime.UnixMilli(), To: f.CreateTime.UnixMilli() + 1}
+		require.Equal(t, Added{New: 1, Again: span}, give("2", f, g))
+		require.Equal(t, Added{}, give("2", f, g), "the same batch")
+		require.Equal(t, want(e, e, f, g), contents(t, other, everything(), cbc.OldestFirst))
+		require.Len(t, gaps(), 1)
+		require.Equal(t, span, gaps()[0].Window)
+		book, err := other.Book(context.Background())
+		require.NoError(t, err)
+		require.InDelta(t, book.Now+time.Minute.Milliseconds(), gaps()[0].Ready, 30_000)
+
+		span.From = e.CreateTime.UnixMilli()
+		require.Equal(t, Added{New: 1, Again: span}, give("3", e, e, e, f), "more than any batch before")
+		require.Equal(t, span, gaps()[0].Window)
+		require.Equal(t, Added{New: 1}, add(t, other, "", FromRepair, e, e, e, f, f, g), "a search has counted, nobody is blamed")
+		require.Equal(t, want(e, e, e, f, f, g), contents(t, ledger, everything(), cbc.OldestFirst))
+	})
+}
+
+// A key that gets its permission anew gives the last days once more: they have come again, not happened again. Equal events that
+// two batches gave have happened as often as a search says.
+func TestWhatComesAgainIsNotCountedAgain(t *testing.T) {
+	bubble(t, simulator.Switches{QueueBatch: 10}, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+		defer q.Close()
+		for range 30 {
+			w.happen(7)
+			time.Sleep(10 * time.Minute)
+			require.NoError(t, q.Touch(ctx))
+			require.Equal(t, w.truth(), queued(t, q))
+		}
+		w.sim.Grant(w.key.APIID)
+		twin := w.sim.Events()[200]
+		w.sim.Add(twin)
+		require.Greater(t, w.sim.QueueLength(w.key.APIID), 200)
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, q.Touch(ctx))
+		require.Equal(t, w.truth(), queued(t, q), "a search has decided")
+		require.NotEmpty(t, status(t, q).Gaps)
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, q.Touch(ctx))
+		require.Empty(t, status(t, q).Gaps)
+		require.Zero(t, status(t, q).Suspected, "nobody else is blamed")
+	})
+}
+
+// A time that a server writes without its fraction stands for a second, in which a search has to look.
+func TestTheSpanOfATimeWithoutAFraction(t *testing.T) {
+	second := time.Date(2026, 3, 11, 12, 0, 5, 0, time.UTC)
+	var a Added
+	a.doubt(second.Add(7500 * time.Millisecond))
+	require.Equal(t, auditlog.NewWindow(second.Add(7500*time.Millisecond), second.Add(7501*time.Millisecond)), a.Again)
+	a.doubt(second)
+	require.Equal(t, auditlog.NewWindow(second, second.Add(7501*time.Millisecond)), a.Again)
+	a = Added{}
+	a.doubt(second)
+	require.Equal(t, auditlog.NewWindow(second, second.Add(time.Second)), a.Again)
+}

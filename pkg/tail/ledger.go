@@ -1,0 +1,154 @@
+package tail
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/queue"
+)
+
+const (
+	// repaired is how old an event is that a search made good: it is counted, but is no news any more.
+	repaired = 15 * time.Minute
+	// lookBack bounds what is shown of the time before a tail was opened.
+	lookBack = 1000
+	// checkEvery is how often the state of the queue is looked at.
+	checkEvery = 5 * time.Second
+)
+
+// Queue is the ledger of what the API key's queue gave. As long as somebody subscribes, the queue is read.
+type Queue interface {
+	Head(ctx context.Context) (queue.Cursor, error)
+	Subscribe(ctx context.Context, from queue.Cursor, deliver func(queue.Changes) error) error
+	Status(ctx context.Context) (queue.Status, error)
+}
+
+// Ledger is a tail of the ledger.
+type Ledger struct {
+	Queue      Queue
+	Classifier Classifier
+	Filter     auditlog.Filter // all of it is decided here
+	Settle     time.Duration   // how late an event may be, on top of what counts as news
+}
+
+// Run delivers events in the order of the ledger, until the context ends, the queue is closed or deliver fails.
+func (l Ledger) Run(ctx context.Context, from Place, deliver Deliver) (Place, error) {
+	f := &follower{Ledger: l, viewer: viewer{deliver: deliver}, begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
+	if f.opened = !f.begins.IsZero(); !f.opened {
+		f.begins = time.Now().Add(-Lead)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return history.Guard(func() error { return f.follow(ctx) }) })
+	group.Go(func() error { return history.Guard(func() error { return f.check(ctx) }) })
+	err := group.Wait()
+	if !f.opened {
+		return Place{}, err
+	}
+	return Place{begins: f.begins, cursor: f.cursor}, err
+}
+
+// follower is a ledger tail that is running.
+type follower struct {
+	Ledger
+	viewer  viewer
+	begins  time.Time // older events are no part of the tail
+	matcher auditlog.Matcher
+	cursor  queue.Cursor // behind what was delivered
+	opened  bool         // it has come to the cursor, and does not look back any more
+	skipped int64
+	late    int
+}
+
+func (f *follower) follow(ctx context.Context) error {
+	if !f.opened {
+		head, err := f.head(ctx)
+		if err != nil {
+			return err
+		}
+		f.cursor = max(head-lookBack, 0)
+	}
+	return f.Queue.Subscribe(ctx, f.cursor, f.take)
+}
+
+// head waits for a ledger that can be reached.
+func (f *follower) head(ctx context.Context) (queue.Cursor, error) {
+	for {
+		head, err := f.Queue.Head(ctx)
+		if err == nil {
+			return head, nil
+		}
+		f.viewer.say("failure", true, fmt.Sprintf("The ledger cannot be read now, the tail begins when it can: %v", err))
+		if err := f.viewer.show(nil); err != nil {
+			return 0, err
+		}
+		if err := pause(ctx, checkEvery); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// take delivers what was added to the ledger.
+func (f *follower) take(changes queue.Changes) error {
+	if f.opened { // before that it is what nobody asked for
+		f.skipped += changes.Skipped
+	}
+	f.opened = true
+	var rows []frame.Row
+	news := time.Now().Add(-repaired - f.Settle)
+	for _, entry := range changes.Entries {
+		class := f.Classifier.ClassifyEvent(entry.Event)
+		switch at := entry.Event.CreateTime; {
+		case at.Before(f.begins), !f.matcher.Match(entry.Event, class):
+		case at.Before(news):
+			f.late++
+		default:
+			rows = append(rows, frame.Row{Event: entry.Event, Class: class, ID: entry.Event.ID().Row(entry.Ordinal)})
+		}
+	}
+	if f.late > 0 {
+		f.viewer.say("late", false, fmt.Sprintf("%d events were added to the ledger so late that they are not shown here: a query of their time has them", f.late))
+	}
+	if f.skipped > 0 {
+		f.viewer.say("skipped", true, fmt.Sprintf("%d events came faster than they could be shown and are not kept for the tail: a query of their time has them", f.skipped))
+	}
+	if err := f.viewer.show(rows); err != nil {
+		return err
+	}
+	f.cursor = changes.Next
+	return nil
+}
+
+// check tells the viewer when the queue cannot be read.
+func (f *follower) check(ctx context.Context) error {
+	for {
+		if err := pause(ctx, checkEvery); err != nil {
+			return err
+		}
+		status, err := f.Queue.Status(ctx)
+		if err == nil {
+			err = status.Last.Err
+		}
+		failure, shared := "", ""
+		switch {
+		case err == nil && status.Overdue:
+			failure = fmt.Sprintf("The queue was last read to its end at %s: newer events come when it can be read again", stamp(status.Drained))
+		case err != nil:
+			failure = fmt.Sprintf("The queue cannot be read now, the tail goes on when it can: %v", err)
+		}
+		if !status.Suspected.IsZero() {
+			shared = fmt.Sprintf("Another consumer seems to read the queue with the same API key: at %s a search found %d events that the queue never gave; use a key for this data source alone",
+				stamp(status.Suspected), status.Missing)
+		}
+		f.viewer.say("failure", true, failure)
+		f.viewer.say("shared", true, shared)
+		if err := f.viewer.show(nil); err != nil {
+			return err
+		}
+	}
+}

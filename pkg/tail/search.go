@@ -1,0 +1,175 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/history"
+)
+
+const (
+	// pollTime bounds a poll: the viewer is told of one that could not start in this time.
+	pollTime = 30 * time.Second
+	// mostWait bounds the wait after failures in a row.
+	mostWait = time.Minute
+)
+
+// History reads events of the past.
+type History interface {
+	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
+}
+
+// Search is a tail by searches. Tails of the same history and filter, and panels, share what is asked.
+type Search struct {
+	History    History
+	Classifier Classifier
+	Filter     auditlog.Filter
+	Settle     time.Duration // how late an event may become visible: it is delivered when it does
+	Poll       time.Duration // between two polls where the history does not say when it asks again
+	Max        int           // the most events that one poll reads
+}
+
+// Run delivers events until the context ends or deliver fails. They are in the order of their times within a poll; one that
+// becomes visible late, or that a failure held back, comes late.
+func (s Search) Run(ctx context.Context, from Place, deliver Deliver) (Place, error) {
+	ctx = cbc.WithLane(ctx, cbc.LaneBackground)
+	p := &poller{Search: s, viewer: viewer{deliver: deliver}, margin: from.margin, rows: from.rows}
+	if p.margin == nil {
+		p.margin = newMargin(time.Now().Add(-Lead).UnixMilli())
+	}
+	for {
+		wait, err := p.poll(ctx)
+		if err == nil {
+			err = pause(ctx, wait)
+		}
+		if err != nil {
+			return Place{margin: p.margin, rows: p.rows}, err
+		}
+	}
+}
+
+// poller is a search tail that is running.
+type poller struct {
+	Search
+	viewer  viewer
+	margin  *margin
+	rows    []frame.Row // that are to be delivered
+	strikes int         // polls in a row that failed
+}
+
+// poll lists the margin, delivers what is new of it, and tells how long to wait. The error is one of delivery, or the context's.
+func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
+	window := auditlog.Window{From: p.margin.from, To: time.Now().UnixMilli()}
+	if window.Validate() != nil {
+		return p.Poll, nil // the clock was set back
+	}
+	polling, cancel := context.WithTimeout(ctx, pollTime)
+	defer cancel()
+	var cost history.Cost
+	var undelivered error
+	p.margin.begin()
+	matcher := p.Filter.Local()
+	question := history.Question{Filter: p.Filter.Cloud(), Window: window, Order: cbc.OldestFirst, Max: p.Max}
+	coverage, failed := p.History.Scan(polling, question, &cost, func(batch history.Batch) bool {
+		p.collect(batch, matcher)
+		if len(p.rows) >= mostRows { // what is left goes out with a word on how the poll went
+			undelivered = p.flush()
+		}
+		return undelivered == nil
+	})
+	if undelivered != nil || ctx.Err() != nil {
+		return 0, errors.Join(undelivered, ctx.Err())
+	}
+	moved := p.margin.settle(min(coverage.AsOf.Add(-p.Settle).UnixMilli(), coverage.Covered.To))
+	if failed == nil {
+		failed = coverage.Failure
+	}
+	wait = p.report(coverage, failed, moved)
+	return wait, p.flush()
+}
+
+// flush delivers what was collected.
+func (p *poller) flush() error {
+	rows := p.rows
+	p.rows = nil
+	return p.viewer.show(rows)
+}
+
+// collect takes the events of a batch that were not delivered.
+func (p *poller) collect(batch history.Batch, matcher auditlog.Matcher) {
+	for e := range batch.All() {
+		class := p.Classifier.ClassifyEvent(e)
+		if !matcher.Match(e, class) {
+			continue
+		}
+		if id, ordinal, fresh := p.margin.take(e); fresh {
+			p.rows = append(p.rows, frame.Row{Event: e, Class: class, ID: id.Row(ordinal)})
+		}
+	}
+}
+
+// report tells the viewer how the poll went, and how long it is until the next one.
+func (p *poller) report(c history.Coverage, failed error, moved bool) time.Duration {
+	cut, behind := "", ""
+	if c.Cut != 0 {
+		cut = fmt.Sprintf("One millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing here", stamp(time.UnixMilli(c.Cut)))
+	}
+	if c.Cut != 0 || failed == nil {
+		p.viewer.say("cut", true, cut)
+	}
+	if failed != nil {
+		p.strikes++
+		p.viewer.say("failure", true, fmt.Sprintf("No new events since %s: Carbon Black Cloud cannot be asked now, the tail goes on when it can: %v", stamp(p.seen(c)), failed))
+		return p.backOff(failed)
+	}
+	p.strikes = 0
+	p.viewer.say("failure", true, "")
+	unread := !c.Complete && c.Cut == 0
+	if unread {
+		behind = fmt.Sprintf("More events at a time than a poll may read (maxEvents %d): the tail is behind and has come to %s", p.Max, stamp(c.Covered.End()))
+	}
+	p.viewer.say("behind", true, behind)
+	if unread && moved {
+		return 0
+	}
+	if wait := time.Until(c.Until); wait > 0 {
+		return wait
+	}
+	return p.Poll
+}
+
+// seen is the time up to which events were delivered.
+func (p *poller) seen(c history.Coverage) time.Time {
+	if !c.Stale.IsZero() {
+		return c.Stale
+	}
+	return c.Covered.End()
+}
+
+// backOff is how long to wait after a failure: until requests may start again, or longer with each failure in a row.
+func (p *poller) backOff(failed error) time.Duration {
+	var refused *cbc.Error
+	if errors.As(failed, &refused) && refused.Kind == cbc.KindThrottled && !refused.ResumesAt.IsZero() {
+		return max(time.Until(refused.ResumesAt), p.Poll)
+	}
+	return max(p.Poll, min(p.Poll<<min(p.strikes-1, 10), mostWait))
+}
+
+// pause waits, or returns the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

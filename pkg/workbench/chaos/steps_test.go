@@ -1,0 +1,137 @@
+package chaos
+
+import (
+	"context"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/simulator"
+)
+
+// step is one thing that happens.
+type step struct {
+	name string
+	do   func()
+}
+
+// step lets one thing happen, and says which.
+func (r *run) step() {
+	r.happen(r.chance.IntN(40), 0)
+	steps := []step{
+		{"faults", r.fail},
+		{"faults", r.fail},
+		{"kill", func() { r.signal(r.any(), syscall.SIGKILL) }},
+		{"kill in the middle of a read", r.killWhileReading},
+		{"kill in the middle of a read", r.killWhileReading},
+		{"pause", func() { r.pause(r.any()) }},
+		{"new settings", func() { r.change(r.any()) }},
+		{"the database", r.interrupt},
+	}
+	if r.thief {
+		steps = append(steps, step{"another consumer", r.steal}, step{"the last days once more", func() { r.sim.Grant(r.sim.Keys()[0].APIID) }})
+	}
+	chosen := steps[r.chance.IntN(len(steps))]
+	r.t.Log(chosen.name)
+	chosen.do()
+}
+
+func (r *run) fail() { r.sim.SetFaults(simulator.Faults{Rules: r.faults()}) }
+
+func (r *run) any() *replica { return r.replicas[r.chance.IntN(len(r.replicas))] }
+
+func (r *run) faults() []simulator.Fault {
+	kinds := []string{"status", "reset", "truncate", "slow", "delay", "text", "html", "errorMessage"}
+	rules := make([]simulator.Fault, 1+r.chance.IntN(3))
+	for i := range rules {
+		kind, status := kinds[r.chance.IntN(len(kinds))], []int{429, 500, 502, 503}[r.chance.IntN(4)]
+		rules[i] = simulator.Fault{
+			Kind: kind, Endpoint: []string{"queue", "queue", "search", "any"}[r.chance.IntN(4)], Next: 1 + r.chance.IntN(3),
+			Status: status, RetryAfterS: 1, DelayMS: 20 + r.chance.IntN(4000), Bytes: 100 + r.chance.IntN(3000),
+		}
+		switch kind {
+		case "status", "text", "html", "errorMessage": // a refusal comes before the work, or it would not be one
+			rules[i].AfterWork = (kind != "status" || status != http.StatusTooManyRequests) && r.chance.IntN(2) == 0
+		case "slow":
+			rules[i].DelayMS /= 20
+		}
+	}
+	return rules
+}
+
+// signal sends a signal to a process, if it runs.
+func (r *run) signal(p *replica, s syscall.Signal) {
+	if pid := p.host.PID(); pid > 0 {
+		_ = syscall.Kill(pid, s) // it may just have ended
+	}
+}
+
+// killWhileReading kills the process that has a batch of the queue on the wire: Carbon Black Cloud has cleared it, and no ledger
+// has it. Which process that is cannot be seen from here, so all of them die, as when a machine does.
+func (r *run) killWhileReading() {
+	r.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "slow", Endpoint: "queue", Next: 1, DelayMS: 200, Bytes: 40}}})
+	before := r.slowReads()
+	for range 120 { // a poll comes within ten seconds, unless something else is in the way
+		if r.slowReads() > before {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	time.Sleep(time.Duration(r.chance.IntN(400)) * time.Millisecond)
+	for _, p := range r.replicas {
+		r.signal(p, syscall.SIGKILL)
+	}
+}
+
+func (r *run) slowReads() (n int) {
+	for _, request := range r.sim.Requests() {
+		if request.Endpoint == "queue" && request.Fault == "slow" {
+			n++
+		}
+	}
+	return n
+}
+
+// pause stops a process for a while, as a machine does that is moved to another host.
+func (r *run) pause(p *replica) {
+	r.signal(p, syscall.SIGSTOP)
+	time.Sleep(time.Duration(1+r.chance.IntN(4)) * time.Second)
+	r.signal(p, syscall.SIGCONT)
+}
+
+// change saves other settings, from which Grafana makes a new instance while the old one goes on for a few seconds.
+func (r *run) change(p *replica) {
+	p.settings["queuePollSeconds"] = 10 + r.chance.IntN(3)
+	p.settings["settleSeconds"] = 30 + r.chance.IntN(60)
+	p.save(r.t, http.MethodPut, "/api/datasources/uid/"+uid)
+}
+
+// steal takes a batch out of the queue, as another consumer with the same key does.
+func (r *run) steal() {
+	key := r.sim.Keys()[0]
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/audit_log/v1/orgs/"+r.sim.OrgKey()+"/logs/_queue", nil)
+	require.NoError(r.t, err)
+	request.Header.Set("X-Auth-Token", key.Token())
+	request.Close = true
+	if response, err := http.DefaultClient.Do(request); err == nil { // it fares no better than others
+		_ = response.Body.Close()
+	}
+}
+
+// interrupt stops the database for a while, or cuts its connections.
+func (r *run) interrupt() {
+	if r.database == nil {
+		return
+	}
+	if r.chance.IntN(2) == 0 {
+		r.database.Sever(r.t)
+		return
+	}
+	restore := r.database.Interrupt(r.t)
+	time.Sleep(time.Duration(r.chance.IntN(4000)) * time.Millisecond)
+	restore()
+}

@@ -1,0 +1,134 @@
+import { CoreApp, dateTime, LoadingState, type PanelData, type TimeRange } from '@grafana/data';
+import { config, setBackendSrv, type BackendSrv, type BackendSrvRequest } from '@grafana/runtime';
+import { act, render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { of } from 'rxjs';
+import type { AuditLogDataSource } from '../datasource';
+import { selectors } from '../selectors';
+import type { AuditLogQuery } from '../types';
+import { EditorTools } from './EditorTools';
+
+const texts = selectors.queryEditor;
+const { exports } = selectors;
+
+const rangeOf = (from: number, to: number): TimeRange => ({ from: dateTime(from), to: dateTime(to), raw: { from: 'now-1h', to: 'now' } });
+const answer = (state: LoadingState, timeRange: TimeRange) =>
+  ({ state, timeRange, series: [], request: { scopedVars: { a: { value: 'b' } } } }) as unknown as PanelData;
+
+interface Setup {
+  app?: CoreApp;
+  query?: Partial<AuditLogQuery>;
+  data?: PanelData;
+  role?: string;
+}
+
+function setup({ app = CoreApp.Explore, query = {}, data, role = 'Editor' }: Setup = {}) {
+  jest.replaceProperty(config.bootData, 'user', { orgRole: role } as typeof config.bootData.user);
+  const posted: unknown[] = [];
+  const fetch = ({ method, data: body }: BackendSrvRequest) => {
+    if (method === 'POST') {
+      posted.push(body);
+      return of({ data: { id: 'a', status: 'COMPLETED' } });
+    }
+    return of({ data: [] });
+  };
+  setBackendSrv({ fetch } as unknown as BackendSrv);
+  const interpolate = jest.fn(([first]: AuditLogQuery[]) => [{ ...first, query: 'filled in', datasource: { uid: 'u' } }]);
+  const datasource = { uid: 'u', settleSeconds: 90, interpolateVariablesInQueries: interpolate } as unknown as AuditLogDataSource;
+  const edited = jest.fn();
+  render(
+    <EditorTools app={app} datasource={datasource} query={{ refId: 'A', ...query }} data={data} range={rangeOf(1000, 2000)} onEdit={edited} />
+  );
+  return { posted, interpolate, edited, user: userEvent.setup({ delay: null }) };
+}
+
+afterEach(() => jest.restoreAllMocks());
+
+/** Opens the panel of a tool and waits for what it reads. */
+async function open(user: ReturnType<typeof userEvent.setup>, name: string) {
+  await user.click(screen.getByRole('button', { name }));
+  await act(() => Promise.resolve());
+}
+
+const button = (name: string) => screen.queryByRole('button', { name });
+
+test.each([
+  [CoreApp.Explore, true, texts.alertHelp.elsewhere],
+  [CoreApp.PanelEditor, true, texts.alertHelp.elsewhere],
+  [CoreApp.UnifiedAlerting, false, texts.alertHelp.inRule],
+  [CoreApp.CloudAlerting, false, texts.alertHelp.inRule],
+])('in %s', (app, exported, help) => {
+  setup({ app });
+  expect(Boolean(button(exports.open))).toBe(exported);
+  expect(button(help)).toBeInTheDocument();
+});
+
+test('an annotation or a variable has neither', () => {
+  setup({ app: CoreApp.Unknown });
+  expect(screen.queryByRole('button')).not.toBeInTheDocument();
+});
+
+test('the export is opened by the keyboard, takes the focus, and Escape gives it back', async () => {
+  const { user } = setup();
+  await user.tab();
+  expect(button(exports.open)).toHaveFocus();
+  await user.keyboard('{Enter}');
+  await act(() => Promise.resolve());
+  expect(screen.getByRole('region', { name: exports.open })).toHaveFocus();
+  expect(button(exports.open)).toHaveAttribute('aria-expanded', 'true');
+  await user.keyboard('{Escape}');
+  expect(screen.queryByRole('region')).not.toBeInTheDocument();
+  expect(button(exports.open)).toHaveFocus();
+});
+
+test.each([
+  ['the window of the answer on screen', answer(LoadingState.Done, rangeOf(5000, 6000)), { from: 5000, to: 6000 }, { a: { value: 'b' } }],
+  ['the editor’s before there is an answer', undefined, { from: 1000, to: 2000 }, {}],
+  ['the editor’s while the answer is a placeholder', answer(LoadingState.NotStarted, rangeOf(5000, 6000)), { from: 1000, to: 2000 }, { a: { value: 'b' } }],
+])('an export takes %s, with its variables filled in', async (_, data, window, scopedVars) => {
+  const { user, posted, interpolate } = setup({ data, query: { query: '$actor' } });
+  await open(user, exports.open);
+  await user.click(screen.getByRole('button', { name: exports.start }));
+  expect(posted).toEqual([{ query: { refId: 'A', query: 'filled in' }, ...window, format: 'csv' }]);
+  expect(interpolate).toHaveBeenCalledWith([{ refId: 'A', query: '$actor' }], scopedVars);
+});
+
+test('a query of the queue is not exported', async () => {
+  const { user } = setup({ query: { source: 'queue' } });
+  await open(user, exports.open);
+  expect(screen.getByRole('button', { name: exports.start })).toBeDisabled();
+  expect(screen.getByText(/Choose Search/)).toBeInTheDocument();
+});
+
+test.each([
+  ['Viewer', false],
+  ['Editor', true],
+  ['Admin', true],
+])('whether a %s may start one', async (role, may) => {
+  const { user } = setup({ role });
+  await open(user, exports.open);
+  expect(Boolean(button(exports.start))).toBe(may);
+});
+
+test('one click makes an alert query of any other', async () => {
+  const { user, edited } = setup({ query: { queryType: 'top', groupBy: ['actor'] } });
+  await open(user, texts.alertHelp.elsewhere);
+  await user.click(screen.getByRole('button', { name: texts.alertHelp.use }));
+  expect(edited).toHaveBeenCalledWith({ queryType: 'count', groupBy: ['actor', 'actor_ip'] });
+});
+
+test('a query that counts by actor and address already is left as it is', async () => {
+  const { user } = setup({ query: { queryType: 'count', groupBy: ['actor_ip', 'actor'] } });
+  await open(user, texts.alertHelp.elsewhere);
+  expect(button(texts.alertHelp.use)).not.toBeInTheDocument();
+  expect(screen.getByText(texts.alertHelp.used)).toBeInTheDocument();
+});
+
+test('in a rule the help tells window, settle time and states', async () => {
+  const { user } = setup({ app: CoreApp.UnifiedAlerting });
+  await open(user, texts.alertHelp.inRule);
+  const help = screen.getByTestId(texts.alertHelp.container);
+  expect(help).toHaveTextContent(/90 s after its time/);
+  expect(help).toHaveTextContent(/No data.*Normal/);
+  expect(help).toHaveTextContent(/Error.*Set the rule to Error/);
+});

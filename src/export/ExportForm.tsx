@@ -1,0 +1,88 @@
+import { css } from '@emotion/css';
+import type { GrafanaTheme2 } from '@grafana/data';
+import { Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import { useState } from 'react';
+import { EditorField } from '../components/EditorField';
+import { selectors } from '../selectors';
+import type { AuditLogQuery } from '../types';
+import { wordsOf } from './exportList';
+import type { ExportFormat, ExportJob, ExportRequest } from './job';
+import { windowText } from './words';
+
+const texts = selectors.exports;
+
+const FORMATS: { value: ExportFormat; label: string; description: string }[] = [
+  { value: 'csv', label: 'CSV', description: 'A table, one row an event' },
+  { value: 'json', label: 'JSON', description: 'Every field as Carbon Black Cloud has it' },
+];
+
+/** What would be exported. */
+export interface ExportSource {
+  /** The query with its variables filled in; throws what is wrong with them. */
+  query: () => AuditLogQuery;
+  /** In milliseconds, the end not included; missing before the editor knows its time range. */
+  window?: { from: number; to: number };
+  /** Why this query cannot be exported, in words. */
+  obstacle?: string;
+}
+
+interface Props extends ExportSource {
+  start: (request: ExportRequest) => Promise<ExportJob>;
+}
+
+export function ExportForm({ query, window, obstacle, start }: Props) {
+  const styles = useStyles2(getStyles);
+  const [format, setFormat] = useState<ExportFormat>('csv');
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  const begin = async () => {
+    if (!window || busy) {
+      return;
+    }
+    setBusy(true);
+    setProblem(undefined);
+    try {
+      await start({ query: query(), ...window, format });
+    } catch (error) {
+      setProblem(wordsOf(error));
+    }
+    setBusy(false);
+  };
+  return (
+    <div className={styles.form}>
+      <p className={styles.text}>
+        Every event that this query finds
+        {window && (
+          <>
+            {' '}
+            from <strong data-testid={texts.window}>{windowText(window.from, window.to)}</strong>
+          </>
+        )}
+        , not only those on screen. Shape, grouping, folding and limit do not narrow it.
+      </p>
+      <div className={styles.line}>
+        <EditorField label={texts.format.label}>
+          <div data-testid={texts.format.testId}>
+            <RadioButtonGroup aria-label={texts.format.label} options={FORMATS} value={format} onChange={setFormat} />
+          </div>
+        </EditorField>
+        {/* It keeps the focus while it waits, so it is not disabled then. */}
+        <Button icon={busy ? 'spinner' : 'play'} aria-busy={busy} disabled={!window || Boolean(obstacle)} onClick={() => void begin()}>
+          {texts.start}
+        </Button>
+      </div>
+      {(problem ?? obstacle) && (
+        <p role={problem ? 'alert' : 'note'} className={styles.problem} data-testid={texts.startProblem}>
+          {problem ?? obstacle}
+        </p>
+      )}
+    </div>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  form: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1) }),
+  text: css({ margin: 0, maxWidth: theme.spacing(110) }),
+  line: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'flex-end', gap: theme.spacing(1, 2) }),
+  problem: css({ margin: 0, color: theme.colors.error.text }),
+});

@@ -1,0 +1,83 @@
+import { css } from '@emotion/css';
+import type { GrafanaTheme2 } from '@grafana/data';
+import { IconButton, InlineSwitch, useStyles2 } from '@grafana/ui';
+import { useState } from 'react';
+import { selectors } from '../selectors';
+import { ExportForm, type ExportSource } from './ExportForm';
+import { ExportRow } from './ExportRow';
+import { isReady, isRunning, type ExportJob } from './job';
+import { exportListOf, useExportList } from './useExportList';
+
+const texts = selectors.exports;
+
+interface Props extends ExportSource {
+  uid: string;
+  /** Editors and admins start and forget; everybody sees and downloads. The backend decides, this only hides what it refuses. */
+  mayChange: boolean;
+}
+
+/** Starts exports of a query and shows the recent ones of its data source. */
+export function ExportPanel({ uid, mayChange, ...source }: Props) {
+  const styles = useStyles2(getStyles);
+  const list = exportListOf(uid);
+  const { jobs, loading, problem, now } = useExportList(list);
+  const [safe, setSafe] = useState(true);
+  const hasTable = jobs.some(({ format }) => format !== 'json');
+  return (
+    <div className={styles.panel} data-testid={texts.panel}>
+      {mayChange ? <ExportForm {...source} start={(request) => list.start(request)} /> : <p className={styles.plain}>{texts.viewers}</p>}
+      <div className={styles.head}>
+        <h6 className={styles.title}>{texts.recent}</h6>
+        <span role="status" className={styles.quiet}>
+          {loading && jobs.length === 0 ? 'Loading' : summary(jobs)}
+        </span>
+        <IconButton name="sync" tooltip={texts.refresh} disabled={loading} onClick={() => void list.refresh()} />
+        {hasTable && (
+          <InlineSwitch
+            label={texts.safe}
+            showLabel
+            transparent
+            value={safe}
+            data-testid={texts.safeSwitch}
+            onChange={(event) => setSafe(event.currentTarget.checked)}
+          />
+        )}
+      </div>
+      {hasTable && <p className={styles.hint}>{safe ? texts.safeHint : texts.unsafeHint}</p>}
+      {problem && (
+        <p role="alert" className={styles.problem}>
+          {problem}
+        </p>
+      )}
+      {jobs.length > 0 && (
+        <ul className={styles.list} aria-label={texts.recent}>
+          {jobs.map((job) => (
+            <ExportRow key={job.id} uid={uid} job={job} safe={safe} now={now} forget={mayChange ? () => list.forget(job.id) : undefined} />
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function summary(jobs: ExportJob[]): string {
+  if (jobs.length === 0) {
+    return 'None yet';
+  }
+  const parts = [
+    { count: jobs.filter(isRunning).length, word: 'running' },
+    { count: jobs.filter(isReady).length, word: 'ready' },
+  ];
+  return parts.flatMap(({ count, word }) => (count > 0 ? `${count} ${word}` : [])).join(', ');
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  panel: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1), minWidth: 0 }),
+  plain: css({ margin: 0 }),
+  head: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1) }),
+  title: css({ margin: 0 }),
+  quiet: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
+  hint: css({ margin: 0, color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
+  problem: css({ margin: 0, color: theme.colors.error.text }),
+  list: css({ listStyle: 'none', margin: 0, padding: 0 }),
+});

@@ -1,0 +1,146 @@
+import { css, keyframes } from '@emotion/css';
+import type { GrafanaTheme2 } from '@grafana/data';
+import { Badge, Button, LinkButton, useStyles2 } from '@grafana/ui';
+import { useId, useState } from 'react';
+import { selectors } from '../selectors';
+import { downloadUrl } from './api';
+import { hasFailed, isReady, isRunning, type ExportJob } from './job';
+import { ManifestView } from './ManifestView';
+import { ageText, factTexts, noteText, progressText, subjectText, timeText } from './words';
+
+const texts = selectors.exports;
+
+interface Props {
+  uid: string;
+  job: ExportJob;
+  /** CSV cells that look like a formula get an apostrophe in front. */
+  safe: boolean;
+  now: number;
+  /** Missing for those who may not. */
+  forget?: () => Promise<void>;
+}
+
+export function ExportRow({ uid, job, safe, now, forget }: Props) {
+  const styles = useStyles2(getStyles);
+  const [proof, setProof] = useState(false);
+  const id = useId();
+  const { format, createdAt, error } = job;
+  const note = noteText(job);
+  const subject = subjectText(job);
+  const guarded = safe && format !== 'json';
+  return (
+    <li className={styles.row} data-testid={texts.row}>
+      <div className={styles.line}>
+        <Badge color="blue" text={format?.toUpperCase() ?? 'File'} />
+        <span id={id} className={styles.subject}>
+          {subject}
+        </span>
+        {createdAt > 0 && (
+          <time className={styles.quiet} dateTime={new Date(createdAt).toISOString()} title={timeText(createdAt)}>
+            {ageText(createdAt, now)}
+          </time>
+        )}
+      </div>
+      <div className={styles.quiet}>{factTexts(job).join(' · ')}</div>
+      {isRunning(job) && <Progress job={job} labelledBy={id} />}
+      {hasFailed(job) && (
+        <p role="alert" className={styles.problem}>
+          {error ?? (job.status === 'EXPIRED' ? texts.expired : texts.failed)}
+        </p>
+      )}
+      {note && <p className={styles.note}>{note}</p>}
+      <div className={styles.line}>
+        {isReady(job) && (
+          <>
+            {/* With a target, Grafana leaves the click to the browser. */}
+            <LinkButton
+              size="sm"
+              icon="download-alt"
+              href={downloadUrl(uid, job.id, guarded)}
+              target="_self"
+              download=""
+              aria-label={`${texts.download(format)}: ${subject}`}
+            >
+              {texts.download(format)}
+            </LinkButton>
+            <Button
+              size="sm"
+              variant="secondary"
+              icon="shield"
+              aria-expanded={proof}
+              aria-label={`${texts.manifest}: ${subject}`}
+              onClick={() => setProof(!proof)}
+            >
+              {texts.manifest}
+            </Button>
+          </>
+        )}
+        {forget && (
+          <Button
+            size="sm"
+            variant="secondary"
+            fill="text"
+            tooltip={job.kind === 'search' ? undefined : texts.forgetHint}
+            aria-label={`${forgetText(job)}: ${subject}`}
+            onClick={() => void forget()}
+          >
+            {forgetText(job)}
+          </Button>
+        )}
+      </div>
+      {proof && <ManifestView key={String(guarded)} uid={uid} id={job.id} safe={guarded} />}
+    </li>
+  );
+}
+
+function forgetText(job: ExportJob): string {
+  return isRunning(job) ? texts.cancel : texts.forget;
+}
+
+function Progress({ job, labelledBy }: { job: ExportJob; labelledBy: string }) {
+  const styles = useStyles2(getStyles);
+  const { completed, total } = job;
+  const known = completed !== undefined && total ? { value: Math.min(completed, total), max: total } : {};
+  return (
+    <div className={styles.line}>
+      <progress className={styles.progress} aria-labelledby={labelledBy} {...known} />
+      <span className={styles.quiet}>{progressText(job)}</span>
+    </div>
+  );
+}
+
+const slide = keyframes({ from: { backgroundPosition: '200% 0' }, to: { backgroundPosition: '0 0' } });
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  row: css({
+    display: 'flex',
+    flexDirection: 'column',
+    gap: theme.spacing(0.5),
+    padding: theme.spacing(1, 0),
+    borderTop: `1px solid ${theme.colors.border.weak}`,
+  }),
+  line: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1) }),
+  subject: css({ minWidth: 0, overflowWrap: 'anywhere' }),
+  quiet: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
+  note: css({ margin: 0, fontSize: theme.typography.bodySmall.fontSize }),
+  problem: css({ margin: 0, color: theme.colors.error.text }),
+  // Browsers draw their own bar too bright for a dark page.
+  progress: css({
+    flex: '1 1 120px',
+    maxWidth: 320,
+    height: theme.spacing(0.75),
+    appearance: 'none',
+    border: 0,
+    borderRadius: theme.shape.radius.pill,
+    overflow: 'hidden',
+    background: theme.colors.border.medium,
+    '&::-webkit-progress-bar': { background: 'transparent' },
+    '&::-webkit-progress-value': { background: theme.colors.primary.main },
+    '&::-moz-progress-bar': { background: theme.colors.primary.main },
+    '&:indeterminate::-moz-progress-bar': { background: 'transparent' },
+    '&:indeterminate': {
+      background: `linear-gradient(90deg, transparent 25%, ${theme.colors.primary.main} 50%, transparent 75%) 0 0 / 200% ${theme.colors.border.medium}`,
+      '@media (prefers-reduced-motion: no-preference)': { animation: `${slide} 2s linear infinite` },
+    },
+  }),
+});

@@ -1,0 +1,110 @@
+import { css } from '@emotion/css';
+import type { GrafanaTheme2 } from '@grafana/data';
+import { Alert, ClipboardButton, LinkButton, Spinner, useStyles2 } from '@grafana/ui';
+import { useEffect, useState } from 'react';
+import { selectors } from '../selectors';
+import { exportApi, manifestUrl } from './api';
+import { wordsOf } from './exportList';
+import { verdict, type Manifest } from './manifest';
+import { bytesText, rowsText, sentence } from './words';
+
+const texts = selectors.exports;
+
+interface Props {
+  uid: string;
+  id: string;
+  safe: boolean;
+}
+
+/** What proves that a file is whole and unchanged. */
+export function ManifestView({ uid, id, safe }: Props) {
+  const styles = useStyles2(getStyles);
+  const [answer, setAnswer] = useState<{ manifest?: Manifest; problem?: string }>({});
+  useEffect(() => {
+    let wanted = true;
+    const tell = (next: typeof answer) => wanted && setAnswer(next);
+    exportApi(uid)
+      .manifest(id, safe)
+      .then((manifest) => tell({ manifest }))
+      .catch((error: unknown) => tell({ problem: wordsOf(error) }));
+    return () => {
+      wanted = false;
+    };
+  }, [uid, id, safe]);
+
+  const { manifest, problem } = answer;
+  if (problem) {
+    return <Alert severity="error" title={problem} />;
+  }
+  if (!manifest) {
+    return (
+      <div className={styles.waiting} role="status">
+        <Spinner inline /> {texts.manifestLoading}
+      </div>
+    );
+  }
+  const { sha256, rows, bytes, complete, note, job } = manifest;
+  const size = [rows !== undefined && rowsText(rows), bytes !== undefined && bytesText(bytes)].filter(Boolean).join(', ');
+  return (
+    <div className={styles.box} data-testid={texts.manifestBox}>
+      <dl className={styles.facts}>
+        <dt>Whole</dt>
+        <dd>
+          <strong className={complete ? styles.good : styles.bad}>{verdict(manifest)}</strong>
+          {note && <div className={styles.note}>{sentence(note)}</div>}
+        </dd>
+        {size && (
+          <>
+            <dt>Size</dt>
+            <dd>{size}</dd>
+          </>
+        )}
+        {job && (
+          <>
+            <dt>Job</dt>
+            <dd>{job}</dd>
+          </>
+        )}
+        {sha256 && (
+          <>
+            <dt>SHA-256</dt>
+            <dd>
+              <code className={styles.hash}>{sha256}</code>{' '}
+              <ClipboardButton size="sm" variant="secondary" fill="text" icon="copy" getText={() => sha256} aria-label={texts.copyHash}>
+                Copy
+              </ClipboardButton>
+            </dd>
+          </>
+        )}
+      </dl>
+      <LinkButton
+        size="sm"
+        variant="secondary"
+        fill="text"
+        icon="download-alt"
+        href={manifestUrl(uid, id, safe)}
+        target="_self"
+        download="manifest.json"
+      >
+        {texts.saveManifest}
+      </LinkButton>
+    </div>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  waiting: css({ color: theme.colors.text.secondary }),
+  box: css({ padding: theme.spacing(1), background: theme.colors.background.secondary, borderRadius: theme.shape.radius.default, minWidth: 0 }),
+  facts: css({
+    display: 'grid',
+    gridTemplateColumns: 'max-content minmax(0, 1fr)',
+    gap: theme.spacing(0.5, 2),
+    margin: 0,
+    '& dt': { color: theme.colors.text.secondary, fontWeight: theme.typography.fontWeightRegular },
+    '& dd': { margin: 0 },
+  }),
+  hash: css({ overflowWrap: 'anywhere', whiteSpace: 'normal' }),
+  note: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
+  good: css({ color: theme.colors.success.text }),
+  bad: css({ color: theme.colors.warning.text }),
+});

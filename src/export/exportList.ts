@@ -1,0 +1,182 @@
+import { ExportError, type ExportApi } from './api';
+import { byAge, isRunning, type ExportJob, type ExportRequest } from './job';
+import type { Remembered } from './remembered';
+
+const FIRST_WAIT = 1_000;
+const LONGEST_WAIT = 10_000;
+const GROWTH = 1.5;
+/** How often the ages on show are renewed while nothing is asked. */
+const AGE_BEAT = 30_000;
+
+export interface ExportListState {
+  jobs: ExportJob[];
+  loading: boolean;
+  /** What went wrong last, in words. */
+  problem?: string;
+  /** The time that ages are counted from, in milliseconds. */
+  now: number;
+}
+
+/**
+ * The exports of one data source, for every editor on the page. While somebody looks, running ones are asked for again with
+ * growing waits; when nobody does, nothing is asked.
+ */
+export class ExportList {
+  private state: ExportListState;
+  private readonly listeners = new Set<() => void>();
+  private timer?: ReturnType<typeof setTimeout>;
+  private wait = FIRST_WAIT;
+  /** Only the last of several refreshes counts. */
+  private refreshes = 0;
+  /** Only the last chain of polls goes on. */
+  private round = 0;
+  private readonly forgotten = new Set<string>();
+
+  constructor(
+    private readonly api: ExportApi,
+    private readonly remembered: Remembered,
+    private readonly clock: () => number
+  ) {
+    this.state = { jobs: [], loading: false, now: clock() };
+  }
+
+  readonly getState = () => this.state;
+
+  readonly subscribe = (listener: () => void) => {
+    this.listeners.add(listener);
+    if (this.listeners.size === 1) {
+      void this.refresh();
+    }
+    return () => {
+      this.listeners.delete(listener);
+      if (this.listeners.size === 0) {
+        this.round++;
+        clearTimeout(this.timer);
+      }
+    };
+  };
+
+  /** Reads the list again, and what this browser remembers beyond it. Problems become part of the state. */
+  async refresh(): Promise<void> {
+    const turn = ++this.refreshes;
+    const before = new Set(this.state.jobs.map(({ id }) => id));
+    this.set({ loading: true });
+    // Those first: the list then knows them too, after a restart or on another replica.
+    const own = await Promise.all(this.remembered.ids().map((id) => this.lookUp(id)));
+    let problem = own.find((answer) => typeof answer === 'string');
+    let listed: ExportJob[] = [];
+    try {
+      const { jobs, message } = await this.api.list();
+      listed = jobs;
+      problem = message ?? problem;
+    } catch (error) {
+      problem = wordsOf(error);
+    }
+    if (turn !== this.refreshes) {
+      return;
+    }
+    const startedMeanwhile = this.state.jobs.filter(({ id }) => !before.has(id));
+    const jobs = [...startedMeanwhile, ...listed, ...own.filter((answer) => typeof answer === 'object')];
+    this.set({ jobs: distinct(jobs).filter(({ id }) => !this.forgotten.has(id)), loading: false, problem });
+    this.schedule(this.restart());
+  }
+
+  /** Throws ExportError; the list stays as it is then. */
+  async start(request: ExportRequest): Promise<ExportJob> {
+    const job = await this.api.start(request);
+    this.remembered.add(job.id);
+    this.set({ jobs: distinct([job, ...this.state.jobs]), problem: undefined });
+    this.schedule(this.restart());
+    return job;
+  }
+
+  /** Takes an export off the list. An export that is gone already is taken off all the same. */
+  async forget(id: string): Promise<void> {
+    try {
+      await this.api.forget(id);
+    } catch (error) {
+      if (!isGone(error)) {
+        this.set({ problem: wordsOf(error) });
+        return;
+      }
+    }
+    this.remembered.remove(id);
+    this.forgotten.add(id);
+    this.set({ jobs: this.state.jobs.filter((job) => job.id !== id), problem: undefined });
+  }
+
+  private async poll(round: number): Promise<void> {
+    const running = this.state.jobs.filter(isRunning);
+    const answers = await Promise.all(running.map(({ id }) => this.lookUp(id)));
+    if (round !== this.round) {
+      return;
+    }
+    let problem: string | undefined;
+    let { jobs } = this.state;
+    running.forEach(({ id }, index) => {
+      const answer = answers[index];
+      if (typeof answer === 'object') {
+        jobs = jobs.map((job) => (job.id === id ? answer : job));
+      } else if (typeof answer === 'string') {
+        problem = answer;
+      } else if (!this.forgotten.has(id)) {
+        jobs = jobs.filter((job) => job.id !== id);
+        problem = 'An export that was running is not known any more. Start it again if it is needed.';
+      }
+    });
+    this.set({ jobs, problem });
+    this.schedule(round);
+  }
+
+  /** The export, nothing when it is gone, or what went wrong in words. */
+  private async lookUp(id: string): Promise<ExportJob | string | undefined> {
+    try {
+      return await this.api.status(id);
+    } catch (error) {
+      if (isGone(error)) {
+        this.remembered.remove(id);
+        return undefined;
+      }
+      return wordsOf(error);
+    }
+  }
+
+  private restart(): number {
+    clearTimeout(this.timer);
+    this.wait = FIRST_WAIT;
+    return ++this.round;
+  }
+
+  private schedule(round: number): void {
+    if (this.listeners.size === 0 || round !== this.round) {
+      return;
+    }
+    if (!this.state.jobs.some(isRunning)) {
+      this.timer = setTimeout(() => {
+        this.set({});
+        this.schedule(round);
+      }, AGE_BEAT);
+      return;
+    }
+    this.timer = setTimeout(() => void this.poll(round), this.wait);
+    this.wait = Math.min(this.wait * GROWTH, LONGEST_WAIT);
+  }
+
+  private set(change: Partial<ExportListState>): void {
+    this.state = { ...this.state, ...change, now: this.clock() };
+    this.listeners.forEach((listener) => listener());
+  }
+}
+
+/** Each export once, newest first. */
+function distinct(jobs: ExportJob[]): ExportJob[] {
+  return byAge(jobs.filter(({ id }, index) => jobs.findIndex((job) => job.id === id) === index));
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof ExportError && error.status === 404;
+}
+
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,32 @@
+const MOST = 20;
+
+/** The ids of the exports that this browser has started, newest first, for each data source. */
+export interface Remembered {
+  ids(): string[];
+  add(id: string): void;
+  remove(id: string): void;
+}
+
+export function rememberedExports(uid: string, storage: () => Pick<Storage, 'getItem' | 'setItem'>): Remembered {
+  const key = `carbonblack-auditlog-datasource.exports.${uid}`;
+  const ids = (): string[] => {
+    try {
+      const stored: unknown = JSON.parse(storage().getItem(key) ?? '[]');
+      return Array.isArray(stored) ? stored.filter((id) => typeof id === 'string') : [];
+    } catch {
+      return []; // A browser may refuse its storage; the data source's own list remains.
+    }
+  };
+  const write = (next: string[]) => {
+    try {
+      storage().setItem(key, JSON.stringify(next.slice(0, MOST)));
+    } catch {
+      return; // As above, or it is full.
+    }
+  };
+  return {
+    ids,
+    add: (id) => write([id, ...ids().filter((other) => other !== id)]),
+    remove: (id) => write(ids().filter((other) => other !== id)),
+  };
+}

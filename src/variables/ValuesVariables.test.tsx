@@ -1,0 +1,74 @@
+import { dateTime, type DataQueryRequest, type DataSourceInstanceSettings } from '@grafana/data';
+import { DataSourceWithBackend } from '@grafana/runtime';
+import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { useState } from 'react';
+import { lastValueFrom } from 'rxjs';
+import { AuditLogDataSource } from '../datasource';
+import { selectors } from '../selectors';
+import { fakeTemplates } from '../testing/templates';
+import type { AuditLogOptions, FilterField } from '../types';
+import { ValuesEditor } from './ValuesEditor';
+import type { ValuesQuery } from './values';
+import { ValuesVariables } from './ValuesVariables';
+
+const range = { from: dateTime(1000), to: dateTime(2000), raw: { from: 'now-1h', to: 'now' } };
+const settings = { uid: 'cbc', type: 'carbonblack-auditlog-datasource', jsonData: {} } as DataSourceInstanceSettings<AuditLogOptions>;
+
+afterEach(() => jest.restoreAllMocks());
+
+function variable(query?: Partial<ValuesQuery>) {
+  const { variables } = new AuditLogDataSource(settings, () => fakeTemplates({ site: { value: 'web' } }));
+  if (!(variables instanceof ValuesVariables)) {
+    throw new Error('the data source has no variables');
+  }
+  const targets = query ? [{ refId: 'v', ...query }] : [];
+  return lastValueFrom(variables.query({ targets, range } as unknown as DataQueryRequest<ValuesQuery>));
+}
+
+describe('a dashboard variable', () => {
+  const answer = { values: [{ value: 'b', count: 3 }, { value: '', count: 2 }, { value: 'a', count: 1 }], complete: true };
+
+  it.each<[string, Partial<ValuesQuery> | undefined, FilterField, string]>([
+    ['of a field', { field: 'actor_ip' }, 'actor_ip', ''],
+    ['with a prefix', { field: 'actor', prefix: 'x' }, 'actor', 'x'],
+    ['with another variable in the prefix', { prefix: '$site-' }, 'actor', 'web-'],
+    ['that was never edited', undefined, 'actor', ''],
+  ])('%s asks for its values in the range, and leaves empty ones out', async (_, query, field, prefix) => {
+    const get = jest.spyOn(DataSourceWithBackend.prototype, 'getResource').mockResolvedValue(answer);
+    const { data } = await variable(query);
+    expect(get).toHaveBeenCalledWith('values', { field, from: 1000, to: 2000, prefix }, { showErrorAlert: false });
+    expect(data).toEqual([{ text: 'b', value: 'b' }, { text: 'a', value: 'a' }]);
+  });
+
+  it.each([
+    [{ status: 429, data: { error: 'wait 17s' } }, 'wait 17s'],
+    [{ status: 502, data: '<html>' }, 'The values could not be read'],
+    [new Error('no network'), 'no network'],
+  ])('fails in words', async (failure, words) => {
+    jest.spyOn(DataSourceWithBackend.prototype, 'getResource').mockRejectedValue(failure);
+    await expect(variable({})).rejects.toThrow(words);
+  });
+});
+
+test('the editor writes the field and, when it is left, the prefix', async () => {
+  const written: ValuesQuery[] = [];
+  function Host() {
+    const [query, setQuery] = useState<ValuesQuery>();
+    const change = (next: ValuesQuery) => {
+      written.push(next);
+      setQuery(next);
+    };
+    const datasource = {} as AuditLogDataSource;
+    return <ValuesEditor datasource={datasource} query={query as ValuesQuery} onChange={change} onRunQuery={() => undefined} />;
+  }
+  render(<Host />);
+  const user = userEvent.setup();
+  await user.type(screen.getByLabelText(selectors.variableEditor.prefix.label), 'jane');
+  expect(written).toEqual([]);
+  await user.tab();
+  expect(written).toEqual([{ refId: 'values', prefix: 'jane' }]);
+  await user.click(screen.getByTestId(selectors.variableEditor.field.testId));
+  await user.click(await screen.findByRole('option', { name: /Actor IP/ }));
+  expect(written.at(-1)).toEqual({ refId: 'values', prefix: 'jane', field: 'actor_ip' });
+});
