@@ -38,7 +38,7 @@ type host interface {
 }
 
 // Run shows the demo, prints what each panel of each dashboard cost, and stays until ctx is done, or ends there with Once. It
-// fails when a panel failed or had no rows.
+// fails when a panel failed, or had nothing to show.
 func Run(ctx context.Context, c Config) (err error) {
 	environment, stop, err := cloud(ctx)
 	if err != nil {

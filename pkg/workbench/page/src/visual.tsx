@@ -80,14 +80,13 @@ function Stats({ frames, width, height, options }: Props) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   const fields = options?.reduceOptions?.fields;
-  const wanted = fields ? getFieldMatcher({ id: FieldMatcherID.byRegexpOrNames, options: { pattern: fields } }) : () => true;
+  const wanted = fields ? getFieldMatcher({ id: FieldMatcherID.byRegexp, options: fields }) : () => true;
   const values = frames.flatMap((frame) =>
     frame.fields
       .filter((field) => field.type === FieldType.number && wanted(field, frame, frames))
       .map((field) => {
         const display = field.display ?? getDisplayProcessor({ field, theme });
-        const value = display(field.values[field.values.length - 1]);
-        return { ...value, text: value.text || (field.config.noValue ?? ''), title: getFieldDisplayName(field, frame, frames) };
+        return { ...display(field.values[field.values.length - 1]), title: getFieldDisplayName(field, frame, frames) };
       })
   );
   const each = Math.floor(width / Math.max(values.length, 1));
