@@ -28,7 +28,7 @@ type Sink interface {
 }
 
 // chunkBytes is how much of a file is handed on at a time, far under the 16 MiB that one message to Grafana may have.
-const chunkBytes = 64 << 10
+const chunkBytes = 1000 << 10
 
 // Download streams the file of an export. safe makes cells of a CSV that a spreadsheet would take for formulas into texts. With
 // an error the sink has got a part of the file, which must not pass for the whole, or nothing, if it was not begun.

@@ -297,10 +297,10 @@ func TestFirstSeenBeyondMaxEvents(t *testing.T) {
 		words   string
 		shown   int
 	}{
-		"too many in the window":                            {time.Minute, byActor, "maxEvents 50", 0},
-		"too many before it, and no way to ask for them":    {2 * time.Second, []auditlog.Key{auditlog.KeyDescription}, "not known whether 2 of 2 groups are new", 0},
-		"too many before it, but it can be asked for them":  {2 * time.Second, byActor, "", 1},
-		"everything there is was looked through by offsets": {time.Second, byActor, "", 0},
+		"too many in the window":                           {time.Minute, byActor, "maxEvents 50", 0},
+		"too many before it, and no way to ask for them":   {2 * time.Second, []auditlog.Key{auditlog.KeyDescription}, "not known whether 2 of 2 groups are new", 0},
+		"too many before it, but it can be asked for them": {2 * time.Second, byActor, "", 1},
+		"it was seen just before":                          {time.Second, byActor, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			open := func() *evening {

@@ -51,9 +51,9 @@ func TestPanelsAreAskedWithSavedVariables(t *testing.T) {
 		_, _ = fmt.Fprintf(rw, `{"dashboard":%s}`, `{"time":{"from":"now-6h","to":"now"},
 			"templating":{"list":[
 				{"name":"one","current":{"value":"a"}},{"name":"many","current":{"value":["x","y\"z"]}},
-				{"name":"all","current":{"value":"$__all"}},{"name":"own","allValue":"[a TO z]","current":{"value":["$__all"]}}]},
+				{"name":"all","current":{"value":"$__all"}},{"name":"box","type":"textbox","current":{"value":""}},{"name":"own","allValue":"[a TO z]","current":{"value":["$__all"]}}]},
 			"panels":[{"id":7,"datasource":{"uid":"u"},"interval":">5m","targets":[
-				{"refId":"A","query":"$one ${many:raw} $all $own $other","criteria":{"actor":["$many","b"],"action":["$all"]}}]}]}`)
+				{"refId":"A","query":"$one ${many:raw} $all $own $other","criteria":{"actor":["$many","b"],"action":["$all"],"actor_ip":["$box"]}}]}]}`)
 	})
 	mux.HandleFunc("POST /api/ds/query", func(rw http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
@@ -72,7 +72,7 @@ func TestPanelsAreAskedWithSavedVariables(t *testing.T) {
 	require.Contains(t, asked, head)
 	require.JSONEq(t, `{"from":"now-6h","to":"now","queries":[{"refId":"A","datasource":{"uid":"u"},"intervalMs":300000,
 		"maxDataPoints":500,"query":"a (\"x\" OR \"y\\\"z\") * [a TO z] $other",
-		"criteria":{"actor":["x","y\"z","b"],"action":[]}}]}`, asked[len(head):])
+		"criteria":{"actor":["x","y\"z","b"],"action":[],"actor_ip":[]}}]}`, asked[len(head):])
 }
 
 func TestRunDashboardTellsWhatIsWrong(t *testing.T) {

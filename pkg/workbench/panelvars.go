@@ -170,7 +170,7 @@ var wholeReference = regexp.MustCompile(`^(?:\$(\w+)|\$\{(\w+)(?::\w+)?\})$`)
 var anyReference = regexp.MustCompile(`\$\w+|\$\{\w+(?::\w+)?\}`)
 
 // interpolate puts the values of variables into every string. In a list, an item that is a variable becomes its values,
-// so that "all" leaves none and the list says nothing.
+// so that "all" and an empty text box leave none and the list says nothing.
 func (c *panelClient) interpolate(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -200,7 +200,9 @@ func (c *panelClient) interpolateItem(item any) []any {
 	}
 	items := []any{}
 	for _, value := range v.values {
-		items = append(items, value)
+		if value != "" { // an empty text box asks for nothing
+			items = append(items, value)
+		}
 	}
 	return items
 }
