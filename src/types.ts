@@ -1,8 +1,10 @@
 import type { DataSourceJsonData } from '@grafana/data';
 import type { DataQuery } from '@grafana/schema';
 
-/** The shape of an answer. */
-export type QueryShape = 'events' | 'count' | 'series' | 'top' | 'firstSeen';
+/** The shape of an answer about events. */
+export type EventShape = 'events' | 'count' | 'series' | 'top' | 'firstSeen';
+/** The shape of an answer. The last two tell of the plugin itself: how it is, and who spends its requests. */
+export type QueryShape = EventShape | 'status' | 'callers';
 /** Where an answer comes from: a search over history, or what the API key's read-once queue delivered. */
 export type QuerySource = 'search' | 'queue';
 export type EventFormat = 'logs' | 'table';
@@ -15,6 +17,15 @@ export type FilterField = ListField | FlagField;
 
 /** Values of one field are alternatives; fields are combined with AND. */
 export type Filters = Partial<Record<ListField, string[]>> & Partial<Record<FlagField, boolean>>;
+
+/** Counts an event only if others came before it: in the same group, in the same window, at an earlier time. */
+export interface After {
+  /** What the events before have instead of the query's own criteria and exclusions of these fields. */
+  criteria?: Filters;
+  exclusions?: Filters;
+  /** How many others, at least; 1 if nothing is said. */
+  atLeast?: number;
+}
 
 /** One panel query. Every key but refId has a default; see query/defaults.ts. */
 export interface AuditLogQuery extends DataQuery {
@@ -32,6 +43,7 @@ export interface AuditLogQuery extends DataQuery {
   sort?: SortOrder;
   /** How far back firstSeen looks, for example 30d. */
   baseline?: string;
+  after?: After;
   /** The rows that Carbon Black Cloud writes for one edit of a policy become one. */
   fold?: boolean;
 }

@@ -221,7 +221,7 @@ func BenchmarkRelay(b *testing.B) {
 			b.SetBytes(int64(len(c.row) * rows))
 			b.ReportAllocs()
 			for b.Loop() {
-				out := &chunker{sink: nobody{}, digest: sha256.New(), buf: make([]byte, 0, 2*chunkBytes)}
+				out := &chunker{sink: nobody{}, digest: sha256.New(), buf: make([]byte, 0, mostChunk)}
 				k := (&Service{}).keeper(year(c.format))
 				in := newWindow(io.MultiReader(strings.NewReader(c.head), rowsOf(c.row, rows), strings.NewReader(c.tail)))
 				var err error

@@ -27,8 +27,12 @@ type Sink interface {
 	Write(chunk []byte) error
 }
 
-// chunkBytes is how much of a file is handed on at a time, far under the 16 MiB that one message to Grafana may have.
-const chunkBytes = 1000 << 10
+const (
+	// chunkBytes is how much of a file is handed on at a time: far under the 16 MiB that one message to Grafana may have, and a
+	// little under the 1 MiB that gRPC keeps buffers of.
+	chunkBytes = 960 << 10
+	mostChunk  = 1 << 20
+)
 
 // Download streams the file of an export. safe makes cells of a CSV that a spreadsheet would take for formulas into texts. With
 // an error the sink has got a part of the file, which must not pass for the whole, or nothing, if it was not begun.
@@ -100,7 +104,7 @@ func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (mad
 	}
 	err = history.Guard(func() error {
 		t, _, bySearch := e.now()
-		out := &chunker{sink: sink, file: s.announce(t, t.Format), digest: sha256.New(), buf: make([]byte, 0, chunkBytes+chunkBytes/4)}
+		out := &chunker{sink: sink, file: s.announce(t, t.Format), digest: sha256.New(), buf: make([]byte, 0, mostChunk)}
 		if t.Job != "" && bySearch == "" {
 			made, err = s.relay(ctx, t, safe, out)
 			var unusable *unusable
@@ -185,7 +189,7 @@ func (c *chunker) flush() error {
 		}
 	}
 	for rest := c.buf; len(rest) > 0; {
-		chunk := rest[:min(len(rest), 4*chunkBytes)]
+		chunk := rest[:min(len(rest), mostChunk)]
 		_, _ = c.digest.Write(chunk) // a digest takes everything
 		c.bytes += int64(len(chunk))
 		if err := c.sink.Write(chunk); err != nil {

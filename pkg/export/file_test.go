@@ -77,8 +77,8 @@ func TestConnectionCutHalfWay(t *testing.T) {
 
 // Every chunk but the last is large enough for few messages, and far under what one may have.
 func TestChunks(t *testing.T) {
-	w := newWorld(t, sample(20_000), simulator.Switches{})
-	x := w.complete(t, order(cbc.ExportCSV))
+	w := newWorld(t, sample(30_000), simulator.Switches{})
+	x := w.complete(t, order(cbc.ExportJSON))
 	d := fetch(t, w.Service, x.ID, true)
 	require.Greater(t, len(d.chunks), 3)
 	for i, n := range d.chunks {

@@ -116,10 +116,14 @@ type window struct {
 	end bool
 }
 
-// mostRow bounds a row: none of an audit log comes near it.
-const mostRow = 16 << 20
+const (
+	// readBytes is how much of a file is at hand, unless a row is longer.
+	readBytes = 256 << 10
+	// mostRow bounds a row: none of an audit log comes near it.
+	mostRow = 16 << 20
+)
 
-func newWindow(r io.Reader) *window { return &window{r: r, buf: make([]byte, 0, chunkBytes)} }
+func newWindow(r io.Reader) *window { return &window{r: r, buf: make([]byte, 0, readBytes)} }
 
 func (w *window) rest() []byte { return w.buf[w.pos:] }
 

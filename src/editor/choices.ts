@@ -1,5 +1,5 @@
 import { AVAILABLE } from '../query/available';
-import type { EventFormat, QueryShape, QuerySource, SortOrder } from '../types';
+import type { EventFormat, EventShape, QueryShape, QuerySource, SortOrder } from '../types';
 
 interface Choice<T> {
   value: T;
@@ -13,6 +13,12 @@ const SHAPES: Choice<QueryShape>[] = [
   { value: 'series', label: 'Over time', description: 'Counts by time bucket, one line a group, zero where nothing happened' },
   { value: 'top', label: 'Top list', description: 'The groups with the most events, with their first and last occurrence' },
   { value: 'firstSeen', label: 'First seen', description: 'Groups that occur now and not once in the time before, such as a new address of an actor' },
+];
+
+/** Shown where a stored query has them, and not on offer: one dashboard is made of them. */
+const OWN_SHAPES: Choice<QueryShape>[] = [
+  { value: 'status', label: 'Plugin status', description: 'Numbers of the plugin itself: requests, cache and queue' },
+  { value: 'callers', label: 'Who spends requests', description: 'The requests that each panel and alert rule has taken' },
 ];
 
 const SOURCES: Choice<QuerySource>[] = [
@@ -31,7 +37,7 @@ export const ORDERS: Choice<SortOrder>[] = [
 ];
 
 /** Which shape serves an alert rule, told while that shape is chosen. */
-export const ALERT_HINTS: Record<QueryShape, string> = {
+export const ALERT_HINTS: Record<EventShape, string> = {
   count: 'Count serves most rules: one number a group, 0 when nothing happened. Put a threshold directly on it.',
   series: 'Over time serves rules about rates: reduce it (Last, Max or Sum), then put a threshold on the result.',
   firstSeen: 'First seen serves rules about something new: fire when its value is above 0.',
@@ -44,7 +50,7 @@ const ALERT_SHAPES: QueryShape[] = ['count', 'series', 'firstSeen'];
 /** The shapes on offer, in an alert rule only those that fit one, and the one that is already chosen. */
 export function shapesFor(forAlert: boolean, current: QueryShape): Choice<QueryShape>[] {
   const offered = (value: QueryShape) => AVAILABLE[value] && (!forAlert || ALERT_SHAPES.includes(value));
-  return SHAPES.filter(({ value }) => value === current || offered(value));
+  return [...SHAPES.filter(({ value }) => value === current || offered(value)), ...OWN_SHAPES.filter(({ value }) => value === current)];
 }
 
 /** The sources on offer, and the one that is already chosen. */

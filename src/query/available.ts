@@ -10,6 +10,8 @@ export const AVAILABLE: Record<QueryShape | QuerySource, boolean> = {
   series: true,
   top: true,
   firstSeen: true,
+  status: true,
+  callers: true,
   search: true,
   queue: true,
 };

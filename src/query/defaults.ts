@@ -36,6 +36,11 @@ export function defaultQuery(app: CoreApp | undefined, maxEvents: number): Parti
   };
 }
 
+/** The answer tells of the plugin itself and not of events, so nothing narrows it. */
+export function isOwnShape(shape: string): boolean {
+  return shape === 'status' || shape === 'callers';
+}
+
 /** The editor is part of an alert rule. */
 export function isAlertApp(app: CoreApp | string | undefined): boolean {
   return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;

@@ -1,5 +1,5 @@
-import type { AuditLogQuery, Filters } from '../types';
-import { withDefaults } from './defaults';
+import type { After, AuditLogQuery, Filters } from '../types';
+import { isOwnShape, withDefaults } from './defaults';
 import { ALL_FIELDS, isFlagField } from './fields';
 
 const SUBJECTS: Record<string, string> = {
@@ -8,18 +8,26 @@ const SUBJECTS: Record<string, string> = {
   series: 'Events over time',
   top: 'Top list of events',
   firstSeen: 'First seen',
+  status: 'Plugin status',
+  callers: 'Who spends the requests',
 };
 
 /** One sentence for the query history, for example "Count of events by actor where outcome is failure". */
 export function displayText(query: AuditLogQuery, maxEvents?: number): string {
-  const { queryType, groupBy, source, limit, sort, baseline, fold } = withDefaults(query, maxEvents);
+  const { queryType, groupBy, source, limit, sort, baseline, fold, after } = withDefaults(query, maxEvents);
   const parts = [SUBJECTS[queryType] ?? `Unknown shape "${queryType}"`];
+  if (isOwnShape(queryType)) {
+    return parts[0];
+  }
   if (groupBy.length > 0 && queryType !== 'events') {
     parts.push(`by ${groupBy.map(labelOf).join(', ')}`);
   }
   const conditions = conditionsText(query);
   if (conditions) {
     parts.push(`where ${conditions}`);
+  }
+  if (after) {
+    parts.push(afterText(after));
   }
   if (queryType === 'firstSeen') {
     parts.push(`not seen in the last ${baseline}`);
@@ -32,6 +40,12 @@ export function displayText(query: AuditLogQuery, maxEvents?: number): string {
   }
   const order = queryType === 'events' ? `${sort === 'asc' ? 'oldest' : 'newest'} ` : 'at most ';
   return `${parts.join(' ')} (${order}${limit})`;
+}
+
+/** For example "after at least 5 earlier ones where outcome is failure". */
+export function afterText({ atLeast = 1, criteria, exclusions }: After): string {
+  const others = [...filterTexts(criteria ?? {}, 'is'), ...filterTexts(exclusions ?? {}, 'is not')].join(' and ');
+  return `after at least ${atLeast} earlier ${atLeast === 1 ? 'one' : 'ones'} of the same group${others && ` where ${others}`}`;
 }
 
 /** What events must meet, for example "login and outcome is failure"; empty when every event does. */

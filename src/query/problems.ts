@@ -1,9 +1,9 @@
 import type { AuditLogQuery, Filters } from '../types';
 import { AVAILABLE } from './available';
-import { withDefaults } from './defaults';
+import { isOwnShape, withDefaults, type CompleteQuery } from './defaults';
 import { FIELD_NAMES, isFlagField, isListField } from './fields';
 
-export type ProblemKey = 'shape' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'filters' | 'keys';
+export type ProblemKey = 'shape' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'after' | 'filters' | 'keys';
 
 /** What is wrong with a query, in words, and at which control. */
 export interface Problem {
@@ -18,13 +18,13 @@ export interface Abilities {
 }
 
 const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly string[]][] = [
-  ['shape', 'queryType', ['events', 'count', 'series', 'top', 'firstSeen']],
+  ['shape', 'queryType', ['events', 'count', 'series', 'top', 'firstSeen', 'status', 'callers']],
   ['source', 'source', ['search', 'queue']],
   ['format', 'format', ['logs', 'table']],
   ['sort', 'sort', ['desc', 'asc']],
 ];
 
-const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold'.split(' ');
+const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold after'.split(' ');
 // What Grafana itself adds to a query.
 export const GRAFANA_KEYS = (
   'datasource datasourceId hide key intervalMs maxDataPoints timeRange relativeTimeRange queryCachingTTL supportingQueryType ' +
@@ -38,7 +38,7 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
 
   for (const [at, key, allowed] of CHOICES) {
     const value = complete[key];
-    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.filter(isOffered).join(', ')}.`);
+    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.filter((choice) => isOffered(choice) && !isOwnShape(choice)).join(', ')}.`);
   }
   add('shape', isOffered(complete.queryType) ? undefined : 'First seen is not available in this version: this query fails.');
   if (complete.source === 'queue') {
@@ -54,6 +54,7 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
     add('baseline', baselineProblem(complete.baseline));
   }
   add('fold', typeof complete.fold === 'boolean' ? undefined : 'fold is either true or false.');
+  add('after', afterProblem(complete));
   add('filters', filterProblem(complete.criteria) ?? filterProblem(complete.exclusions));
   const unknown = unknownKeys(query);
   add('keys', unknown.length > 0 ? `This query has keys that are not known here: ${unknown.join(', ')}.` : undefined);
@@ -95,6 +96,39 @@ export function baselineProblem(baseline: string): string | undefined {
   const [, count, unit] = /^(\d+)([mhdw])$/.exec(baseline) ?? [];
   const days = Number(count) * ({ m: 1 / 1440, h: 1 / 24, d: 1, w: 7 }[unit] ?? NaN);
   return days > 0 && days <= 90 ? undefined : 'Enter a time such as 12h, 30d or 4w, up to 90d.';
+}
+
+const AFTER_SHAPES = ['count', 'series', 'top'];
+const MOST_AFTER = 10_000;
+
+/** The number of earlier events that are asked for. */
+export function atLeastProblem(atLeast: unknown): string | undefined {
+  return limitProblem(atLeast, MOST_AFTER);
+}
+
+function afterProblem({ after, queryType, groupBy }: CompleteQuery): string | undefined {
+  if (after === undefined) {
+    return undefined;
+  }
+  if (typeof after !== 'object' || Array.isArray(after)) {
+    return 'after says which events come before, such as {"criteria":{"outcome":["failure"]},"atLeast":5}.';
+  }
+  const { criteria = {}, exclusions = {}, atLeast = 1, ...others } = after;
+  const fields = [...Object.keys(criteria), ...Object.keys(exclusions)];
+  const grouped = groupBy.filter((field) => fields.includes(field));
+  if (!AFTER_SHAPES.includes(queryType) || groupBy.length === 0) {
+    return 'Earlier events are looked for group by group: show a count, a top list or counts over time, and group by at least one field.';
+  }
+  if (Object.keys(others).length > 0) {
+    return `after has keys that are not known here: ${Object.keys(others).join(', ')}.`;
+  }
+  if (fields.length === 0) {
+    return 'Choose what the earlier events are, such as the outcome failure.';
+  }
+  if (grouped.length > 0) {
+    return `Earlier events cannot differ in ${grouped.join(', ')}, by which the query groups.`;
+  }
+  return atLeastProblem(atLeast) ?? filterProblem(criteria) ?? filterProblem(exclusions);
 }
 
 function groupByProblem(groupBy: string[]): string | undefined {
