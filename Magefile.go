@@ -107,7 +107,7 @@ func testBrowser() error {
 }
 
 // Demo shows the plugin on a simulated Carbon Black Cloud, in Grafana if one is on the PATH or in GRAFANA_HOME, and in the
-// workbench otherwise. It asks every panel of the dashboard once, prints what each cost, and stays until it is interrupted;
+// workbench otherwise. It asks every panel of every dashboard twice, prints what each cost, and stays until it is interrupted;
 // with DEMO_ONCE=1 it ends after the printout.
 func Demo() error {
 	mg.Deps(Build, pages)

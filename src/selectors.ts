@@ -28,6 +28,15 @@ export const selectors = {
     sort: { label: 'Order', testId: 'data-testid cbc sort' },
     format: { label: 'Format', testId: 'data-testid cbc format' },
     baseline: { label: 'Not seen in the last', testId: 'data-testid cbc baseline' },
+    after: {
+      container: 'data-testid cbc after',
+      group: 'Earlier events that must have come before',
+      add: 'Only after earlier events…',
+      remove: 'Count without earlier events',
+      atLeast: { label: 'After at least', testId: 'data-testid cbc after at least' },
+      outcome: 'earlier events with the outcome',
+      action: 'and the action',
+    },
     fold: { label: 'Fold policy edits', testId: 'data-testid cbc fold' },
     alertHint: 'data-testid cbc alert hint',
     alertHelp: {

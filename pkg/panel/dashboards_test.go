@@ -21,7 +21,9 @@ type board struct {
 	Tags                    []string
 	Links                   []any
 	Panels                  []boardPanel
-	Templating              struct{ List []struct{ Name, Type, Query string } }
+	Templating              struct {
+		List []struct{ Name, Type, Query string }
+	}
 }
 
 type boardPanel struct {
@@ -118,6 +120,27 @@ func TestDashboardsAreSound(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Grafana offers for import what the plugin's description lists.
+func TestDashboardsComeWithThePlugin(t *testing.T) {
+	raw, err := os.ReadFile("../../plugin.json")
+	require.NoError(t, err)
+	var plugin struct {
+		Includes []struct{ Type, Name, Path string }
+	}
+	require.NoError(t, json.Unmarshal(raw, &plugin))
+	listed := map[string]string{}
+	for _, include := range plugin.Includes {
+		require.Equal(t, "dashboard", include.Type)
+		require.FileExists(t, filepath.Join("../../provisioning", include.Path))
+		listed[include.Name] = include.Path
+	}
+	boards := readBoards(t)
+	require.Len(t, listed, len(boards))
+	for _, b := range boards {
+		require.Contains(t, listed, b.Title)
 	}
 }
 

@@ -156,6 +156,19 @@ func (r rule) summary(t *testing.T, i instance) string {
 	return out.String()
 }
 
+// Grafana notifies of a rule that it could not evaluate, too, without values and with labels of its own: nobody is accused then.
+func TestARuleThatFailedAccusesNobody(t *testing.T) {
+	for _, r := range readRules(t) {
+		text, err := template.New(r.UID).Parse(`{{ $labels := .Labels }}{{ $values := .Values }}` + r.Annotations["summary"])
+		require.NoError(t, err)
+		var out strings.Builder
+		require.NoError(t, text.Execute(&out, map[string]any{
+			"Labels": data.Labels{"datasource_uid": "carbonblack", "ref_id": "A"}, "Values": map[string]float64{},
+		}))
+		require.Equal(t, "Not evaluated: the annotation Error says why", out.String(), r.UID)
+	}
+}
+
 // Every rule has what makes an alert of use, and its documentation holds the query that it sends.
 func TestRulesAreComplete(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/alerts.md")

@@ -86,6 +86,38 @@ describe('shape', () => {
   });
 });
 
+describe('earlier events', () => {
+  const stored = { criteria: { outcome: ['failure'], flagged: true }, atLeast: 3 };
+  const group = () => screen.queryByRole('group', { name: texts.after.group });
+
+  it('are shown, changed and kept with what is not on offer here', async () => {
+    const { user, last } = await setup({ queryType: 'top', groupBy: ['actor'], after: stored });
+    const atLeast = screen.getByLabelText(texts.after.atLeast.label);
+    expect(atLeast).toHaveValue('3');
+    await user.type(atLeast, '0');
+    expect(last()).toMatchObject({ after: { ...stored, atLeast: 30 } });
+    await pick(user, texts.after.action, 'login');
+    expect(last()).toMatchObject({ after: { criteria: { ...stored.criteria, action: ['login'] }, atLeast: 30 } });
+    expect(screen.queryByTestId(texts.problems)).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: texts.after.remove }));
+    expect(last()).not.toHaveProperty('after');
+    expect(group()).not.toBeInTheDocument();
+  });
+
+  it('can be asked for once there are groups', async () => {
+    const { user, last } = await setup({ queryType: 'count' });
+    expect(screen.queryByRole('button', { name: texts.after.add })).not.toBeInTheDocument();
+    await pick(user, texts.groupBy.label, 'Actor');
+    await user.click(screen.getByRole('button', { name: texts.after.add }));
+    expect(last()).toMatchObject({ groupBy: ['actor'], after: { criteria: { outcome: ['failure'] }, atLeast: 5 } });
+  });
+
+  it('are told to be in the way of a shape that cannot have them', async () => {
+    await setup({ queryType: 'events', after: stored });
+    expect(group()).toHaveTextContent(/show a count, a top list/);
+  });
+});
+
 describe('what this version does not answer', () => {
   beforeEach(() => {
     setAvailable('firstSeen', false);

@@ -7,12 +7,13 @@ import { FieldWords } from '../components/fieldWords';
 import { PickMany } from '../components/Pickers';
 import type { AuditLogDataSource } from '../datasource';
 import { AVAILABLE } from '../query/available';
-import { isAlertApp, SCHEMA_VERSION, withDefaults } from '../query/defaults';
+import { isAlertApp, isOwnShape, SCHEMA_VERSION, withDefaults } from '../query/defaults';
 import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
 import { fromRows, toRows, type FilterRow } from '../query/filterRows';
 import { baselineProblem, findProblems, limitProblem, parseCount, unknownKeys, type ProblemKey } from '../query/problems';
 import { selectors } from '../selectors';
-import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
+import type { After, AuditLogOptions, AuditLogQuery, FilterField, QueryShape } from '../types';
+import { AfterField } from './AfterField';
 import { ALERT_HINTS, FORMATS, ORDERS, shapesFor, sourcesFor } from './choices';
 import { DraftField } from './DraftField';
 import { EditorTools } from './EditorTools';
@@ -23,6 +24,10 @@ export type Props = QueryEditorProps<AuditLogDataSource, AuditLogQuery, AuditLog
 
 const texts = selectors.queryEditor;
 
+/** The shapes that can ask for what came before. */
+const GROUP_SHAPES: QueryShape[] = ['count', 'series', 'top'];
+const EXAMPLE_AFTER: After = { criteria: { outcome: ['failure'] }, atLeast: 5 };
+
 export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data, range }: Props) {
   const styles = useStyles2(getStyles);
   const complete = withDefaults(query, datasource.maxEvents);
@@ -32,6 +37,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
   const problems = findProblems(query, datasource);
   const problemAt = (key: ProblemKey) => problems.find(({ at }) => at === key)?.message;
   const keysProblem = problemAt('keys');
+  const groups = GROUP_SHAPES.includes(queryType) && complete.groupBy.length > 0;
 
   const edit = (change: Partial<AuditLogQuery>) => onChange(compact({ ...query, schemaVersion: SCHEMA_VERSION, ...change }));
   const editAndRun = (change: Partial<AuditLogQuery>) => {
@@ -59,7 +65,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           error={problemAt('shape')}
           onChange={(value) => editAndRun({ queryType: value })}
         />
-        {(sources.length > 1 || source !== 'search') && (
+        {!isOwnShape(queryType) && (sources.length > 1 || source !== 'search') && (
           <Choice
             texts={texts.source}
             options={sources}
@@ -69,68 +75,85 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           />
         )}
       </div>
-      {forAlert && AVAILABLE[queryType] && (
-        <div className={styles.hint} role="note" data-testid={texts.alertHint}>
-          {ALERT_HINTS[queryType]}
-        </div>
-      )}
-      {(source !== 'queue' || complete.query !== '') && (
-        <LuceneField
-          value={complete.query}
-          error={problemAt('lucene')}
-          onChange={(text) => edit({ query: text })}
-          onRunQuery={onRunQuery}
-        />
-      )}
-      <FieldWords.Provider value={datasource.fieldWords}>
-        <FilterRows rows={toRows(complete)} error={problemAt('filters')} onChange={editRows} />
-      </FieldWords.Provider>
-      <div className={styles.line}>
-        {queryType === 'events' ? (
-          <>
-            {!forAlert && (
-              <Choice
-                texts={texts.format}
-                options={FORMATS}
-                value={complete.format}
-                error={problemAt('format')}
-                onChange={(value) => editAndRun({ format: value })}
+      {!isOwnShape(queryType) && (
+        <>
+          {forAlert && AVAILABLE[queryType] && (
+            <div className={styles.hint} role="note" data-testid={texts.alertHint}>
+              {ALERT_HINTS[queryType]}
+            </div>
+          )}
+          {(source !== 'queue' || complete.query !== '') && (
+            <LuceneField
+              value={complete.query}
+              error={problemAt('lucene')}
+              onChange={(text) => edit({ query: text })}
+              onRunQuery={onRunQuery}
+            />
+          )}
+          <FieldWords.Provider value={datasource.fieldWords}>
+            <FilterRows rows={toRows(complete)} error={problemAt('filters')} onChange={editRows} />
+          </FieldWords.Provider>
+          <div className={styles.line}>
+            {queryType === 'events' ? (
+              <>
+                {!forAlert && (
+                  <Choice
+                    texts={texts.format}
+                    options={FORMATS}
+                    value={complete.format}
+                    error={problemAt('format')}
+                    onChange={(value) => editAndRun({ format: value })}
+                  />
+                )}
+                <Choice
+                  texts={texts.sort}
+                  options={ORDERS}
+                  value={complete.sort}
+                  error={problemAt('sort')}
+                  onChange={(value) => editAndRun({ sort: value })}
+                />
+              </>
+            ) : (
+              <GroupBy values={complete.groupBy} error={problemAt('groupBy')} onChange={(groupBy) => editAndRun({ groupBy })} />
+            )}
+            {queryType === 'firstSeen' && (
+              <DraftField
+                texts={texts.baseline}
+                hint="The time before the window in which a group must not have occurred."
+                value={complete.baseline}
+                problem={baselineProblem}
+                onChange={(baseline) => edit({ baseline })}
+                onRunQuery={onRunQuery}
               />
             )}
-            <Choice
-              texts={texts.sort}
-              options={ORDERS}
-              value={complete.sort}
-              error={problemAt('sort')}
-              onChange={(value) => editAndRun({ sort: value })}
+            <DraftField
+              texts={texts.limit}
+              hint={queryType === 'events' ? 'The most events to show.' : 'The most groups to show, largest first.'}
+              value={String(complete.limit)}
+              problem={(text) => limitProblem(parseCount(text), datasource.maxEvents)}
+              numeric
+              onChange={(text) => edit({ limit: Number(text) })}
+              onRunQuery={onRunQuery}
             />
-          </>
-        ) : (
-          <GroupBy values={complete.groupBy} error={problemAt('groupBy')} onChange={(groupBy) => editAndRun({ groupBy })} />
-        )}
-        {queryType === 'firstSeen' && (
-          <DraftField
-            texts={texts.baseline}
-            hint="The time before the window in which a group must not have occurred."
-            value={complete.baseline}
-            problem={baselineProblem}
-            onChange={(baseline) => edit({ baseline })}
-            onRunQuery={onRunQuery}
-          />
-        )}
-        <DraftField
-          texts={texts.limit}
-          hint={queryType === 'events' ? 'The most events to show.' : 'The most groups to show, largest first.'}
-          value={String(complete.limit)}
-          problem={(text) => limitProblem(parseCount(text), datasource.maxEvents)}
-          numeric
-          onChange={(text) => edit({ limit: Number(text) })}
-          onRunQuery={onRunQuery}
-        />
-        {(queryType !== 'firstSeen' || complete.fold !== false) && (
-          <Fold value={complete.fold} error={problemAt('fold')} onChange={(fold) => editAndRun({ fold })} />
-        )}
-      </div>
+            {(queryType !== 'firstSeen' || complete.fold !== false) && (
+              <Fold value={complete.fold} error={problemAt('fold')} onChange={(fold) => editAndRun({ fold })} />
+            )}
+            {groups && complete.after === undefined && (
+              <Button size="sm" variant="secondary" fill="text" onClick={() => editAndRun({ after: EXAMPLE_AFTER })}>
+                {texts.after.add}
+              </Button>
+            )}
+          </div>
+          {complete.after !== undefined && (
+            <AfterField
+              after={complete.after}
+              error={problemAt('after')}
+              onChange={(after) => edit({ after })}
+              onRunQuery={onRunQuery}
+            />
+          )}
+        </>
+      )}
       {keysProblem && (
         <Alert severity="warning" title={keysProblem} data-testid={texts.problems}>
           <Button variant="secondary" size="sm" onClick={dropUnknownKeys}>
@@ -138,7 +161,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           </Button>
         </Alert>
       )}
-      <EditorTools app={app} datasource={datasource} query={query} data={data} range={range} onEdit={editAndRun} />
+      {!isOwnShape(queryType) && <EditorTools app={app} datasource={datasource} query={query} data={data} range={range} onEdit={editAndRun} />}
     </div>
   );
 }

@@ -37,7 +37,7 @@ export function defaultQuery(app: CoreApp | undefined, maxEvents: number): Parti
 }
 
 /** The answer tells of the plugin itself and not of events, so nothing narrows it. */
-export function isOwnShape(shape: string): boolean {
+export function isOwnShape(shape: string): shape is 'status' | 'callers' {
   return shape === 'status' || shape === 'callers';
 }
 

@@ -114,7 +114,7 @@ function afterProblem({ after, queryType, groupBy }: CompleteQuery): string | un
     return 'after says which events come before, such as {"criteria":{"outcome":["failure"]},"atLeast":5}.';
   }
   const { criteria = {}, exclusions = {}, atLeast = 1, ...others } = after;
-  const fields = [...Object.keys(criteria), ...Object.keys(exclusions)];
+  const fields = [criteria, exclusions].flatMap(Object.entries).flatMap(([field, value]) => (Array.isArray(value) && value.length === 0 ? [] : [field]));
   const grouped = groupBy.filter((field) => fields.includes(field));
   if (!AFTER_SHAPES.includes(queryType) || groupBy.length === 0) {
     return 'Earlier events are looked for group by group: show a count, a top list or counts over time, and group by at least one field.';
@@ -124,6 +124,10 @@ function afterProblem({ after, queryType, groupBy }: CompleteQuery): string | un
   }
   if (fields.length === 0) {
     return 'Choose what the earlier events are, such as the outcome failure.';
+  }
+  const vague = fields.filter((field) => field === 'description' || field === 'request_url');
+  if (vague.length > 0) {
+    return `Earlier events cannot be told apart by ${vague.join(', ')}, which only Carbon Black Cloud can match.`;
   }
   if (grouped.length > 0) {
     return `Earlier events cannot differ in ${grouped.join(', ')}, by which the query groups.`;

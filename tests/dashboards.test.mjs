@@ -1,0 +1,125 @@
+// Every provisioned dashboard in the browser: the built plugin in the workbench, on React 19 and on React 18, dark and light, on a
+// narrow and on a wide screen.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { launchBrowser, openPage, screenshot } from './browser.mjs';
+import { startSimulator, startWorkbench } from './processes.mjs';
+
+let simulator;
+let browser;
+
+before(async () => {
+  [simulator, browser] = await Promise.all([startSimulator(), launchBrowser()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await simulator?.stop();
+});
+
+// What is rare may be missing on a quiet day: then the table says so.
+const MAY_BE_EMPTY = new Set([
+  'Seen for the first time in 30 days',
+  'Log-ins after failures',
+  'Actors with failed log-ins',
+  'Addresses with failed log-ins',
+  'Newest notable events',
+  'Descriptions that the catalog does not know',
+]);
+
+for (const react of ['19', '18']) {
+  describe(`on React ${react}`, () => {
+    let workbench;
+
+    before(async () => {
+      const [{ apiId, apiSecret }] = simulator.keys;
+      workbench = await startWorkbench(react, {
+        CBC_URL: simulator.url,
+        CBC_ORG_KEY: simulator.orgKey,
+        CBC_API_ID: apiId,
+        CBC_API_SECRET: apiSecret,
+      });
+    });
+
+    after(() => workbench?.stop());
+
+    for (const theme of ['dark', 'light']) {
+      for (const width of [1280, 1920]) {
+        test(`every panel shows something in ${theme} at ${width} px`, { timeout: 180_000 }, async () => {
+          const { page, problems } = await openPage(browser, { viewport: { width, height: 1000 } });
+          try {
+            const boards = await (await fetch(`${workbench.url}/api/search`)).json();
+            assert.equal(boards.length, 6);
+            for (const { uid, title } of boards) {
+              const before = await requestsSpent(workbench);
+              await openBoard(page, `${workbench.url}/?theme=${theme}#/dashboard/${uid}`, title);
+              const { dashboard } = await (await fetch(`${workbench.url}/api/dashboards/uid/${uid}`)).json();
+              assert.deepEqual(await emptyPanels(page, dashboard), [], title);
+              assert.deepEqual(await cutTitles(page), [], `titles of "${title}" at ${width} px`);
+              // A day, or a week of this organization in two pages, and what is new to the 30 days before.
+              const spent = (await requestsSpent(workbench)) - before;
+              assert.ok(spent <= 8, `"${title}" took ${spent} requests`);
+              await screenshot(page, `react${react}-${uid}-${theme}-${width}`, { fullPage: true });
+            }
+          } finally {
+            await page.context().close();
+          }
+          assert.deepEqual(problems, []);
+        });
+      }
+    }
+  });
+}
+
+async function openBoard(page, url, title) {
+  await page.goto(url);
+  await page.getByRole('heading', { name: title, exact: true }).waitFor();
+  await page.getByTestId('workbench panel').first().waitFor();
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('[data-testid="workbench panel"]')].every(({ dataset }) => ['Done', 'error'].includes(dataset.state))
+  );
+}
+
+/** What is wrong with each panel that is in error, or shows nothing though it must have something. */
+async function emptyPanels(page, { panels }) {
+  const shown = page.getByTestId('workbench panel');
+  assert.equal(await shown.count(), panels.length);
+  const wrong = [];
+  for (const [index, { title, type }] of panels.entries()) {
+    const panel = shown.nth(index);
+    if ((await panel.getAttribute('data-state')) === 'error') {
+      wrong.push(`${title}: ${await panel.innerText()}`);
+    } else if (!(await hasContent(panel, type)) && !MAY_BE_EMPTY.has(title)) {
+      wrong.push(`${title} is empty: ${await panel.innerText()}`);
+    }
+  }
+  return wrong;
+}
+
+async function hasContent(panel, type) {
+  switch (type) {
+    case 'timeseries':
+      return (await panel.locator('canvas').count()) > 0;
+    case 'table':
+      return (await panel.getByRole('row').count()) > 1;
+    case 'logs':
+      return (await panel.getByRole('listitem').count()) > 0;
+    default:
+      return /\d|off/.test(await panel.innerText());
+  }
+}
+
+/** Titles that do not fit their panel. */
+function cutTitles(page) {
+  return page
+    .getByTestId('workbench panel')
+    .locator('h2, h2 *')
+    .evaluateAll((titles) => titles.filter((title) => title.scrollWidth > title.clientWidth).map((title) => title.textContent));
+}
+
+async function requestsSpent(workbench) {
+  const response = await fetch(`${workbench.url}/api/datasources/uid/carbonblack/resources/status`);
+  assert.equal(response.status, 200);
+  return (await response.json()).calls;
+}
