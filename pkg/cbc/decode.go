@@ -36,7 +36,7 @@ func newDecoder(r io.Reader) *decoder {
 
 // page reads a whole answer of a search. rows is the number that was asked for: a hint of the size, never trusted.
 func (d *decoder) page(p *Page, rows int) error {
-	counted, _, err := d.answer(p, rows)
+	counted, _, err := d.answer(p, rows, count)
 	if err == nil && !counted {
 		return errNotAnswer // taken for 0, it would be a wrong number that nobody sees
 	}
@@ -44,9 +44,14 @@ func (d *decoder) page(p *Page, rows int) error {
 }
 
 // batch reads a whole answer of the queue. It need not count, because what it counts is not documented: the batch or what is
-// left. But one that counts events and lists none is not whole.
+// left. But one that counts events and lists none is not whole. What is no count is none: the events are not to be had again.
 func (d *decoder) batch(p *Page) error {
-	counted, listed, err := d.answer(p, 0)
+	counted, listed, err := d.answer(p, 0, func(value []byte) (int, error) {
+		if n, err := count(value); err == nil || !json.Valid(value) {
+			return n, err
+		}
+		return 1, nil // unless it lists events, it is not known to hold none
+	})
 	switch {
 	case err != nil:
 		return err
@@ -57,7 +62,7 @@ func (d *decoder) batch(p *Page) error {
 }
 
 // answer reads a whole answer and tells whether it counts and whether it lists events.
-func (d *decoder) answer(p *Page, rows int) (counted, listed bool, err error) {
+func (d *decoder) answer(p *Page, rows int, count func([]byte) (int, error)) (counted, listed bool, err error) {
 	if b, err := d.peek(); err != nil || b != '{' {
 		return false, false, errors.Join(errNotJSON, err)
 	}

@@ -94,10 +94,10 @@ func TestJobs(t *testing.T) {
 	job, err = client.Job(context.Background(), "7")
 	require.NoError(t, err)
 	require.Equal(t, Job{ID: "7", Total: -1, Completed: -1, Failure: `["[secret]"]`}, job)
-	answer = `{"results":[{"id":1},{"id":"x/y"},{"id":"b"},{}]}`
+	answer = `{"results":[{"id":1,"org_key":"abcd1234"},{"id":"x/y"},{"id":"b"},{},{"id":9,"org_key":"OTHER"}]}`
 	jobs, err := client.Jobs(context.Background())
 	require.NoError(t, err)
-	require.Len(t, jobs, 2, "what cannot be a part of an address is no job")
+	require.Len(t, jobs, 2, "what cannot be a part of an address is no job, and another organization's is not ours")
 	for _, answer = range []string{"", "x", "[1]", `{"errorMessage":"boom"}`, `{"results":7}`} {
 		_, err = client.Jobs(context.Background())
 		require.Error(t, err, answer)

@@ -56,7 +56,7 @@ var governors = struct {
 
 // GovernorFor returns the process's governor of the host in an address: of its scheme, name and port.
 func GovernorFor(address string) *Governor {
-	host := hostOf(address)
+	host := HostOf(address)
 	governors.Lock()
 	defer governors.Unlock()
 	g := governors.byHost[host]
@@ -80,8 +80,8 @@ func EachStatus(tell func(host string, s Status)) {
 	}
 }
 
-// hostOf writes an address's host always in the same way.
-func hostOf(address string) string {
+// HostOf writes the host of an address, its scheme, name and port, always in the same way.
+func HostOf(address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Host == "" {
 		return strings.ToLower(strings.TrimSpace(address))

@@ -33,6 +33,7 @@ const JobRetention = 30 * 24 * time.Hour
 // jobBody is a job on the wire.
 type jobBody struct {
 	ID         flexible        `json:"id"`
+	OrgKey     flexible        `json:"org_key"`
 	Type       flexible        `json:"type"`
 	Parameters json.RawMessage `json:"job_parameters"`
 	Status     flexible        `json:"status"`
@@ -90,7 +91,7 @@ func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	return job, nil
 }
 
-// Jobs lists the jobs that the API key can see: its own, of all products.
+// Jobs lists the jobs that the API key can see: its own, of all products. One of another organization is left out.
 func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
 	var raw json.RawMessage
 	if err := c.jobCall(ctx, "jobs", c.JobsPath(), &raw); err != nil {
@@ -108,6 +109,9 @@ func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
 	}
 	jobs := make([]Job, 0, len(answer.Results))
 	for _, body := range answer.Results {
+		if body.OrgKey != "" && !strings.EqualFold(string(body.OrgKey), c.config.OrgKey) {
+			continue
+		}
 		if job := body.job(); ValidJobID(job.ID) {
 			job.Failure = c.redact(job.Failure)
 			jobs = append(jobs, job)

@@ -62,13 +62,15 @@ func TestQueueAnswers(t *testing.T) {
 		`{"num_found":0,"results":null}`:                      0,
 		`{"results":[` + one + `]}`:                           1,
 		`{"num_found":9,"results":[` + one + `,` + one + `]}`: 2,
-		`{"num_found":7}`:                                     -1,
-		`{"num_found":7,"results":null}`:                      -1,
-		`{}`:                                                  -1,
-		`{"results":null}`:                                    -1,
-		`{"success":false,"message":"no"}`:                    -1,
-		`{"results":[],"errorMessage":"Something"}`:           -1,
-		`{"results":[{"actor":"timeless"}]}`:                  -1,
+		`{"num_found":"2","num_available":-1,"results":[` + one + `,` + one + `]}`: 2,
+		`{"num_found":"7","results":null}`:                                         -1,
+		`{"num_found":7}`:                                                          -1,
+		`{"num_found":7,"results":null}`:                                           -1,
+		`{}`:                                                                       -1,
+		`{"results":null}`:                                                         -1,
+		`{"success":false,"message":"no"}`:                                         -1,
+		`{"results":[],"errorMessage":"Something"}`:                                -1,
+		`{"results":[{"actor":"timeless"}]}`:                                       -1,
 	} {
 		client := newClient(t, config(serve(t, reply(http.StatusOK, "application/json", body)).URL))
 		batch, err := client.Queue(context.Background())

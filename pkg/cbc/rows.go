@@ -194,13 +194,14 @@ func (f *JSONRows) Tail(head []byte) ([]byte, error) {
 	return tail, nil
 }
 
-// EventTime reads the time of an event and leaves the rest of it alone.
-func EventTime(event []byte) (at time.Time, err error) {
+// EventTime reads the time of an event, with how many digits of a second it is written, and leaves the rest of it alone.
+func EventTime(event []byte) (at time.Time, digits int, err error) {
 	found := false
 	err = eachMember(event, func(name, value []byte) (err error) {
 		if string(name) == `"create_time"` {
 			found = true
 			at, err = timestamp(value)
+			digits = fractionDigits(value)
 		}
 		return err
 	})
@@ -208,9 +209,9 @@ func EventTime(event []byte) (at time.Time, err error) {
 		err = errors.New("it has no create_time")
 	}
 	if err != nil {
-		return at, fmt.Errorf("an event is not understood: %w", err)
+		return at, 0, fmt.Errorf("an event is not understood: %w", err)
 	}
-	return at, nil
+	return at, digits, nil
 }
 
 // IsEvent tells whether an object has what every event of an audit log has, and other products' records have not: a description,

@@ -58,13 +58,14 @@ type entry struct {
 	bySearch  string // why the job's file cannot be used
 	id        string // of the ticket, as signedBy has signed it
 	signedBy  *Service
+	extras    []string // columns that a CSV by searches needs beyond those of every event
 	facts     map[bool]facts
-	last      bool // the mode of the last download: whether cells were made safe
+	last      bool // the mode of the last download: whether cells were made safe, as they are unless somebody says otherwise
 }
 
 func newEntry(t ticket) *entry {
 	return &entry{
-		turn: make(chan struct{}, 1), file: make(chan struct{}, 1), ticket: t, facts: map[bool]facts{},
+		turn: make(chan struct{}, 1), file: make(chan struct{}, 1), ticket: t, facts: map[bool]facts{}, last: true,
 		state: state{status: StatusCreated, total: -1, completed: -1},
 	}
 }
@@ -149,6 +150,21 @@ func (e *entry) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.forgotten = true
+}
+
+func (e *entry) columns() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.extras
+}
+
+// widen notes the columns that a CSV by searches was found to need.
+func (e *entry) widen(columns []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(columns) > len(e.extras) {
+		e.extras = columns
+	}
 }
 
 // useSearches gives the job's file up. What was known of the file is void.

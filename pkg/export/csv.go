@@ -129,9 +129,13 @@ func (r *csvRelay) keep(row []byte) (bool, error) {
 	if len(r.cells) != r.width {
 		return false, &unusable{"its rows differ in length"}
 	}
-	at, ok := r.clock.read(unquote(r.cells[r.time].in(row), &r.scratch))
+	text := unquote(r.cells[r.time].in(row), &r.scratch)
+	at, ok := r.clock.read(text)
 	if !ok {
 		return false, &unusable{"its times are not understood"}
+	}
+	if r.ticket.torn(at) && bytes.IndexAny(text, ".,") < 0 {
+		return false, errCoarse
 	}
 	if !r.inside(at) {
 		return false, nil

@@ -115,17 +115,37 @@ func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (mad
 				return fail(Missing, "the job's file holds no audit log: it belongs to another product, or its form is not known")
 			}
 			e.useSearches(unusable.reason)
-			if out.begun {
+			if out.handedOn() {
 				return fail(Broken, "the file of Carbon Black Cloud's job cannot be used, as %s: download it again, and it is made by searches", unusable.reason)
 			}
 			out.reset(s.announce(t, t.Format))
 			bySearch = unusable.reason
 		}
-		made, err = s.search(ctx, t, safe, out)
+		made, err = s.searchWhole(ctx, e, safe, out)
 		made.Reason = firstOf(bySearch, t.Reason)
 		return s.finish(out, &made, err)
 	})
 	return made, err
+}
+
+// searchWhole makes a file by searches, and begins anew with more columns when an event turns out to need them.
+func (s *Service) searchWhole(ctx context.Context, e *entry, safe bool, out *chunker) (facts, error) {
+	for {
+		t, _, _ := e.now()
+		made, err := s.search(ctx, t, e.columns(), safe, out)
+		var late *lateField
+		switch {
+		case !errors.As(err, &late):
+			return made, err
+		case len(late.columns) > mostExtras:
+			return made, fail(Broken, "%v: export as JSON, which needs no columns", err)
+		}
+		e.widen(late.columns)
+		if out.handedOn() {
+			return made, fail(Broken, "%v: download it again, and it has a column", err)
+		}
+		out.reset(out.file)
+	}
 }
 
 // finish hands on what is left and sums up.
@@ -203,8 +223,14 @@ func (c *chunker) flush() error {
 
 func (c *chunker) end() error { return c.flush() }
 
+// handedOn tells whether somebody has got a part of the file.
+func (c *chunker) handedOn() bool { return c.begun && c.sink != nobody{} }
+
 // reset starts another file in place of one of which nothing was handed on.
-func (c *chunker) reset(f File) { c.file, c.buf = f, c.buf[:0] }
+func (c *chunker) reset(f File) {
+	c.file, c.buf, c.begun, c.bytes = f, c.buf[:0], false, 0
+	c.digest.Reset()
+}
 
 // contains tells whether a row of a time belongs to the window. Where times are written without a fraction of a second, the
 // server's own choice is trusted within a second.
@@ -215,6 +241,15 @@ func (t ticket) contains(ms int64) bool {
 	}
 	return ms < t.To && ms+unit > t.From
 }
+
+// torn tells whether an edge of the window lies within the second that begins at ms. Of an event whose time is written without a
+// fraction it cannot be told then whether it belongs to the window.
+func (t ticket) torn(ms int64) bool {
+	within := func(edge int64) bool { return ms < edge && edge < ms+1000 }
+	return ms%1000 == 0 && t.Census.Bounds != trusted && (within(t.From) || within(t.To))
+}
+
+var errCoarse = &unusable{"it writes times in whole seconds, so that what belongs to the time range cannot be told"}
 
 // question asks for every event of a window, oldest first.
 func question(f auditlog.Filter, w auditlog.Window) history.Question {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +14,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/simulator"
 )
@@ -45,16 +48,52 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// A job may write times coarser than a search does, or in another zone: no event is lost at the edges of the window, or added.
+func TestCoarseTimes(t *testing.T) {
+	for words, layout := range map[string]string{"whole seconds": "2006-01-02 15:04:05", "fewer events": "2006-01-02 15:04:05.000"} {
+		zone := time.UTC
+		if words == "fewer events" {
+			zone = time.FixedZone("", -36*3600)
+		}
+		c := &clock{at: origin}
+		sim := simulator.New(simulator.Config{Now: c.now, Events: sample(300)})
+		w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/download") {
+				sim.ServeHTTP(rw, r)
+				return
+			}
+			_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
+			for _, e := range sim.Events() {
+				_, _ = io.WriteString(rw, e.CreateTime.In(zone).Format(layout)+",x,y\r\n")
+			}
+		}), c)
+		r := order(cbc.ExportCSV)
+		r.Window.From += 2 // behind the first second's first events
+		x := w.complete(t, r)
+		same(t, w.records(auditlog.Filter{}, r.Window, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
+		x, err := w.Get(context.Background(), x.ID)
+		require.NoError(t, err)
+		require.Contains(t, x.Reason, words)
+	}
+}
+
 // Once a part of a file was handed on, it cannot be replaced any more: the download fails, and the next one is whole.
 func TestShortFileIsNeverPassedOff(t *testing.T) {
 	events := sample(9000)
 	w := newWorld(t, events, simulator.Switches{ExportRowCap: 8000})
 	x := w.complete(t, order(cbc.ExportJSON))
+	m, err := w.service(t, 0).Manifest(context.Background(), x.ID, nil)
+	require.NoError(t, err, "of what was read for its facts alone, nothing was handed on")
+	require.Equal(t, KindSearch, m.Kind)
+	require.True(t, m.Complete, m.Note)
 	part := &download{}
-	err := w.Download(context.Background(), x.ID, true, part)
+	err = w.Download(context.Background(), x.ID, true, part)
 	require.Equal(t, Broken, kindOf(t, err))
 	require.Equal(t, 1, part.begun)
-	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, true)), 9000)
+	whole := fetch(t, w.Service, x.ID, true)
+	require.Len(t, parsed(t, whole), 9000)
+	require.Equal(t, m.SHA256, fmt.Sprintf("%x", sha256.Sum256(whole.Bytes())))
+	require.EqualValues(t, m.Bytes, whole.Len())
 }
 
 func TestConnectionCutHalfWay(t *testing.T) {

@@ -58,13 +58,10 @@ func (s *Service) Manifest(ctx context.Context, id string, safe *bool) (Manifest
 func (e *entry) mode(asked *bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case asked != nil:
+	if asked != nil {
 		return *asked
-	case len(e.facts) > 0:
-		return e.last
 	}
-	return true
+	return e.last
 }
 
 func (e *entry) fact(safe bool) (facts, bool) {

@@ -100,13 +100,8 @@ func (k *keeper) drops() bool {
 	return k.ticket.known() && (k.ticket.Census.Bounds == wide || len(k.needs) > 0)
 }
 
-// short tells whether the file is known to lack events.
-func (k *keeper) short(c census) bool {
-	if c.Sent >= 0 {
-		return k.raw < c.Sent
-	}
-	return c.Count >= 0 && k.received < c.Count
-}
+// short tells whether the file is known to lack events, or to write their times in a way that puts them outside the window.
+func (k *keeper) short(c census) bool { return k.raw < c.Sent || k.received < c.Count }
 
 // window is the part of a file that is at hand.
 type window struct {

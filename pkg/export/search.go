@@ -16,11 +16,12 @@ import (
 )
 
 // search makes a file by reading the window page by page, oldest events first. It takes its time when the rate limit wants it to.
-func (s *Service) search(ctx context.Context, t ticket, safe bool, out *chunker) (facts, error) {
+// extras are columns that a CSV is known to need beyond those of every event.
+func (s *Service) search(ctx context.Context, t ticket, extras []string, safe bool, out *chunker) (facts, error) {
 	made := facts{Kind: KindSearch, Format: t.Format, Raw: -1}
 	var w eventWriter = &jsonWriter{}
 	if t.Format == cbc.ExportCSV {
-		w = &csvWriter{safe: safe}
+		w = &csvWriter{safe: safe, extras: slices.Clone(extras)}
 	}
 	matcher := t.Filter.Local()
 	var failed error
@@ -84,8 +85,8 @@ func timeText(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.999999999Z")
 }
 
-// csvWriter writes CSV as RFC 4180 has it. Fields that this version does not know become columns behind the others, as far as the
-// first event has them.
+// csvWriter writes CSV as RFC 4180 has it. Fields that this version does not know become columns behind the others: those that the
+// first event has, and those that are known to turn up later.
 type csvWriter struct {
 	safe   bool
 	begun  bool
@@ -100,9 +101,9 @@ func (w *csvWriter) begin(to []byte, extra []auditlog.Field) []byte {
 		}
 		to = append(to, name...)
 	}
-	for _, f := range extra {
-		w.extras = append(w.extras, f.Name)
-		to = w.cell(append(to, ','), f.Name)
+	w.extras = w.lacking(extra)
+	for _, name := range w.extras {
+		to = w.cell(append(to, ','), name)
 	}
 	return append(to, "\r\n"...)
 }
@@ -123,13 +124,32 @@ func (w *csvWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
 			to = w.cell(to, plainValue(e.Extra[i].Value))
 		}
 	}
-	for _, f := range e.Extra {
-		if !slices.Contains(w.extras, f.Name) {
-			return to, fail(Broken, "the field %q turned up after the columns of the CSV were written: export as JSON, which needs no columns", f.Name)
-		}
+	if needed := w.lacking(e.Extra); len(needed) > len(w.extras) {
+		return to, &lateField{needed}
 	}
 	return append(to, "\r\n"...), nil
 }
+
+// lacking are the extra columns, and those that some fields need beyond them.
+func (w *csvWriter) lacking(fields []auditlog.Field) []string {
+	needed := w.extras[:len(w.extras):len(w.extras)]
+	for _, f := range fields {
+		if !slices.Contains(needed, f.Name) {
+			needed = append(needed, f.Name)
+		}
+	}
+	return needed
+}
+
+// lateField says that a field turned up after the columns of a CSV were written. It comes with the columns that are needed.
+type lateField struct{ columns []string }
+
+func (l *lateField) Error() string {
+	return fmt.Sprintf("the field %q turned up after the columns of the CSV were written", l.columns[len(l.columns)-1])
+}
+
+// mostExtras bounds the columns that a CSV gets beyond those of every event.
+const mostExtras = 50
 
 // plainValue is a field's text, or its JSON if it is none.
 func plainValue(raw []byte) string {

@@ -2,6 +2,9 @@ package export
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -154,6 +157,30 @@ func TestDerivedKeysAreSearched(t *testing.T) {
 	require.Zero(t, w.calls("export"))
 }
 
+// A field that only later events have gets a column all the same: at once, or, when a part of the file was handed on, the next time.
+func TestLateFields(t *testing.T) {
+	for _, n := range []int{300, 12_000} {
+		events := sample(n)
+		events[n/2].Extra = map[string]json.RawMessage{"zone": []byte(`"north"`)}
+		events[n-1].Extra = map[string]json.RawMessage{"session": []byte(`{"id":5}`)}
+		w := newWorld(t, events, simulator.Switches{})
+		w.Service = w.service(t, 1) // the key for audit logs only
+		x := w.complete(t, order(cbc.ExportCSV))
+		m, err := w.service(t, 1).Manifest(context.Background(), x.ID, nil)
+		require.NoError(t, err)
+		if n > 300 {
+			err := w.Download(context.Background(), x.ID, true, &download{})
+			require.Equal(t, Broken, kindOf(t, err))
+			require.Contains(t, err.Error(), "download it again")
+		}
+		file := fetch(t, w.Service, x.ID, true)
+		require.Contains(t, file.String(), ",org_key,zone,session\r\n")
+		require.Contains(t, file.String(), ",north,\r\n")
+		require.Contains(t, file.String(), `,"{""id"":5}"`+"\r\n")
+		require.Equal(t, m.SHA256, fmt.Sprintf("%x", sha256.Sum256(file.Bytes())), "in another process, too")
+	}
+}
+
 // A restart, and another replica, know an export by its id alone.
 func TestIDs(t *testing.T) {
 	w := newWorld(t, sample(300), simulator.Switches{})
@@ -170,6 +197,12 @@ func TestIDs(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, m.Complete)
 	require.Equal(t, "mary", m.Who)
+	unread := w.service(t, 0)
+	for range 2 {
+		m, err = unread.Manifest(context.Background(), x.ID, nil)
+		require.NoError(t, err)
+		require.True(t, m.Safe, "of safe cells, as a download without the switch, however often it is asked for")
+	}
 
 	list, whole, _ := w.service(t, 0).List(context.Background())
 	require.True(t, whole)
@@ -230,7 +263,8 @@ func TestOtherProducts(t *testing.T) {
 	list, _, _ = w.service(t, 0).List(context.Background())
 	require.Empty(t, list)
 
-	for _, file := range []string{"device_id,name,create_time\r\n1,x,2026-03-10T00:00:00Z\r\n", `[{"device":1}]`, `[{"create_time":"2026-03-10T00:00:00Z","description":"x","severity":1}]`, "<html></html>", "hello\n", `{"results":[{"id":"x"}]}`} {
+	for _, file := range []string{"device_id,name,create_time\r\n1,x,2026-03-10T00:00:00Z\r\n", `[{"device":1}]`, `[{"create_time":"2026-03-10T00:00:00Z","description":"x","severity":1}]`, "<html></html>", "hello\n", `{"results":[{"id":"x"}]}`,
+		`{"device":"x"}`, `{"devices":[{"name":"x"}]}`, `{"results":[],"devices":[{"name":"x"}]}`, "{\n\"name\":\"x\"\n}\n"} {
 		sim := simulator.New(simulator.Config{Now: w.clock.now, Events: []simulator.Event{}})
 		other := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/download") {

@@ -104,3 +104,39 @@ func TestWhereTheRangeOfARuleBegins(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{`actor="a"`: 1}, labelled(byActor, frames))
 }
+
+// A rule gets an error where not every event may be read, whatever it asks for: a number of a part would be too low, and would
+// not fire. What Carbon Black Cloud counts itself is whole.
+func TestNoRuleGetsANumberOfAPart(t *testing.T) {
+	var events []simulator.Event
+	for i := range 300 {
+		events = append(events, simulator.Event{CreateTime: origin.Add(-time.Duration(i) * time.Second), Actor: "loud", Description: "something that nobody knows"})
+	}
+	for i := range 20 {
+		events = append(events, simulator.Event{CreateTime: origin.Add(-299*time.Second - time.Duration(i)*time.Millisecond), Actor: "victim", Description: "Login failed"})
+	}
+	failed := auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyOutcome: {"failure"}}}
+	for name, c := range map[string]struct {
+		query panel.Query
+		whole bool
+	}{
+		"by what the catalog says": {panel.Query{Shape: panel.ShapeCount, Filter: failed}, false},
+		"groups of it":             {panel.Query{Shape: panel.ShapeCount, Filter: failed, GroupBy: byActor}, false},
+		"groups":                   {panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}, false},
+		"lines":                    {panel.Query{Shape: panel.ShapeSeries, GroupBy: byActor}, false},
+		"a table":                  {panel.Query{Shape: panel.ShapeTop, GroupBy: byActor}, false},
+		"a list":                   {panel.Query{Shape: panel.ShapeEvents}, false},
+		"a total":                  {panel.Query{Shape: panel.ShapeCount}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: events, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
+			frames, err := w.ask(c.query, auditlog.NewWindow(origin.Add(-10*time.Minute), origin), true)
+			if !c.whole {
+				require.ErrorContains(t, err, "maxEvents 100")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, int64(319), frames[0].Fields[0].At(0))
+		})
+	}
+}

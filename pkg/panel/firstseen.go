@@ -16,9 +16,6 @@ func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.request.Numbers && !a.coverage.Complete {
-		return nil, badQuery("the time range holds more events than may be read (maxEvents %d), so a new group could be among the others: shorten the range or narrow the filter", a.panel.MaxEvents)
-	}
 	back := newLookback(a, g)
 	if a.query.Source == SourceQueue {
 		err = back.searchLedger(ctx)

@@ -83,10 +83,10 @@ type Vocabulary interface {
 	Outcomes() []string
 }
 
-// grafanaKeys are members of a query that Grafana adds for itself.
+// grafanaKeys are members of a query that Grafana adds for itself. Its editor of alert rules writes instant and range into every query.
 var grafanaKeys = []string{
 	"refId", "datasource", "datasourceId", "hide", "key", "intervalMs", "maxDataPoints", "timeRange", "relativeTimeRange",
-	"queryCachingTTL", "supportingQueryType", "requestId", "queryGroupId", "scopes", "adhocFilters", "type", "resultAssertions",
+	"queryCachingTTL", "supportingQueryType", "requestId", "queryGroupId", "scopes", "adhocFilters", "type", "resultAssertions", "instant", "range",
 }
 
 // parser reads one query.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -26,7 +25,7 @@ func openQueue(s settings, client *cbc.Client) (*queue.Queue, error) {
 		}}
 	}
 	return queue.Open(queue.Config{
-		Key:      queue.Key{Host: strings.ToLower(s.url), OrgKey: s.orgKey, APIID: s.apiID},
+		Key:      queue.Key{Host: cbc.HostOf(s.url), OrgKey: s.orgKey, APIID: s.apiID},
 		Source:   background{client},
 		Searcher: background{client},
 		Store:    store,
@@ -38,10 +37,8 @@ func openQueue(s settings, client *cbc.Client) (*queue.Queue, error) {
 // background asks Carbon Black Cloud for the ledger's sake.
 type background struct{ client *cbc.Client }
 
-// Queue takes one batch. Panels and alert rules wait for it, so it does not queue up behind what nobody waits for.
-func (b background) Queue(ctx context.Context) (cbc.Batch, error) {
-	return b.client.Queue(cbc.WithLane(ctx, cbc.LanePanel))
-}
+// Queue takes one batch. The reader says how urgent it is.
+func (b background) Queue(ctx context.Context) (cbc.Batch, error) { return b.client.Queue(ctx) }
 
 // SearchAll visits every event of a window, asked for anew.
 func (b background) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {

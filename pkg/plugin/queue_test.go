@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,19 @@ func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
 	}
 	require.LessOrEqual(t, reads, 5, "some 6,000 events in batches of 2,500, once for everybody")
 	require.LessOrEqual(t, sim.QueueLength(sim.Keys()[0].APIID), 1)
+}
+
+// However an address is written, its key has one reader: two would take each other's events.
+func TestOneReaderHoweverTheAddressIsWritten(t *testing.T) {
+	sim, url := liveCloud(t)
+	settings := settingsOf(sim, url, 0, map[string]any{"queueEnabled": true})
+	one := newInstance(t, settings)
+	settings.URL = strings.ToUpper(url[:4]) + url[4:] + "/"
+	two := newInstance(t, settings)
+	for _, d := range []*Instance{one, two} {
+		require.NoError(t, askQueue(t, d, nil, time.Hour, `{"queryType":"count","source":"queue"}`).Error)
+	}
+	require.Equal(t, statusOfQueue(t, one), statusOfQueue(t, two))
 }
 
 // Without the switch nothing consumes the queue, and the answer says how to turn it on and what that does.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
@@ -95,6 +96,7 @@ const (
 	mostTestBody        = 2 << 20
 	mostTested          = 100
 	mostTestDescription = 10_000 // bytes
+	testTime            = 2 * time.Second
 )
 
 // verdict is what the catalog makes of a description.
@@ -136,7 +138,12 @@ func testCatalog(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	classes := make([]verdict, len(asked.Descriptions))
+	start := time.Now()
 	for i, d := range asked.Descriptions {
+		if time.Since(start) > testTime || r.Context().Err() != nil {
+			sendJSON(w, http.StatusBadRequest, map[string]string{"error": fmt.Sprintf("the rules take more than %s for the first %d descriptions: begin them with a word, and use fewer placeholders", testTime, i)})
+			return
+		}
 		classes[i] = verdict{Row: rowFor(catalog, d), Description: d}
 	}
 	sendJSON(w, http.StatusOK, map[string]any{"classes": classes})

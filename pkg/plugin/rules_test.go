@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
@@ -112,4 +113,26 @@ func TestCatalogTest(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, status)
 	require.Contains(t, got["error"], "catalogRules")
 	require.Empty(t, sim.Requests(), "nobody is asked")
+}
+
+// Every viewer may test rules, so what they cost is bounded.
+func TestCatalogTestIsBoundedInTime(t *testing.T) {
+	d := newInstance(t, backend.DataSourceInstanceSettings{
+		URL: "http://127.0.0.1:1", JSONData: []byte(`{"orgKey":"O","apiId":"A"}`), DecryptedSecureJSONData: map[string]string{"apiSecret": "S"},
+	})
+	var rules []map[string]string
+	for i := range auditlog.MostRules {
+		rules = append(rules, map[string]string{"pattern": "{x}a" + strings.Repeat(" {b:id}", 90) + fmt.Sprint(" ", i), "category": "x", "action": "y"})
+	}
+	var descriptions []string
+	for i := range mostTested {
+		descriptions = append(descriptions, strings.Repeat("a ", 1000+i))
+	}
+	body, err := json.Marshal(map[string]any{"rules": rules, "descriptions": descriptions})
+	require.NoError(t, err)
+	start := time.Now()
+	status, answer := askResource(t, d, http.MethodPost, "catalog/test", string(body))
+	require.Less(t, time.Since(start), 3*testTime)
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Contains(t, answer["error"], "the rules take more than 2s")
 }

@@ -94,12 +94,17 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 // run tails the source that the query names.
 func (d *Instance) run(ctx context.Context, l live, from tail.Place, deliver tail.Deliver) (tail.Place, error) {
 	if l.query.Source == panel.SourceQueue {
-		return tail.Ledger{Queue: d.queue, Classifier: d.catalog, Filter: l.query.Filter, Settle: d.settings.settle}.Run(ctx, from, deliver)
+		return d.ledgerTail(l).Run(ctx, from, deliver)
 	}
 	return tail.Search{
 		History: d.history, Classifier: d.catalog, Filter: l.query.Filter,
 		Settle: d.settings.settle, Poll: freshFor, Max: d.settings.maxEvents,
 	}.Run(ctx, from, deliver)
+}
+
+// ledgerTail follows the ledger. What the queue gives is as old as the poll interval is long, and news all the same.
+func (d *Instance) ledgerTail(l live) tail.Ledger {
+	return tail.Ledger{Queue: d.queue, Classifier: d.catalog, Filter: l.query.Filter, Settle: d.settings.settle + d.settings.queuePoll}
 }
 
 // queryText is the text of the query that a subscription brings along, if it is what the path says.

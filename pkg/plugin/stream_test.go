@@ -236,6 +236,13 @@ func TestStreamsOutliveTheirInstance(t *testing.T) {
 	}
 }
 
+// With a poll interval of hours, what a poll brings is old and news all the same.
+func TestTailOfASeldomReadQueue(t *testing.T) {
+	sim, url := liveCloud(t)
+	d := newInstance(t, settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "queuePollSeconds": 7200}))
+	require.GreaterOrEqual(t, d.ledgerTail(live{}).Settle, 2*time.Hour)
+}
+
 func TestPlacesAreForgotten(t *testing.T) {
 	var k placeKeeper
 	now := time.Now()

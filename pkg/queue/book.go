@@ -126,14 +126,15 @@ func (b *Book) forget(until int64, n int64) {
 // auditOverlap is how much of what was audited is audited again, for events that were found late.
 const auditOverlap = time.Hour
 
-// audit returns the span whose events the queue must have given by now. It is empty while a gap is open, because what is missing
-// then is known to be.
+// audit returns the next span whose events the queue must have given by now. It is empty while a gap is open, because what is
+// missing then is known to be. After a long pause it goes through it part by part: a key that got its permission anew was given the
+// last days only.
 func (b *Book) audit(p policy) auditlog.Window {
 	if len(b.Gaps) > 0 || b.Drained == 0 {
 		return auditlog.Window{}
 	}
-	from := max(b.Opened, b.Audited-auditOverlap.Milliseconds(), b.Now-p.lookback)
-	return auditlog.Window{From: from, To: max(b.Drained-p.late, from)}
+	from := max(b.Opened, b.From, b.Audited-auditOverlap.Milliseconds())
+	return auditlog.Window{From: from, To: max(min(b.Drained-p.late, from+auditOverlap.Milliseconds()+p.lookback), from)}
 }
 
 // suspicion is how long without a further sign of another consumer it takes until the next one begins a new story.

@@ -35,8 +35,10 @@ func TestBookOfAQuietLife(t *testing.T) {
 	b.close(auditlog.Window{From: 4000, To: 5010}, 5010)
 	require.Empty(t, b.Gaps)
 	b.Now, b.Drained = 6500, 6400
-	require.Equal(t, auditlog.Window{From: 5500, To: 6390}, b.audit(lates), "no further back than the ledger looks")
-	b.Now = 5900
+	require.Equal(t, auditlog.Window{From: 5000, To: 6390}, b.audit(lates), "however long ago the last one was")
+	b.Drained = 5000 + 2*auditOverlap.Milliseconds()
+	require.Equal(t, auditlog.Window{From: 5000, To: 6000 + auditOverlap.Milliseconds()}, b.audit(lates), "part by part")
+	b.Now, b.Drained = 5900, 6400
 	require.Equal(t, auditlog.Window{From: 5000, To: 6390}, b.audit(lates))
 	b.audited(auditlog.Window{From: 5000, To: 6390}, 3)
 	require.Equal(t, []int64{6390, 3, 5900}, []int64{b.Audited, int64(b.Missing), b.Suspected})

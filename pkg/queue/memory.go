@@ -19,6 +19,7 @@ const (
 
 const (
 	mostLog    = 1 << 17 // additions that can still be asked for by a cursor
+	logShare   = 4       // and the part of a ledger's bytes that they may keep, when the ledger itself keeps them no more
 	mostIDs    = 1024    // batches whose ids are remembered
 	rangeChunk = 1024
 )
@@ -41,6 +42,7 @@ type memory struct {
 	sorted  []Entry // ascending
 	log     []Entry // in order of addition
 	first   Cursor  // of log
+	logged  int64   // bytes of log
 	batches []string
 	bytes   int64
 	floor   time.Time     // events up to here were forgotten
@@ -134,6 +136,7 @@ func (m *memory) join(items []item, a *Addition) (added Added, fresh []Entry) {
 		for n := before.copies(); n < after.copies(); n++ {
 			fresh = append(fresh, Entry{&event, n})
 			m.bytes += size(&event)
+			m.logged += size(&event)
 		}
 	}
 	added.New = len(fresh)
@@ -178,8 +181,11 @@ func (m *memory) expire() {
 
 // bound forgets the oldest events when there are too many: an eighth at a time, so that it is seldom done.
 func (m *memory) bound() {
-	if len(m.log) > mostLog {
-		drop := len(m.log) - mostLog/2
+	if most := m.config.Bytes / logShare; len(m.log) > mostLog || m.logged > most {
+		drop := 0
+		for ; len(m.log)-drop > mostLog/2 || m.logged > most/2; drop++ {
+			m.logged -= size(m.log[drop].Event)
+		}
 		m.log, m.first = slices.Clone(m.log[drop:]), m.first+Cursor(drop)
 	}
 	if m.bytes <= m.config.Bytes {

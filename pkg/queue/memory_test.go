@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +38,24 @@ func TestMemoryIsBounded(t *testing.T) {
 	added := add(t, ledger, "", FromSearch, events...)
 	require.Zero(t, added.New, "what was forgotten does not come again")
 	require.Equal(t, 5000-len(kept), added.Expired)
+}
+
+// What cursors can still ask for does not keep alive what the ledger has forgotten for its size.
+func TestMemoryOfLargeEventsIsBounded(t *testing.T) {
+	const most = 1 << 20
+	ledger := NewMemory(MemoryConfig{Bytes: most}).(*memory)
+	for i := range 500 {
+		add(t, ledger, fmt.Sprint(i), FromQueue, event(i, strings.Repeat("x", 10_000)))
+	}
+	kept := map[*auditlog.Event]bool{}
+	held := int64(0)
+	for _, e := range append(slices.Clone(ledger.log), ledger.sorted...) {
+		if !kept[e.Event] {
+			kept[e.Event] = true
+			held += size(e.Event)
+		}
+	}
+	require.LessOrEqual(t, held, int64(most+most/logShare))
 }
 
 func TestMemoryForgetsWithTime(t *testing.T) {

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,8 +37,8 @@ type postgres struct {
 	key    Key
 	pool   *pgxpool.Pool
 
-	mu     sync.Mutex
-	ledger int32 // id of the key's row; 0 while the schema was not looked at
+	turn   chan struct{} // of the one who looks at the schema
+	ledger atomic.Int32  // id of the key's row; 0 while the schema was not looked at
 }
 
 // NewPostgres returns a ledger of a key in PostgreSQL. It does not connect: a database that cannot be reached shows when the
@@ -51,6 +52,10 @@ func NewPostgres(c PostgresConfig, key Key) (Ledger, error) {
 		// The parser's own words may hold parts of the DSN, and so the password.
 		return nil, errors.New("storeDsn is not a PostgreSQL connection string: expected one like postgres://user:password@host:5432/database")
 	}
+	if strings.Contains(config.ConnConfig.Host+config.ConnConfig.Database, "@") {
+		// Part of the password was taken for something else, which errors name.
+		return nil, errors.New("storeDsn holds a password with a character that ends it: write @ as %40, / as %2F, : as %3A")
+	}
 	config.MaxConns = mostConnections
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.AfterConnect = steer
@@ -58,7 +63,7 @@ func NewPostgres(c PostgresConfig, key Key) (Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	return &postgres{config: c, key: key, pool: pool}, nil
+	return &postgres{config: c, key: key, pool: pool, turn: make(chan struct{}, 1)}, nil
 }
 
 // steer keeps the planner to the indexes. Of a table that grew since it was last analyzed it thinks little, and would sort all that
@@ -72,10 +77,17 @@ func (p *postgres) Close() { p.pool.Close() }
 
 // id makes sure of the schema and returns the id of the key's row.
 func (p *postgres) id(ctx context.Context) (int32, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ledger != 0 {
-		return p.ledger, nil
+	if ledger := p.ledger.Load(); ledger != 0 {
+		return ledger, nil
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return 0, failed(ctx.Err())
+	}
+	if ledger := p.ledger.Load(); ledger != 0 {
+		return ledger, nil
 	}
 	if err := migrate(ctx, p.pool); err != nil {
 		return 0, err
@@ -85,9 +97,11 @@ func (p *postgres) id(ctx context.Context) (int32, error) {
 	if err != nil {
 		return 0, failed(err)
 	}
+	var ledger int32
 	err = p.pool.QueryRow(ctx, `select id from cbc_audit_ledger where host = $1 and org_key = $2 and api_id = $3`,
-		p.key.Host, p.key.OrgKey, p.key.APIID).Scan(&p.ledger)
-	return p.ledger, failed(err)
+		p.key.Host, p.key.OrgKey, p.key.APIID).Scan(&ledger)
+	p.ledger.Store(ledger)
+	return ledger, failed(err)
 }
 
 // failed says where an error comes from.

@@ -151,3 +151,54 @@ func TestPostgresReadsByTheIndex(t *testing.T) {
 		require.NotContains(t, strings.Join(plan, "\n"), "Sort")
 	}
 }
+
+// While one waits for the schema, which may be long, others wait no longer than they have time.
+func TestPostgresSchemaIsWaitedForInTime(t *testing.T) {
+	ctx := context.Background()
+	database := pgtest.New(t)
+	other, err := pgx.Connect(ctx, database.DSN)
+	require.NoError(t, err)
+	defer func() { _ = other.Close(ctx) }()
+	_, err = other.Exec(ctx, `select pg_advisory_lock($1, 0)`, int32(lockClass))
+	require.NoError(t, err)
+
+	ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+	first := make(chan error, 1)
+	go func() {
+		_, err := ledger.Book(ctx)
+		first <- err
+	}()
+	time.Sleep(200 * time.Millisecond)
+	hasty, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	second := make(chan error, 1)
+	go func() {
+		_, err := ledger.Book(hasty)
+		second <- err
+	}()
+	select {
+	case err := <-second:
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	case <-time.After(5 * time.Second):
+		t.Error("it outlives its deadline")
+	}
+	_, err = other.Exec(ctx, `select pg_advisory_unlock($1, 0)`, int32(lockClass))
+	require.NoError(t, err)
+	require.NoError(t, <-first)
+}
+
+// A password with a character that has a meaning in an address is never taken for a host or a database, which errors name.
+func TestPostgresTellsNoPartOfAPassword(t *testing.T) {
+	for _, dsn := range []string{
+		"postgres://user:part@geheim@127.0.0.1:1/db", "postgres://user:12/geheim@127.0.0.1:1/db", "postgres://user:/geheim@127.0.0.1:1/db",
+		"postgres://user:geheim@127.0.0.1:1/db", "postgres://user:pa%40geheim@127.0.0.1:1/db", "postgres:geheim",
+	} {
+		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, Key{Host: "h"})
+		if err == nil {
+			_, err = ledger.Book(context.Background())
+			ledger.Close()
+		}
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "geheim")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -12,6 +13,7 @@ import (
 const (
 	readGrace   = 10 * time.Second // how long a read that is under way is waited for when its reader is to end
 	ledgerTime  = 30 * time.Second // how long the ledger may take to store what was read
+	mendTime    = 2 * time.Second  // how long a poll waits for searches that add nothing that is known to be missing
 	mostBatches = 1000             // that one poll reads; the next goes on
 )
 
@@ -29,7 +31,45 @@ func (r *reader) look(ctx context.Context, p *Poll) error {
 	if errors.Is(err, ErrHeld) || r.held != nil || ctx.Err() != nil {
 		return err
 	}
-	return errors.Join(err, r.reconcile(ctx, c))
+	return errors.Join(err, r.mend(ctx, c))
+}
+
+// mend lets searches make good what the queue did not give. They may have to wait long for their turn, and the queue is not left
+// unread meanwhile: what takes too long goes on beside the polls.
+func (r *reader) mend(ctx context.Context, c Config) error {
+	wait, err := r.patience(ctx)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-r.mending: // begun by an earlier poll, and at its end: what it failed with shows again
+		r.mending = nil
+	default:
+	}
+	if r.mending == nil {
+		ended := make(chan error, 1)
+		r.idle.Go(func() { ended <- r.reconcile(ctx, c) })
+		r.mending = ended
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case err := <-r.mending:
+		r.mending = nil
+		return err
+	case <-timer.C:
+		return nil
+	}
+}
+
+// patience is how long those who want events wait for searches: a moment, or until the next poll is due where no search has
+// looked for what may be lost.
+func (r *reader) patience(ctx context.Context) (time.Duration, error) {
+	book, err := r.ledger.Book(ctx)
+	if slices.ContainsFunc(book.Gaps, func(g Gap) bool { return g.Searched == 0 }) {
+		return max(r.due(), mendTime), err
+	}
+	return mendTime, err
 }
 
 // flush stores a batch that was read.
@@ -77,11 +117,13 @@ func (r *reader) begin(ctx context.Context, c Config, id string) (Book, error) {
 
 // drain reads until the queue is empty.
 func (r *reader) drain(ctx context.Context, c Config, p *Poll) error {
+	lane := cbc.LaneAlert // alert rules wait for it; it is one request a poll, for everybody
 	for range mostBatches {
 		if ctx.Err() != nil {
 			return errEnded
 		}
-		n, drained, err := r.read(ctx, c)
+		n, drained, err := r.read(cbc.WithLane(ctx, lane), c)
+		lane = cbc.LanePanel
 		if p.Read += n; err != nil || drained {
 			return err
 		}

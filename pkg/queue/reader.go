@@ -31,10 +31,11 @@ type reader struct {
 	round    chan struct{} // closed at the end of the poll that is under way or comes next
 
 	// What follows belongs to the goroutine.
-	before *reader   // whose place this one took: its read comes to its end first
-	lead   Lead      // nil while another replica leads, or nobody wants to
-	held   *Addition // a batch that could not be stored yet: nothing is read meanwhile
-	full   int       // the largest batch ever seen: a smaller one is not full
+	before  *reader    // whose place this one took: its read comes to its end first
+	lead    Lead       // nil while another replica leads, or nobody wants to
+	held    *Addition  // a batch that could not be stored yet: nothing is read meanwhile
+	full    int        // the largest batch ever seen: a smaller one is not full
+	mending chan error // what searches come to that go on; nil when there are none
 }
 
 // Poll is what one look at the queue came to.

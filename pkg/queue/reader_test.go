@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
@@ -190,6 +192,50 @@ func TestALostAnswerIsMadeGoodBySearch(t *testing.T) {
 	}
 }
 
+// waiting is a search that gets no turn.
+type waiting struct {
+	Searcher
+	turn chan struct{}
+}
+
+func (s waiting) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {
+	select {
+	case <-s.turn:
+		return s.Searcher.SearchAll(ctx, w, visit)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A search may wait long for its turn: an audit, or what closes a gap. The queue is read meanwhile, and nobody waits for it.
+func TestTheQueueIsReadWhileASearchWaits(t *testing.T) {
+	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
+		c := w.config(t, memoryStore("memory", NewMemory(MemoryConfig{})))
+		s := waiting{c.Searcher, make(chan struct{}, 1)}
+		c.Searcher = s
+		q := open(t, c)
+		defer q.Close()
+		ctx := context.Background()
+		s.turn <- struct{}{}
+		require.NoError(t, q.Touch(ctx))
+		require.Empty(t, status(t, q).Unsearched)
+		for range 10 {
+			time.Sleep(2 * time.Minute)
+			w.happen(3)
+			start := time.Now()
+			require.NoError(t, q.Touch(ctx))
+			require.LessOrEqual(t, time.Since(start), 5*time.Second)
+			require.Equal(t, w.truth(), queued(t, q))
+		}
+		require.Len(t, status(t, q).Gaps, 1)
+		close(s.turn)
+		time.Sleep(2 * time.Minute)
+		require.NoError(t, q.Touch(ctx))
+		require.Empty(t, status(t, q).Gaps)
+		require.Equal(t, w.truth(), queued(t, q))
+	})
+}
+
 func TestARefusalLosesNothing(t *testing.T) {
 	for _, code := range []int{401, 403, 429} {
 		bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
@@ -293,6 +339,29 @@ func TestAnotherConsumerIsFoundOut(t *testing.T) {
 	})
 }
 
+// While nobody asked for longer than an empty ledger looks back, the queue may have lost events: a key that gets its permission
+// anew is given the last days only. The vendor's advice is to search.
+func TestALongPauseIsAudited(t *testing.T) {
+	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
+		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{Age: 100 * 24 * time.Hour}))))
+		defer q.Close()
+		ctx := context.Background()
+		for range 5 {
+			require.NoError(t, q.Touch(ctx))
+			time.Sleep(time.Hour)
+		}
+		w.happen(6)
+		require.Equal(t, 6, w.steal(t))
+		time.Sleep(10 * 24 * time.Hour)
+		w.happen(3)
+		for range 6 {
+			time.Sleep(time.Minute)
+			require.NoError(t, q.Touch(ctx))
+		}
+		require.Equal(t, w.truth(), queued(t, q))
+	})
+}
+
 func TestSubscribersGetEachEventOnceAndInOrder(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
@@ -384,4 +453,29 @@ func status(t testing.TB, q *Queue) Status {
 	s, err := q.Status(context.Background())
 	require.NoError(t, err)
 	return s
+}
+
+// urgent notes how urgent the reads are.
+type urgent struct {
+	Source
+	lanes []cbc.Lane
+}
+
+func (u *urgent) Queue(ctx context.Context) (cbc.Batch, error) {
+	u.lanes = append(u.lanes, cbc.LaneOf(ctx))
+	return u.Source.Queue(ctx)
+}
+
+// An alert rule on the queue does not wait behind panels: the first read of a poll is as urgent as its own requests would be.
+func TestTheFirstReadOfAPollIsUrgent(t *testing.T) {
+	bubble(t, simulator.Switches{QueueBatch: 10}, func(t *testing.T, w *world) {
+		c := w.config(t, memoryStore("memory", NewMemory(MemoryConfig{})))
+		u := &urgent{Source: c.Source}
+		c.Source = u
+		q := open(t, c)
+		defer q.Close()
+		w.happen(25)
+		require.NoError(t, q.Touch(context.Background()))
+		require.Equal(t, []cbc.Lane{cbc.LaneAlert, cbc.LanePanel, cbc.LanePanel}, u.lanes)
+	})
 }

@@ -12,7 +12,7 @@ afterEach(() => jest.restoreAllMocks());
 
 test.each([
   ['nothing but a refId', {}],
-  ['all of Grafana’s own keys', { datasource: { uid: 'x' }, hide: false, key: 'Q-1', intervalMs: 1, maxDataPoints: 2, datasourceId: 3 }],
+  ['all of Grafana’s own keys', { datasource: { uid: 'x' }, hide: false, key: 'Q-1', intervalMs: 1, maxDataPoints: 2, datasourceId: 3, instant: false, range: true }],
   ['nulls mean the default', { queryType: null, limit: null, groupBy: null, criteria: null, fold: null }],
   ['folded policy edits', { queryType: 'count', fold: true }],
   ['a full query', { schemaVersion: 1, queryType: 'firstSeen', source: 'search', groupBy: ['actor'], baseline: '90d', limit: 1000, sort: 'asc' }],

@@ -25,10 +25,10 @@ const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly
 ];
 
 const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold after'.split(' ');
-// What Grafana itself adds to a query.
+// What Grafana itself adds to a query. Its editor of alert rules writes instant and range into every query.
 export const GRAFANA_KEYS = (
   'datasource datasourceId hide key intervalMs maxDataPoints timeRange relativeTimeRange queryCachingTTL supportingQueryType ' +
-  'requestId queryGroupId scopes adhocFilters type'
+  'requestId queryGroupId scopes adhocFilters type resultAssertions instant range'
 ).split(' ');
 
 export function findProblems(query: AuditLogQuery, abilities: Abilities): Problem[] {
