@@ -104,8 +104,14 @@ func (r *reader) begin(ctx context.Context, c Config, id string) (Book, error) {
 		if err := r.leading(ctx, c); err != nil {
 			return Book{}, err
 		}
-		book, err := r.lead.Update(ctx, func(b *Book) { b.begin(id, c.policy()) })
+		book, err := r.lead.Update(ctx, func(b *Book) {
+			if r.away && b.Opened != 0 {
+				b.open(b.Drained, c.policy())
+			}
+			b.begin(id, c.policy())
+		})
 		if err == nil {
+			r.away = false
 			return book, nil
 		}
 		r.resign()

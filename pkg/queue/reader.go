@@ -20,6 +20,10 @@ type reader struct {
 	retire context.CancelFunc // makes the goroutine end after a read that is under way
 	idle   sync.WaitGroup
 
+	// Of a key that data sources with different stores take from each other; the registry's lock is held.
+	replaced *reader // what read before, with another store
+	unused   bool    // all its data sources have gone
+
 	mu       sync.Mutex
 	queues   []*Queue // its users; the last decides how to read
 	running  bool
@@ -35,6 +39,7 @@ type reader struct {
 	lead    Lead       // nil while another replica leads, or nobody wants to
 	held    *Addition  // a batch that could not be stored yet: nothing is read meanwhile
 	full    int        // the largest batch ever seen: a smaller one is not full
+	away    bool       // others read in its place before: what they were given may be missing
 	mending chan error // what searches come to that go on; nil when there are none
 }
 
@@ -88,6 +93,7 @@ func (r *reader) detach(q *Queue) (last bool) {
 			return false
 		}
 	}
+	r.unused = true
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -86,7 +87,7 @@ var process Readers
 
 // Open returns the process's queue of a key, which must be closed. It sends nothing and starts nothing. Where two data sources
 // open the same key, the settings of the one that came last hold for both; when its store is another one, what was opened
-// before goes on to show the old ledger, which gets nothing new.
+// before shows the old ledger, which gets nothing new until the other one is closed.
 func Open(c Config) (*Queue, error) { return process.Open(c) }
 
 // Open is the same for readers of one's own.
@@ -104,33 +105,64 @@ func (p *Readers) Open(c Config) (*Queue, error) {
 			p.byKey = map[Key]*reader{}
 		}
 		p.byKey[c.Key] = newReader(c.Store.Name, ledger, before)
+		p.byKey[c.Key].replaced = before
 	}
-	q := &Queue{readers: p, key: c.Key, reader: p.byKey[c.Key], config: c}
-	q.reader.attach(q)
+	q := &Queue{readers: p, key: c.Key, config: c}
+	q.current.Store(p.byKey[c.Key])
+	q.reader().attach(q)
 	return q, nil
 }
 
 // detach takes a queue from its reader and ends the reader with its last one.
 func (p *Readers) detach(q *Queue) {
 	p.mu.Lock()
-	last := q.reader.detach(q)
-	if last && p.byKey[q.key] == q.reader {
+	r := q.reader()
+	last := r.detach(q)
+	if last && p.byKey[q.key] == r {
 		delete(p.byKey, q.key)
+		p.restore(q.key, r)
+	}
+	for used := p.byKey[q.key]; last && used != nil; used = used.replaced {
+		used.replaced = used.replaced.inUse() // what nobody uses is not kept
 	}
 	p.mu.Unlock()
 	if last {
-		q.reader.end()
+		r.end()
 	}
+}
+
+// restore gives the key back to the data sources with another store from which a reader that has come to its end took it.
+func (p *Readers) restore(key Key, ended *reader) {
+	old := ended.replaced.inUse()
+	if old == nil {
+		return
+	}
+	r := newReader(old.store, old.ledger, ended)
+	r.queues, r.replaced, r.away = old.queues, old.replaced, true
+	for _, q := range r.queues {
+		q.current.Store(r)
+	}
+	p.byKey[key] = r
+}
+
+// inUse is the reader itself, or else the next one before it that has data sources.
+func (r *reader) inUse() *reader {
+	for r != nil && r.unused {
+		r = r.replaced
+	}
+	return r
 }
 
 // Queue is one data source's share in a reader and its ledger. It is safe for concurrent use.
 type Queue struct {
 	readers *Readers
 	key     Key
-	reader  *reader
+	current atomic.Pointer[reader]
 	config  Config
 	closing sync.Once
 }
+
+func (q *Queue) reader() *reader { return q.current.Load() }
 
 // Close gives the share back. The last one waits for a read that is under way, and ends the reader and its ledger.
 func (q *Queue) Close() {
@@ -140,18 +172,18 @@ func (q *Queue) Close() {
 // Touch says that somebody wants to see the queue's events. It returns when the last read is no older than the poll interval,
 // with what that read failed with; what the ledger holds can be used all the same. Between two touches nothing is read for
 // longer than an interval.
-func (q *Queue) Touch(ctx context.Context) error { return q.reader.touch(ctx) }
+func (q *Queue) Touch(ctx context.Context) error { return q.reader().touch(ctx) }
 
 // Range visits the events of a window, from what the ledger holds, until visit wants no more. A slice is valid during the call only.
 func (q *Queue) Range(ctx context.Context, w auditlog.Window, order cbc.Order, visit func([]Entry) (more bool)) error {
-	return q.reader.ledger.Range(ctx, w, order, visit)
+	return q.reader().ledger.Range(ctx, w, order, visit)
 }
 
 // Head is the cursor behind everything that the ledger holds.
-func (q *Queue) Head(ctx context.Context) (Cursor, error) { return q.reader.ledger.Head(ctx) }
+func (q *Queue) Head(ctx context.Context) (Cursor, error) { return q.reader().ledger.Head(ctx) }
 
 // Subscribe hands over everything that is added behind a cursor, each event once and in the order of addition, which is the same
 // on every replica, until the context ends or deliver fails. As long as somebody subscribes, the queue is read.
 func (q *Queue) Subscribe(ctx context.Context, from Cursor, deliver func(Changes) error) error {
-	return q.reader.subscribe(ctx, from, deliver)
+	return q.reader().subscribe(ctx, from, deliver)
 }

@@ -31,7 +31,7 @@ type Status struct {
 
 // Status tells what the ledger holds for certain. The error is one of the ledger; what is known without it is told all the same.
 func (q *Queue) Status(ctx context.Context) (Status, error) {
-	r := q.reader
+	r := q.reader()
 	r.mu.Lock()
 	s := Status{Last: r.last, Leading: r.leads}
 	r.mu.Unlock()
@@ -55,7 +55,7 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 }
 
 // Held tells how much the ledger holds.
-func (q *Queue) Held(ctx context.Context) (Held, error) { return q.reader.ledger.Held(ctx) }
+func (q *Queue) Held(ctx context.Context) (Held, error) { return q.reader().ledger.Held(ctx) }
 
 func at(ms int64) time.Time {
 	if ms == 0 {
