@@ -80,6 +80,13 @@ func TestNamesOfAJob(t *testing.T) {
 	}
 }
 
+func TestNoJobs(t *testing.T) {
+	client := exportClient(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	jobs, err := client.Jobs(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, jobs)
+}
+
 func TestJobs(t *testing.T) {
 	answer := ""
 	client := exportClient(t, func(w http.ResponseWriter, r *http.Request) {

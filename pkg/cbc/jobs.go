@@ -94,8 +94,8 @@ func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 // Jobs lists the jobs that the API key can see: its own, of all products. One of another organization is left out.
 func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
 	var raw json.RawMessage
-	if err := c.jobCall(ctx, "jobs", c.JobsPath(), &raw); err != nil {
-		return nil, err
+	if err := c.jobCall(ctx, "jobs", c.JobsPath(), &raw); err != nil || raw == nil {
+		return nil, err // no content is no jobs
 	}
 	var answer struct {
 		Results []jobBody `json:"results"`

@@ -90,19 +90,32 @@ func (b *Book) enter(t ticket) *entry {
 	defer b.mu.Unlock()
 	e := b.entries[t.name()]
 	if e == nil {
-		e = newEntry(t)
-		b.entries[t.name()] = e
-		b.order = append(b.order, t.name())
-		for len(b.order) > mostEntries {
-			delete(b.entries, b.order[0])
-			b.order = b.order[1:]
-		}
-		return e
+		return b.add(t)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.ticket.known() && t.known() {
 		e.ticket, e.id = t, ""
+	}
+	return e
+}
+
+// begin makes the entry of an export that was just started. What is remembered of a job of the same id was another one: a test
+// system that starts anew counts its jobs anew.
+func (b *Book) begin(t ticket) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.order = slices.DeleteFunc(b.order, func(name string) bool { return name == t.name() })
+	return b.add(t)
+}
+
+func (b *Book) add(t ticket) *entry {
+	e := newEntry(t)
+	b.entries[t.name()] = e
+	b.order = append(b.order, t.name())
+	for len(b.order) > mostEntries {
+		delete(b.entries, b.order[0])
+		b.order = b.order[1:]
 	}
 	return e
 }

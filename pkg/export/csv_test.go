@@ -110,7 +110,8 @@ func TestJSONForms(t *testing.T) {
 		rows       int
 		words      string
 	}{
-		"empty":               {"", "", 0, ""},
+		"empty":               {"", "[]\n", 0, ""},
+		"a line break alone":  {"\r\n", "[]\n", 0, ""},
 		"an empty list":       {"[]", "[]", 0, ""},
 		"a list":              {"[" + event + "," + event + "]\n", "", 2, ""},
 		"a spaced list":       {bom + " [\n  " + event + " ,\n  " + event + "\n]\n", "", 2, ""},

@@ -29,6 +29,11 @@ func relayJSON(in *window, k *keeper, out *chunker) (rewrapped bool, err error) 
 	if err := eachJSON(rows, k, out); err != nil {
 		return rewrapped, oddJSON(err)
 	}
+	if rows.Lines() && k.raw == 0 && !out.begun {
+		out.buf = append(out.buf[:0], "[]\n"...) // nothing at all is no JSON
+		out.file.MediaType = "application/json"
+		return rewrapped, nil
+	}
 	tail, err := rows.Tail(head)
 	if err != nil {
 		return rewrapped, oddJSON(err)

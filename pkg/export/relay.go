@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -12,8 +13,10 @@ import (
 
 // relay hands on the file of a job, row by row: rows that are kept stay as they are, byte for byte.
 func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) (facts, error) {
-	body, err := s.config.Cloud.Download(ctx, t.Job)
+	body, err := s.openFile(ctx, t)
 	switch {
+	case status(err) == 404 && s.young(t):
+		return facts{}, fail(NotReady, "the file is not there yet, though Carbon Black Cloud says that it is made: try again in a moment. %v", err)
 	case status(err) == 404:
 		return facts{}, fail(Missing, "Carbon Black Cloud does not have the file any more: it keeps files for 30 days. %v", err)
 	case forbidden(err):
@@ -43,6 +46,29 @@ func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) 
 		return made, &unusable{fmt.Sprintf("it holds fewer events than Carbon Black Cloud counted at the start, %d", max(t.Census.Sent, t.Census.Count))}
 	}
 	return made, nil
+}
+
+// openFile opens the file of a job. That of a job that was just started may, like the job itself, be known a little later only.
+func (s *Service) openFile(ctx context.Context, t ticket) (io.ReadCloser, error) {
+	for pause := firstPoll; ; pause *= 2 {
+		body, err := s.config.Cloud.Download(ctx, t.Job)
+		if status(err) != 404 || !s.young(t) || pause > mostPause {
+			return body, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// mostPause is the longest pause between two tries to open a file.
+const mostPause = time.Second
+
+// young tells whether the job may have been started so recently that it is not known everywhere.
+func (s *Service) young(t ticket) bool {
+	return t.Created > 0 && s.config.Now().Sub(t.created()) < unborn
 }
 
 // explain keeps apart a file that broke off and one that is not understood.

@@ -229,6 +229,18 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// A simulator that starts anew gives the same ids to other jobs.
+func TestJobIDsThatComeAgain(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{})
+	x := w.complete(t, order(cbc.ExportJSON))
+	require.NoError(t, w.Forget(x.ID))
+	again := newWorld(t, sample(60), simulator.Switches{})
+	again.config.Book = w.config.Book
+	x = again.complete(t, order(cbc.ExportCSV))
+	require.Equal(t, "csv", x.Format)
+	require.Equal(t, "text/csv; charset=utf-8", fetch(t, again.Service, x.ID, true).MediaType)
+}
+
 func TestForget(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	x := w.complete(t, order(cbc.ExportCSV))
@@ -236,6 +248,34 @@ func TestForget(t *testing.T) {
 	list, _, _ := w.List(context.Background())
 	require.Empty(t, list, "neither from memory nor from the job service")
 	_, err := w.Get(context.Background(), x.ID)
+	require.Equal(t, Missing, kindOf(t, err))
+}
+
+// A file may, like a job, be known a little later; how many rows a job says it has is not what counts.
+func TestYoungFile(t *testing.T) {
+	c := &clock{at: origin}
+	sim := simulator.New(simulator.Config{Now: c.now, Events: sample(60)})
+	missing := 2
+	w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/download") && missing > 0:
+			missing--
+			rw.WriteHeader(http.StatusNotFound)
+		case strings.Contains(r.URL.Path, "/jobs/") && !strings.HasSuffix(r.URL.Path, "/download") && !strings.HasSuffix(r.URL.Path, "/jobs"):
+			_, _ = io.WriteString(rw, `{"status":"COMPLETED","progress":{"num_total":7,"num_completed":3}}`)
+		default:
+			sim.ServeHTTP(rw, r)
+		}
+	}), c)
+	x := w.complete(t, order(cbc.ExportCSV))
+	require.Equal(t, 60, *x.Total)
+	require.Equal(t, 60, *x.Completed)
+	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
+	missing = 9
+	err := w.Download(context.Background(), x.ID, false, &download{})
+	require.Equal(t, NotReady, kindOf(t, err))
+	w.clock.turn(unborn)
+	err = w.Download(context.Background(), x.ID, false, &download{})
 	require.Equal(t, Missing, kindOf(t, err))
 }
 

@@ -41,7 +41,7 @@ func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
 	if t.Job, err = s.startJob(ctx, &t); err != nil {
 		return Export{}, err
 	}
-	e := s.config.Book.enter(t)
+	e := s.config.Book.begin(t)
 	return s.view(e)
 }
 

@@ -112,7 +112,7 @@ func (s *Service) excuse(e *entry, err error) error {
 	age := s.config.Now().Sub(t.created())
 	var failed *cbc.Error
 	switch {
-	case status(err) == 404 && t.Created > 0 && age < unborn:
+	case status(err) == 404 && s.young(t):
 		// The Job service may hear of a job a little after its id was given out.
 	case status(err) == 404:
 		e.set(func(st *state) { st.status, st.failure = StatusExpired, expired(t, age) })
@@ -164,8 +164,8 @@ func (s *Service) view(e *entry) (Export, error) {
 		out.Message = firstOf(st.message, "the file is made by searches while it is downloaded: "+out.Reason)
 	}
 	if out.Status == StatusCompleted {
-		if out.Total == nil || *out.Total == 0 {
-			out.Total = out.Count
+		if out.Count != nil {
+			out.Total = out.Count // what a job tells of its progress is not to be trusted
 		}
 		out.Completed = out.Total
 	}

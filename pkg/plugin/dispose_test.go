@@ -6,12 +6,30 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/simulator"
 )
+
+// A download that outlives its instance leaves no connection behind.
+func TestDisposeDuringDownload(t *testing.T) {
+	sim, url := cloud(t, simulator.Config{})
+	d := newInstance(t, settingsOf(sim, url, 0, nil))
+	id := finished(t, d, exportBody("csv", `{"exclusions":{"outcome":["failure"]}}`))
+	d.Dispose()
+	require.Equal(t, http.StatusOK, call(t, d, "Viewer", "GET", "exports/"+id+"/download", "").status)
+	buffer := make([]byte, 1<<20)
+	require.Eventually(t, func() bool {
+		stacks := string(buffer[:runtime.Stack(buffer, true)])
+		return !strings.Contains(stacks, "(*persistConn).readLoop")
+	}, 5*time.Second, 20*time.Millisecond, "a connection is still open")
+}
 
 func TestDisposeClosesConnections(t *testing.T) {
 	closed := make(chan struct{}, 1)

@@ -185,7 +185,7 @@ func TestTokenStaysAtHome(t *testing.T) {
 	s.DecryptedSecureJSONData["basicAuthPassword"] = "hush"
 	d := newInstance(t, s)
 	id := finished(t, d, exportBody("csv", `{}`))
-	require.Equal(t, http.StatusNotFound, call(t, d, "Viewer", "GET", "exports/"+id+"/download", "").status)
+	require.Equal(t, http.StatusConflict, call(t, d, "Viewer", "GET", "exports/"+id+"/download", "").status, "it was just started")
 	require.NotEmpty(t, seen)
 	for _, header := range seen {
 		for name := range header {

@@ -135,6 +135,13 @@ func (d *Instance) Dispose() {
 	d.idle()
 }
 
+// leave ends a call: one that outlives the instance takes along the connections that it has opened since.
+func (d *Instance) leave() {
+	if d.streams.ctx.Err() != nil {
+		d.idle()
+	}
+}
+
 // userAgent tells Carbon Black Cloud who asks.
 func userAgent() string {
 	version := "dev"

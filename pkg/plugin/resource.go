@@ -19,6 +19,7 @@ func (d *Instance) routes() backend.CallResourceHandler {
 	d.exportRoutes(mux)
 	mux.HandleFunc("/", notFound)
 	return breakable{httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer d.leave()
 		if r.URL.Path != path.Clean(r.URL.Path) {
 			notFound(w, r) // the mux would redirect
 			return
