@@ -17,11 +17,11 @@ func TestPrefilter(t *testing.T) {
 		sure   bool
 	}{
 		{only(KeyAction, "quarantine"), "(description:quarantine AND description:set)", true},
-		{only(KeyAction, "bypass", "regenerate"), "(description:bypass AND description:sensor) OR (description:api AND description:key AND description:regenerated)", true},
+		{only(KeyAction, "bypass", "regenerate"), "(description:bypass AND description:sensor) OR (description:bypass AND description:set) OR (description:api AND description:key AND description:regenerated)", true},
 		{only(KeyCategory, "live_response"), "(description:liveresponse) OR (description:live AND description:response)", false},
 		{only(KeyCategory, "grant"), "(description:created) OR (description:modified) OR (description:updated)", true},
 		{Filter{Criteria: Terms{KeyCategory: {"device"}, KeyActor: {"a"}}, Exclusions: Terms{KeyAction: {"update", "delete", "unknown", "read", "reset", "enable", "disable", "register", "uninstall"}}},
-			"(description:bypass AND description:sensor) OR (description:quarantine AND description:set)", true},
+			"(description:bypass AND description:sensor) OR (description:bypass AND description:set) OR (description:quarantine AND description:set)", true},
 	} {
 		p, ok := DefaultCatalog().Prefilter(tt.filter)
 		require.True(t, ok)

@@ -140,3 +140,34 @@ func TestNoRuleGetsANumberOfAPart(t *testing.T) {
 		})
 	}
 }
+
+// A rule on a table is 0 where nothing happened: a table without a row is "no data" to Grafana.
+func TestATableOfNothingIsZero(t *testing.T) {
+	before := simulator.Event{CreateTime: origin.Add(-2 * time.Hour), Description: "Login failed"}
+	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: []simulator.Event{before}})
+	frames, err := w.ask(panel.Query{Shape: panel.ShapeTop, GroupBy: byActor, Limit: 10}, auditlog.NewWindow(origin.Add(-time.Hour), origin), true)
+	require.NoError(t, err)
+	require.Equal(t, 1, frames[0].Rows())
+	require.Equal(t, int64(0), frames[0].Fields[0].At(0))
+	require.Empty(t, frames[0].Fields[0].Labels)
+}
+
+// An evaluation that had to make do with what was seen before, because Carbon Black Cloud could not be asked, leaves nothing out
+// that the next one does not find.
+func TestNoEventIsMissedAfterAnAnswerOutOfDate(t *testing.T) {
+	const settle = time.Minute
+	late := simulator.Event{CreateTime: origin.Add(-66 * time.Second), Arrives: origin.Add(-6 * time.Second), Actor: "a", Description: "Login failed"}
+	w := newEvening(t, origin.Add(-time.Minute), dusk{events: []simulator.Event{late}, settle: settle, fresh: 5 * time.Second, maxEvents: 1000})
+	found := int64(0)
+	for round := range 3 {
+		w.sim.SetFaults(simulator.Faults{})
+		if round == 1 {
+			w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 429, RetryAfterS: 30, Next: 1}}})
+		}
+		groups, _, err := w.rule(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}, auditlog.NewWindow(w.now.Add(-time.Minute), w.now))
+		require.NoError(t, err)
+		found += groups[`actor="a"`]
+		w.now = w.now.Add(time.Minute)
+	}
+	require.Positive(t, found)
+}

@@ -153,7 +153,8 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 		if filter, ok := a.countable(); ok && a.broken == nil && a.coverage.Failure == nil && !capped {
 			n, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
 			if err == nil {
-				found, atLeast = max(n, found), false
+				// A number that may be off at the edges of the window does not tell that nothing is missing.
+				found, atLeast = max(n, found), a.cost.Blurred || a.cost.Unchecked
 			} else if a.request.Numbers {
 				return frame.Meta{}, err
 			}
@@ -193,6 +194,7 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 		a.warn("the number of events found may be off by those of a second at each edge of the time range: Carbon Black Cloud does not keep to its milliseconds")
 	}
 	if !a.coverage.Stale.IsZero() {
+		a.makeDo()
 		a.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", a.coverage.Stale.Format(stamp), a.coverage.Failure)
 	}
 	if a.coverage.Cut != 0 {

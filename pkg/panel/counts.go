@@ -86,6 +86,9 @@ func (a *answer) top(ctx context.Context) (frame.Frames, error) {
 		shown = []frame.Group{{}} // everything is one group, of no event
 	}
 	meta, err := a.meta(ctx, sum(shown))
+	if a.request.Numbers && len(shown) == 0 {
+		return frame.Counts(a.query.GroupBy, nil, meta), err // a table without a row is no data, and not 0
+	}
 	return frame.Top(a.query.GroupBy, shown, meta), err
 }
 

@@ -431,3 +431,21 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 	require.Equal(t, int64(len(events)), total)
 }
+
+// A number that a server with coarse bounds gives does not tell that nothing is missing from what was read.
+func TestABlurredNumberVouchesForNothing(t *testing.T) {
+	var events []simulator.Event
+	for i := range 60 {
+		events = append(events, simulator.Event{CreateTime: origin.Add(time.Duration(500+i) * time.Millisecond), Actor: "a", Description: "Login failed", Flagged: i%2 == 0})
+	}
+	p, _ := newPanel(t, events, simulator.Switches{Reach: 1000, MaxRows: 1000, BoundPrecision: "s"})
+	p.MaxEvents = 20
+	frames, err := p.Answer(context.Background(), panel.Request{
+		Query: panel.Query{Shape: panel.ShapeCount, GroupBy: []auditlog.Key{auditlog.KeyAction}, Limit: 10,
+			Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyFlagged: {"true"}}}},
+		Window: auditlog.NewWindow(origin.Add(500*time.Millisecond), origin.Add(560*time.Millisecond)),
+	})
+	require.NoError(t, err)
+	require.Less(t, frames[0].Fields[0].At(0), int64(30))
+	require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: of at least")
+}

@@ -178,6 +178,7 @@ func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Questi
 	}
 	if coverage.Failure != nil && l.failed == nil {
 		l.failed = coverage.Failure
+		a.makeDo()
 		a.warn("the baseline is as of %s: Carbon Black Cloud cannot be asked now: %v", coverage.Stale.Format(stamp), coverage.Failure)
 	}
 	if err != nil {

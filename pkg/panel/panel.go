@@ -3,6 +3,7 @@ package panel
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -42,6 +43,8 @@ type Panel struct {
 	Words    *WordSearch   // nil never asks for words of descriptions
 	// Observe is told what an answer took, and tells how many requests are left; nil when nobody counts.
 	Observe func(frame.Stats) (budgetLeft int)
+
+	madeDo atomic.Int64 // when a rule was last given an answer that is out of date, in milliseconds since 1970
 }
 
 // Request is one query with its circumstances.

@@ -87,7 +87,11 @@ func (a *answer) prefilter() (auditlog.Prefilter, bool) {
 	if t, _ := w.known(); t.refused {
 		return auditlog.Prefilter{}, false
 	}
-	return a.panel.Classifier.Prefilter(a.query.Filter)
+	words, ok := a.panel.Classifier.Prefilter(a.query.Filter)
+	if a.request.Numbers && !words.Sure {
+		return auditlog.Prefilter{}, false // a number that may be too low decides about no alert
+	}
+	return words, ok
 }
 
 // exceeds tells whether the answer would be incomplete because of the most events that may be read. A page tells about how many

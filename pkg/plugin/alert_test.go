@@ -98,3 +98,26 @@ func TestAlertsAreAnsweredInTime(t *testing.T) {
 		})
 	}
 }
+
+// Queries that wait for what another one asks fail in words, too.
+func TestEveryQueryOfARuleFailsInWords(t *testing.T) {
+	rulesIn(t, func(t *testing.T, _ *simulator.Server, road *trouble, _ func(string) (backend.DataResponse, time.Duration)) {
+		road.silent = true
+		parsed, err := parseSettings(backend.DataSourceInstanceSettings{URL: fmt.Sprintf("https://rules-%d.test", crowds.Add(1)),
+			JSONData: []byte(`{"orgKey":"O","apiId":"A"}`), DecryptedSecureJSONData: map[string]string{"apiSecret": "S"}})
+		require.NoError(t, err)
+		d, err := assemble(parsed, &http.Client{Transport: road}, nil)
+		require.NoError(t, err)
+		defer d.Dispose()
+		var queries []backend.DataQuery
+		for i := range 4 {
+			queries = append(queries, backend.DataQuery{RefID: string(rune('A' + i)), JSON: json.RawMessage(`{"queryType":"count"}`),
+				TimeRange: backend.TimeRange{From: time.Now().Add(-time.Hour), To: time.Now()}})
+		}
+		resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{Headers: map[string]string{"FromAlert": "true"}, Queries: queries})
+		require.NoError(t, err)
+		for id, answer := range resp.Responses {
+			require.ErrorContains(t, answer.Error, "Carbon Black Cloud did not answer in time", id)
+		}
+	})
+}

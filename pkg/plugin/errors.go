@@ -15,7 +15,12 @@ import (
 // Carbon Black Cloud are downstream; what is left is the plugin's own.
 func queryError(err error) backend.DataResponse {
 	status, source := classify(err)
-	return backend.ErrDataResponseWithSource(status, source, err.Error())
+	words := err.Error()
+	var failed *cbc.Error
+	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &failed) { // while it waited for what another query asks
+		words = "Carbon Black Cloud did not answer in time: the query waited for what another one asked"
+	}
+	return backend.ErrDataResponseWithSource(status, source, words)
 }
 
 func classify(err error) (backend.Status, backend.ErrorSource) {

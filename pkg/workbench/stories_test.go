@@ -149,6 +149,8 @@ var stories = map[string][]story{
 	"cbc-device-quarantine-bypass": {
 		{one(happened(5*time.Minute, `EXAMPLE\WS-01`, "", "Sensor Bypass Enabled (User Action)")), []string{`EXAMPLE\WS-01: Sensor Bypass Enabled (User Action)`}},
 		{one(happened(5*time.Minute, jane, office, "Set QUARANTINE to on for device(s): 339120")), []string{"jane@example.com: Set QUARANTINE to on"}},
+		{one(happened(5*time.Minute, jane, office, "Set BYPASS to on for device(s): 339120")), []string{"jane@example.com: Set BYPASS to on"}},
+		{events: one(happened(5*time.Minute, jane, office, "Set BYPASS to off for device(s): 339120"))},
 		{events: one(happened(5*time.Minute, jane, office, "Set BACKGROUND_SCAN to on for device(s): 339120"))},
 	},
 	"cbc-live-response": {

@@ -57,6 +57,9 @@ function interpolateFilters(filters: Filters, templates: Templates, scopedVars?:
   return Object.fromEntries(kept);
 }
 
+// An empty text box is no condition, so a variable needs another way to ask for what has no value: the dashboards' links write it.
+const EMPTY_VALUE = '""';
+
 /**
  * The values of one field with each variable replaced by its values. An empty result means "no condition":
  * that is what a variable at All asks for, and what an empty text box asks for.
@@ -73,7 +76,8 @@ export function interpolateValues(values: unknown[], templates: Templates, scope
       return [];
     }
     const expanded = fill(text, references, (item) => item);
-    expanded.filter((item) => item !== '' || references.length === 0).forEach((item) => result.add(item));
+    const wanted = expanded.filter((item) => item !== '' || references.length === 0);
+    wanted.forEach((item) => result.add(references.length > 0 && item === EMPTY_VALUE ? '' : item));
   }
   return [...result];
 }
