@@ -49,6 +49,7 @@ type Error struct {
 	Permission string        // for KindPermission: the missing one
 	RetryAfter time.Duration // for KindThrottled: how long to wait; 0 when nobody knows
 	ResumesAt  time.Time     // for KindThrottled: when requests start again; zero when nobody knows
+	paced      bool          // for KindThrottled: by the governor's own limit, and not by an answer
 	Lost       bool          // of a queue read: its batch may have left the queue and is not here
 	transient  bool          // the same request may well be answered a moment later
 	err        error
@@ -90,6 +91,9 @@ func (e *Error) advice() string {
 	case KindQuery:
 		return "Carbon Black Cloud does not accept the query: check the Lucene text"
 	case KindThrottled:
+		if e.paced {
+			return fmt.Sprintf("the requests that this data source may send are used up (requestsPerFiveMinutes in its settings): wait %s%s", e.wait(), e.resumption())
+		}
 		if e.RetryAfter > 0 {
 			return fmt.Sprintf("Carbon Black Cloud limits the number of requests: wait %s%s", e.wait(), e.resumption())
 		}

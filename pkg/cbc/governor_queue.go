@@ -109,10 +109,12 @@ func (g *Governor) refusal(at, now time.Time) *Error {
 		return e
 	}
 	e.RetryAfter, e.ResumesAt = at.Sub(now), at
-	e.Message = fmt.Sprintf("the limit of %d requests in %.0f minutes is used up", g.limit(), Window.Minutes())
 	if g.pause.until.After(now) {
 		e.Message = "nothing is sent until the wait that it asked for is over"
+		return e
 	}
+	e.paced = true
+	e.Message = fmt.Sprintf("not sent: %d in %.0f minutes", g.limit(), Window.Minutes())
 	return e
 }
 

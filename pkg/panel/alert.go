@@ -2,21 +2,11 @@ package panel
 
 import "time"
 
-// lookBack is how long after an answer that was out of date the rules look back further: longer than any usual interval.
-const lookBack = time.Hour
-
 // widen makes the window of an alert rule begin earlier, when it ends so near to the present that events of it can still be on
 // their way. An event that comes late then lies in the window of the next evaluation at the latest, as long as the rule's range
 // is no shorter than the time between two evaluations. The window's end stays: nothing fires later than it could.
-//
-// Where Carbon Black Cloud could not be asked of late, the evaluation before may have been given an answer as old as MaxStale, so
-// what came after that is covered, too.
-func (a *answer) widen() {
-	r, view := &a.request, a.panel.Fresh
-	if r.Now.Sub(time.UnixMilli(a.panel.madeDo.Load())) < lookBack {
-		view = max(view, a.panel.MaxStale)
-	}
-	late := a.panel.Settle + view
+func (a *answer) widen(view time.Duration) {
+	r, late := &a.request, a.panel.Settle+view
 	if !r.Alert || late == 0 || r.Window.End().Add(late).Before(r.Now) {
 		return
 	}
@@ -25,9 +15,19 @@ func (a *answer) widen() {
 		late.Round(time.Second), r.Window.Start().Format(stamp))
 }
 
-// makeDo notes that a rule gets an answer that is out of date.
+// lookBack is how long after an answer that was out of date rules look back further: longer than any usual interval.
+const lookBack = time.Hour
+
+// makeDo notes that a rule gets an answer that is out of date, as old as MaxStale at most.
 func (a *answer) makeDo() {
 	if a.request.Alert {
 		a.panel.madeDo.Store(a.request.Now.UnixMilli())
 	}
+}
+
+// hadToMakeDo tells whether the evaluation before may have been given an answer that was out of date, where this one is not: then
+// what has come since has to be looked for.
+func (a *answer) hadToMakeDo() bool {
+	p, r := a.panel, a.request
+	return r.Alert && p.MaxStale > p.Fresh && a.coverage.Stale.IsZero() && r.Now.Sub(time.UnixMilli(p.madeDo.Load())) < lookBack
 }

@@ -69,8 +69,25 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 	if err := p.available(r.Query); err != nil {
 		return nil, err
 	}
+	a := p.prepare(r, p.Fresh)
+	frames, err := a.run(ctx)
+	if err == nil && a.hadToMakeDo() {
+		further := p.prepare(r, p.MaxStale)
+		further.cost = a.cost
+		if found, err := further.run(ctx); err == nil {
+			return found, nil
+		}
+	}
+	if err != nil && len(a.cost.Sent) > 0 {
+		return frame.Failed(a.describe(0, true, 0)), err // the query inspector shows what was sent
+	}
+	return frames, err
+}
+
+// prepare makes an answer of a request. view is how old the end of the log may have been in the answer that a rule got before.
+func (p *Panel) prepare(r Request, view time.Duration) *answer {
 	a := &answer{panel: p, request: r, query: r.Query}
-	a.widen()
+	a.widen(view)
 	if r.Query.After != nil {
 		a.query.Filter = r.Query.After.both(r.Query.Filter)
 	}
@@ -83,11 +100,7 @@ func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", list(names(a.query.GroupBy)))
 	}
 	a.classify = a.query.Shape == ShapeEvents || r.Query.derived() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived) || a.query.Fold
-	frames, err := a.run(ctx)
-	if err != nil && len(a.cost.Sent) > 0 {
-		return frame.Failed(a.describe(0, true, 0)), err // the query inspector shows what was sent
-	}
-	return frames, err
+	return a
 }
 
 // shapes say how each shape is answered.

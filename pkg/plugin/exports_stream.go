@@ -28,8 +28,8 @@ func streamOf(ctx context.Context) *resourceStream {
 	return s
 }
 
-// breakable lets routes break off an answer that they have begun: a call that ends with an error breaks the connection to the
-// browser, which is the only way to tell it that a file is not whole.
+// breakable lets routes break off an answer that they have begun, by ending the call with an error. Whether that breaks the
+// connection to the browser is the host's choice: Grafana writes the error behind what was sent.
 type breakable struct{ backend.CallResourceHandler }
 
 func (h breakable) CallResource(ctx context.Context, req *backend.CallResourceRequest, sender backend.CallResourceResponseSender) (err error) {
