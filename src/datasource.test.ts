@@ -1,4 +1,4 @@
-import { CoreApp, type DataQueryRequest, type DataSourceInstanceSettings, LoadingState } from '@grafana/data';
+import { CoreApp, type DataQueryRequest, type DataSourceInstanceSettings, LoadingState, SupplementaryQueryType } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 import { lastValueFrom, of } from 'rxjs';
 import { AuditLogDataSource } from './datasource';
@@ -188,4 +188,22 @@ test.each([
 ])('settings may come as strings: %j', (jsonData, maxEvents, queueEnabled) => {
   const source = dataSource({}, jsonData);
   expect(source).toMatchObject({ maxEvents, queueEnabled });
+});
+
+describe('the histogram above a log', () => {
+  const ask = (...targets: AuditLogQuery[]) =>
+    dataSource().getSupplementaryRequest(SupplementaryQueryType.LogsVolume, { targets } as DataQueryRequest<AuditLogQuery>);
+
+  it('counts what the log lists, over time', () => {
+    expect(dataSource().getSupportedSupplementaryQueryTypes()).toEqual([SupplementaryQueryType.LogsVolume]);
+    const log: AuditLogQuery = { refId: 'A', query: 'x', criteria: { actor: ['a'] }, fold: true, limit: 5, sort: 'asc', format: 'logs' };
+    expect(ask(log)?.targets).toEqual([{ refId: 'log-volume-A', queryType: 'series', query: 'x', criteria: { actor: ['a'] }, fold: true }]);
+  });
+
+  it('leaves out what lists nothing', () => {
+    expect(ask({ refId: 'A', queryType: 'count' }, { refId: 'B', hide: true })).toBeUndefined();
+    expect(ask({ refId: 'A', queryType: 'count' }, { refId: 'B', queryType: 'events' })?.targets).toHaveLength(1);
+    const sample = { type: SupplementaryQueryType.LogsSample } as Parameters<AuditLogDataSource['getSupplementaryQuery']>[0];
+    expect(dataSource().getSupplementaryQuery(sample, { refId: 'A' })).toBeUndefined();
+  });
 });

@@ -5,8 +5,11 @@ import {
   type DataQueryRequest,
   type DataQueryResponse,
   type DataSourceInstanceSettings,
+  type DataSourceWithSupplementaryQueriesSupport,
   LoadingState,
   type ScopedVars,
+  type SupplementaryQueryOptions,
+  SupplementaryQueryType,
   type TimeRange,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
@@ -16,13 +19,17 @@ import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
 import { DEFAULT_MAX_EVENTS, DEFAULT_SETTLE_SECONDS, defaultQuery } from './query/defaults';
 import { displayText } from './query/displayText';
+import { VOLUME_POINTS, volumeQuery } from './query/volume';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from './types';
 import type { Templates } from './variables/capture';
 import { interpolateQuery, variableProblem } from './variables/interpolate';
 import { inWords, type FieldValues } from './variables/values';
 import { ValuesVariables } from './variables/ValuesVariables';
 
-export class AuditLogDataSource extends DataSourceWithBackend<AuditLogQuery, AuditLogOptions> {
+export class AuditLogDataSource
+  extends DataSourceWithBackend<AuditLogQuery, AuditLogOptions>
+  implements DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>
+{
   /**
    * Grafana's own query editor for annotations serves: an annotation is a query for events. It asks the search whatever it
    * says: that somebody opens a dashboard must not consume the queue.
@@ -70,6 +77,20 @@ export class AuditLogDataSource extends DataSourceWithBackend<AuditLogQuery, Aud
   /** An empty Lucene text is a question too: everything in the window. */
   filterQuery(query: AuditLogQuery): boolean {
     return !query.hide;
+  }
+
+  /** Explore draws a histogram of the whole time range above the log, not only of the lines that it shows. */
+  getSupportedSupplementaryQueryTypes(): SupplementaryQueryType[] {
+    return [SupplementaryQueryType.LogsVolume];
+  }
+
+  getSupplementaryQuery({ type }: SupplementaryQueryOptions, query: AuditLogQuery): AuditLogQuery | undefined {
+    return type === SupplementaryQueryType.LogsVolume && !query.hide ? volumeQuery(query) : undefined;
+  }
+
+  getSupplementaryRequest(type: SupplementaryQueryType, request: DataQueryRequest<AuditLogQuery>): DataQueryRequest<AuditLogQuery> | undefined {
+    const targets = request.targets.flatMap((query) => this.getSupplementaryQuery({ type } as SupplementaryQueryOptions, query) ?? []);
+    return targets.length > 0 ? { ...request, targets, maxDataPoints: VOLUME_POINTS } : undefined;
   }
 
   getQueryDisplayText(query: AuditLogQuery): string {
