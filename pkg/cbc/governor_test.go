@@ -118,8 +118,8 @@ func TestLanesKeepAReserve(t *testing.T) {
 		spend(t, g, context.Background(), 4)
 		failed := refused(t, g, context.Background())
 		require.Equal(t, time.Date(2000, 1, 1, 0, 5, 0, 0, time.UTC), failed.ResumesAt.UTC())
-		require.EqualError(t, failed, "Carbon Black Cloud limits the number of requests: wait 4m59s, resumes at 00:05:00 UTC"+
-			" (HTTP 429, the limit of 10 requests in 5 minutes is used up)")
+		require.EqualError(t, failed, "the requests that this data source may send are used up (requestsPerFiveMinutes in its settings): wait 4m59s,"+
+			" resumes at 00:05:00 UTC (HTTP 429, not sent: 10 in 5 minutes)")
 		spend(t, g, lane(LaneAlert), 1)
 		refused(t, g, lane(LaneAlert))
 		require.Equal(t, Budget{Limit: 10, Used: 10, Left: 0, WindowSeconds: 300}, g.Status().Budget)
