@@ -92,7 +92,7 @@ func (e *Error) advice() string {
 		return "Carbon Black Cloud does not accept the query: check the Lucene text"
 	case KindThrottled:
 		if e.paced {
-			return fmt.Sprintf("the requests that this data source may send are used up (requestsPerFiveMinutes in its settings): wait %s%s", e.wait(), e.resumption())
+			return fmt.Sprintf("the requests that may be sent to this host are used up (requestsPerFiveMinutes in the settings): wait %s%s", e.wait(), e.resumption())
 		}
 		if e.RetryAfter > 0 {
 			return fmt.Sprintf("Carbon Black Cloud limits the number of requests: wait %s%s", e.wait(), e.resumption())

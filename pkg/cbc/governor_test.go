@@ -118,7 +118,7 @@ func TestLanesKeepAReserve(t *testing.T) {
 		spend(t, g, context.Background(), 4)
 		failed := refused(t, g, context.Background())
 		require.Equal(t, time.Date(2000, 1, 1, 0, 5, 0, 0, time.UTC), failed.ResumesAt.UTC())
-		require.EqualError(t, failed, "the requests that this data source may send are used up (requestsPerFiveMinutes in its settings): wait 4m59s,"+
+		require.EqualError(t, failed, "the requests that may be sent to this host are used up (requestsPerFiveMinutes in the settings): wait 4m59s,"+
 			" resumes at 00:05:00 UTC (HTTP 429, not sent: 10 in 5 minutes)")
 		spend(t, g, lane(LaneAlert), 1)
 		refused(t, g, lane(LaneAlert))
