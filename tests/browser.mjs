@@ -1,6 +1,8 @@
 // A Chromium from an npm package, the pages in it, and what they say on their console.
+import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import chromium from '@sparticuz/chromium';
 import { chromium as playwright } from 'playwright-core';
 
@@ -56,3 +58,21 @@ export async function screenshot(page, name, options) {
   mkdirSync(results, { recursive: true });
   await page.screenshot({ ...options, path: join(results, `${name}.png`) });
 }
+
+/** Makes tests with a page of their own each, which must not complain on its console; pictures are named by prefix and test. */
+export const pageTests = (browser, prefix) => (name, run) =>
+  test(name, { timeout: 90_000 }, async () => {
+    const { page, problems } = await openPage(browser());
+    const picture = `${prefix}-${name.replaceAll(/\W+/g, '-')}`;
+    try {
+      await run(page);
+      await screenshot(page, picture);
+    } catch (error) {
+      await screenshot(page, `${picture}-failed`);
+      error.message += `\nconsole: ${problems.join('\n')}`;
+      throw error;
+    } finally {
+      await page.context().close();
+    }
+    assert.deepEqual(problems, []);
+  });

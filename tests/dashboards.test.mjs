@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { launchBrowser, openPage, screenshot } from './browser.mjs';
-import { startSimulator, startWorkbench } from './processes.mjs';
+import { environment, startSimulator, startWorkbench } from './processes.mjs';
 
 let simulator;
 let browser;
@@ -33,13 +33,7 @@ for (const react of ['19', '18']) {
     let workbench;
 
     before(async () => {
-      const [{ apiId, apiSecret }] = simulator.keys;
-      workbench = await startWorkbench(react, {
-        CBC_URL: simulator.url,
-        CBC_ORG_KEY: simulator.orgKey,
-        CBC_API_ID: apiId,
-        CBC_API_SECRET: apiSecret,
-      });
+      workbench = await startWorkbench(react, environment(simulator));
     });
 
     after(() => workbench?.stop());

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 
-import { launchBrowser, openPage, screenshot } from './browser.mjs';
-import { startSimulator, startWorkbench } from './processes.mjs';
+import { launchBrowser, pageTests } from './browser.mjs';
+import { environment, startSimulator, startWorkbench } from './processes.mjs';
 import { selectors } from './selectors.mjs';
 
 const { exports: texts, queryEditor } = selectors;
@@ -35,34 +35,12 @@ for (const react of ['19', '18']) {
     let workbench;
 
     before(async () => {
-      const [{ apiId, apiSecret }] = simulator.keys;
-      workbench = await startWorkbench(react, {
-        CBC_URL: simulator.url,
-        CBC_ORG_KEY: simulator.orgKey,
-        CBC_API_ID: apiId,
-        CBC_API_SECRET: apiSecret,
-      });
+      workbench = await startWorkbench(react, environment(simulator));
     });
 
     after(() => workbench?.stop());
 
-    /** A test with a page of its own, which must not complain on its console. */
-    const inPage = (name, run) =>
-      test(name, { timeout: 90_000 }, async () => {
-        const { page, problems } = await openPage(browser);
-        const picture = `export-react${react}-${name.replaceAll(/\W+/g, '-')}`;
-        try {
-          await run(page);
-          await screenshot(page, picture);
-        } catch (error) {
-          await screenshot(page, `${picture}-failed`);
-          error.message += `\nconsole: ${problems.join('\n')}`;
-          throw error;
-        } finally {
-          await page.context().close();
-        }
-        assert.deepEqual(problems, []);
-      });
+    const inPage = pageTests(() => browser, `export-react${react}`);
 
     inPage('a CSV is started, watched, downloaded, and holds the events of the search', async (page) => {
       await openExports(page, workbench, `description:${MARK}`);

@@ -49,6 +49,11 @@ export async function startSimulator() {
   return { ...JSON.parse(line), stop };
 }
 
+/** The variables of the provisioned data source, for a simulator's key that may do everything. */
+export function environment({ url, orgKey, keys: [{ apiId, apiSecret }] }) {
+  return { CBC_URL: url, CBC_ORG_KEY: orgKey, CBC_API_ID: apiId, CBC_API_SECRET: apiSecret };
+}
+
 /** The built plugin in the page for one version of React; env fills the variables of the provisioned data source. */
 export async function startWorkbench(react, env) {
   const { line, stop, log } = await start(

@@ -1,9 +1,9 @@
 // The built plugin in the browser, in the workbench: once with the packages of a Grafana on React 19 and once on 18.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 
-import { launchBrowser, openPage, screenshot } from './browser.mjs';
-import { startSimulator, startWorkbench } from './processes.mjs';
+import { launchBrowser, pageTests } from './browser.mjs';
+import { environment, startSimulator, startWorkbench } from './processes.mjs';
 import { selectors } from './selectors.mjs';
 
 const pluginId = 'carbonblack-auditlog-datasource';
@@ -26,35 +26,13 @@ for (const react of ['19', '18']) {
     let workbench;
 
     before(async () => {
-      const [key] = simulator.keys;
-      workbench = await startWorkbench(react, {
-        CBC_URL: simulator.url,
-        CBC_ORG_KEY: simulator.orgKey,
-        CBC_API_ID: key.apiId,
-        CBC_API_SECRET: key.apiSecret,
-      });
-      await addSource(workbench, key);
+      workbench = await startWorkbench(react, environment(simulator));
+      await addSource(workbench, simulator.keys[0]);
     });
 
     after(() => workbench?.stop());
 
-    /** A test with a page of its own, which must not complain on its console. */
-    const inPage = (name, run) =>
-      test(name, { timeout: 90_000 }, async () => {
-        const { page, problems } = await openPage(browser);
-        const picture = `react${react}-${name.replaceAll(/\W+/g, '-')}`;
-        try {
-          await run(page);
-          await screenshot(page, picture);
-        } catch (error) {
-          await screenshot(page, `${picture}-failed`);
-          error.message += `\nconsole: ${problems.join('\n')}`;
-          throw error;
-        } finally {
-          await page.context().close();
-        }
-        assert.deepEqual(problems, []);
-      });
+    const inPage = pageTests(() => browser, `react${react}`);
 
     inPage('a data source is made in the config editor and passes its test', async (page) => {
       await page.goto(`${workbench.url}/#/config`);

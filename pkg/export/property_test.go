@@ -83,13 +83,13 @@ func TestFileIsTheSearch(t *testing.T) {
 		if i := rapid.IntRange(-1, len(events)-1).Draw(rt, "end"); i >= 0 && events[i].CreateTime.After(from) {
 			to = events[i].CreateTime
 		}
+		if to.Sub(from) < 2*time.Millisecond {
+			to = from.Add(time.Hour)
+		}
 		r := Request{
 			Query: json.RawMessage(`{}`), Window: auditlog.NewWindow(from, to), Who: "mary",
 			Filter: auditlog.Filter{Criteria: drawTerms(rt, "criteria"), Exclusions: drawTerms(rt, "exclusions")},
 			Format: rapid.SampledFrom([]cbc.ExportFormat{cbc.ExportCSV, cbc.ExportJSON}).Draw(rt, "format"),
-		}
-		if r.Window.Validate() != nil {
-			rt.Skip()
 		}
 		r.Filter.Query = rapid.SampledFrom([]string{"", "", "", "description:policy", "-flagged:true"}).Draw(rt, "lucene")
 		phrases := rapid.IntRange(0, 5).Draw(rt, "phrases") == 0
