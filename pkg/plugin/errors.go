@@ -3,10 +3,12 @@ package plugin
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
 )
@@ -63,3 +65,29 @@ func statusOf(e *cbc.Error) backend.Status {
 
 // settingsError marks an error of the settings as the user's.
 func settingsError(err error) error { return backend.DownstreamError(err) }
+
+// failureStatus is the HTTP status of a failed resource call.
+func failureStatus(err error) int {
+	var failed *export.Error
+	if errors.As(err, &failed) {
+		switch failed.Kind {
+		case export.Bad:
+			return http.StatusBadRequest
+		case export.Missing:
+			return http.StatusNotFound
+		case export.NotReady:
+			return http.StatusConflict
+		case export.TooLarge:
+			return http.StatusRequestEntityTooLarge
+		case export.Broken:
+			return http.StatusBadGateway
+		case export.Busy:
+			return http.StatusTooManyRequests
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return http.StatusGatewayTimeout
+	}
+	status, _ := classify(err)
+	return int(status)
+}

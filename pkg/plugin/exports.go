@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -205,29 +204,4 @@ func (d *Instance) downloadExport(w http.ResponseWriter, r *http.Request) {
 func sendFailure(w http.ResponseWriter, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	sendError(w, failureStatus(err), err.Error())
-}
-
-func failureStatus(err error) int {
-	var failed *export.Error
-	if errors.As(err, &failed) {
-		switch failed.Kind {
-		case export.Bad:
-			return http.StatusBadRequest
-		case export.Missing:
-			return http.StatusNotFound
-		case export.NotReady:
-			return http.StatusConflict
-		case export.TooLarge:
-			return http.StatusRequestEntityTooLarge
-		case export.Broken:
-			return http.StatusBadGateway
-		case export.Busy:
-			return http.StatusTooManyRequests
-		}
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return http.StatusGatewayTimeout
-	}
-	status, _ := classify(err)
-	return int(status)
 }
