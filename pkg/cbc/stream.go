@@ -1,11 +1,12 @@
 package cbc
 
 import (
-	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -138,42 +139,50 @@ func (s *stream) ended() error {
 
 // eachMember calls f for each member of an object that is at hand as a whole. The name comes with its quotes.
 func eachMember(object []byte, f func(name, value []byte) error) error {
-	if len(object) < 2 || object[0] != '{' {
-		return errors.New("it is not an object")
+	end, err := members(object, 0, func(name []byte, start, end int) error { return f(name, object[start:end]) })
+	if err == nil && end != len(object) {
+		return errors.New("its braces do not match")
 	}
-	pos := skipSpace(object, 1)
-	if object[pos] == '}' {
-		return nil
+	return err
+}
+
+// members calls f for each member of the object that starts at pos, with where its value is, and returns the position behind the
+// object.
+func members(b []byte, pos int, f func(name []byte, start, end int) error) (end int, err error) {
+	if pos == len(b) || b[pos] != '{' {
+		return 0, errors.New("it is not an object")
+	}
+	if pos = skipSpace(b, pos+1); pos < len(b) && b[pos] == '}' {
+		return pos + 1, nil
 	}
 	for {
-		if object[pos] != '"' {
-			return errors.New("a member's name is not a string")
+		if pos < len(b) && b[pos] != '"' {
+			return 0, errors.New("a member's name is not a string")
 		}
-		end, err := valueEnd(object, pos)
-		if err != nil {
-			return err
+		if end, err = valueEnd(b, pos); err != nil {
+			return 0, err
 		}
-		name := object[pos:end]
-		if pos = skipSpace(object, end); object[pos] != ':' {
-			return errors.New("a member has no value")
+		name := b[pos:end]
+		if pos = skipSpace(b, end); pos < len(b) && b[pos] != ':' {
+			return 0, errors.New("a member has no value")
 		}
-		pos = skipSpace(object, pos+1)
-		if end, err = valueEnd(object, pos); err != nil {
-			return err
+		pos = skipSpace(b, pos+1)
+		if end, err = valueEnd(b, pos); err != nil {
+			return 0, err
 		}
-		if err := f(name, object[pos:end]); err != nil {
-			return err
+		if err := f(name, pos, end); err != nil {
+			return 0, err
 		}
-		switch pos = skipSpace(object, end); object[pos] {
+		if pos = skipSpace(b, end); pos == len(b) {
+			return 0, errMore
+		}
+		switch b[pos] {
 		case ',':
-			pos = skipSpace(object, pos+1)
+			pos = skipSpace(b, pos+1)
 		case '}':
-			if pos != len(object)-1 {
-				return errors.New("its braces do not match")
-			}
-			return nil
+			return pos + 1, nil
 		default:
-			return errors.New("a comma is missing")
+			return 0, errors.New("a comma is missing")
 		}
 	}
 }
@@ -198,33 +207,48 @@ func valueEnd(b []byte, pos int) (int, error) {
 		return bracketEnd(b, pos)
 	}
 	for end := pos; end < len(b); end++ {
-		switch b[end] {
-		case ',', ':', '}', ']', ' ', '\n', '\r', '\t', '"', '{', '[':
-			if end == pos {
-				return 0, fmt.Errorf("%q stands where a value was expected", b[pos])
-			}
-			return end, nil
+		if !endsLiteral[b[end]] {
+			continue
 		}
+		if end == pos {
+			return 0, fmt.Errorf("%q stands where a value was expected", b[pos])
+		}
+		return end, nil
 	}
 	return 0, errMore
 }
 
+// endsLiteral tells which characters end a number, true, false or null.
+var endsLiteral = [256]bool{
+	',': true, ':': true, '}': true, ']': true, ' ': true, '\n': true, '\r': true, '\t': true, '"': true, '{': true, '[': true,
+}
+
 func stringEnd(b []byte, pos int) (int, error) {
-	quote := -1
-	for end := pos + 1; ; {
-		if quote < end { // looked for only when it was an escaped one, so that a text full of escapes is read once
-			i := bytes.IndexByte(b[min(end, len(b)):], '"')
-			if i < 0 {
-				return 0, errMore
-			}
-			quote = end + i
+	for pos++; ; pos += 2 {
+		if pos = special(b, pos); pos >= len(b) {
+			return 0, errMore
 		}
-		escape := bytes.IndexByte(b[end:quote], '\\')
-		if escape < 0 {
-			return quote + 1, nil
+		if b[pos] == '"' {
+			return pos + 1, nil
 		}
-		end += escape + 2
 	}
+}
+
+// special returns the position of the next quote or backslash, or one that is not in b. Names and most values are short, so eight
+// bytes at a time are faster than a search for each of the two.
+func special(b []byte, pos int) int {
+	const ones = 0x0101010101010101
+	for ; pos+8 <= len(b); pos += 8 {
+		word := binary.LittleEndian.Uint64(b[pos:])
+		quotes, slashes := word^'"'*ones, word^'\\'*ones // what is looked for has become 0
+		if found := ((quotes-ones)&^quotes | (slashes-ones)&^slashes) & (0x80 * ones); found != 0 {
+			return pos + bits.TrailingZeros64(found)/8
+		}
+	}
+	for pos < len(b) && b[pos] != '"' && b[pos] != '\\' {
+		pos++
+	}
+	return pos
 }
 
 func bracketEnd(b []byte, pos int) (int, error) {

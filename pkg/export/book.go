@@ -19,7 +19,7 @@ type Book struct {
 const (
 	// mostEntries bounds a book; an entry takes a few kilobytes.
 	mostEntries = 300
-	// mostFiles bounds how many files are on their way at a time, as each takes about a megabyte.
+	// mostFiles bounds how many files are on their way at a time, as each takes some megabytes.
 	mostFiles = 8
 )
 

@@ -2,6 +2,8 @@ package export
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -16,19 +18,14 @@ func relayCSV(in *window, k *keeper, safe bool, out *chunker) error {
 		return err
 	}
 	for {
-		row, err := r.next()
-		if err != nil || row == nil {
+		err := r.rows()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if !errors.Is(err, errMore) {
 			return err
 		}
-		keep, err := r.keep(row)
-		if err != nil {
-			return err
-		}
-		if !keep {
-			continue
-		}
-		r.write(row)
-		if err := out.full(); err != nil {
+		if err := in.more(); err != nil {
 			return err
 		}
 	}
@@ -42,7 +39,6 @@ type csvRelay struct {
 	width   int // cells of a row
 	time    int // the column of create_time
 	columns []csvColumn
-	clock   clockReader
 	event   auditlog.Event
 	scratch []byte
 }
@@ -51,6 +47,34 @@ type csvRelay struct {
 type csvColumn struct {
 	at  int
 	key auditlog.Key
+}
+
+// rows hands on those at hand that are kept. What stays as it is, side by side, goes in one piece.
+func (r *csvRelay) rows() error {
+	from := r.in.pos
+	for {
+		start := r.in.pos
+		row, err := r.next()
+		if err != nil {
+			if failed := r.out.add(r.in.buf[from:start]); failed != nil {
+				return failed
+			}
+			return err
+		}
+		keep, err := r.keep(row)
+		if err != nil {
+			return err
+		}
+		if keep && !r.hasFormula(row) {
+			continue
+		}
+		if err := r.out.add(r.in.buf[from:start]); err != nil {
+			return err
+		}
+		if from = r.in.pos; keep {
+			r.write(row)
+		}
+	}
 }
 
 var errForm = &unusable{"its columns or members are not those of an audit log"}
@@ -81,8 +105,9 @@ func (r *csvRelay) header() error {
 		if !r.ticket.known() && !isAuditLog(names) {
 			return errForm
 		}
-		r.accept(row)
+		r.accept(len(row))
 		r.write(row)
+		r.lazy = !r.safe
 		return nil
 	}
 	return errForm
@@ -123,25 +148,18 @@ func plainName(name string) string {
 
 // keep tells whether a row belongs to the export.
 func (r *csvRelay) keep(row []byte) (bool, error) {
-	if len(r.cells) == 1 && len(r.cells[0].in(row)) == 0 {
+	switch string(row) {
+	case "\r\n", "\n", "\r":
 		return true, nil // a blank line is no row
 	}
-	if len(r.cells) != r.width {
+	if r.count(row) != r.width {
 		return false, &unusable{"its rows differ in length"}
 	}
-	text := unquote(r.cells[r.time].in(row), &r.scratch)
-	at, ok := r.clock.read(text)
-	if !ok {
-		return false, &unusable{"its times are not understood"}
-	}
-	if r.ticket.torn(at) && bytes.IndexAny(text, ".,") < 0 {
-		return false, errCoarse
-	}
-	if !r.inside(at) {
-		return false, nil
+	if inside, err := r.inside(unquote(r.cell(row, r.time), &r.scratch)); !inside {
+		return false, err
 	}
 	for _, column := range r.columns {
-		if !setText(&r.event, column.key, string(unquote(r.cells[column.at].in(row), &r.scratch))) {
+		if !setText(&r.event, column.key, string(unquote(r.cell(row, column.at), &r.scratch))) {
 			return false, &unusable{"its flags are neither true nor false"}
 		}
 	}
@@ -180,12 +198,18 @@ func setText(e *auditlog.Event, key auditlog.Key, text string) bool {
 	return true
 }
 
-// write hands on a row as it is, or with its formulas made texts.
+// hasFormula tells whether a cell of the last row has to be changed.
+func (r *csvRelay) hasFormula(row []byte) bool {
+	return r.safe && slices.ContainsFunc(r.cells, func(c span) bool { return c.isFormula(row) })
+}
+
+// write hands on the last row as it is, or with its formulas made texts.
 func (r *csvRelay) write(row []byte) {
 	if r.safe {
 		done := 0
 		for _, c := range r.cells {
-			if at := c.content(row); at < c.end && isFormula(row[at]) {
+			if c.isFormula(row) {
+				at := c.content(row)
 				r.out.buf = append(r.out.buf, row[done:at]...)
 				r.out.buf = append(r.out.buf, '\'')
 				done = at
@@ -194,6 +218,11 @@ func (r *csvRelay) write(row []byte) {
 		row = row[done:]
 	}
 	r.out.buf = append(r.out.buf, row...)
+}
+
+func (s span) isFormula(row []byte) bool {
+	at := s.content(row)
+	return at < s.end && isFormula(row[at])
 }
 
 // isFormula tells whether a cell that begins so is taken for a formula, or for something else than text, by a spreadsheet.

@@ -8,10 +8,14 @@ import (
 
 // scanner cuts a CSV that arrives piece by piece into rows, and rows into cells. It reads what RFC 4180 says and what spreadsheets
 // read beyond it: lines end with CRLF or LF, and a quote within a cell that did not begin with one is a character as any other.
+//
+// Most rows have no quotes. Who only wants to know how many cells they have, and to see one or two, need not have them split.
 type scanner struct {
 	in    *window
 	delim byte
-	cells []span // of the last row
+	lazy  bool   // rows without quotes are not split
+	whole bool   // the last row is one of those
+	cells []span // of the last row, if it was split
 	begun bool   // the first row, which may have a mark of the byte order, has been consumed
 }
 
@@ -29,36 +33,62 @@ func (s span) content(row []byte) int {
 	return at
 }
 
-// next consumes a row, which comes with its line ending and is valid until the next call. At the end there is none.
+// next consumes a row of those at hand, which comes with its line ending and is valid until more is read. errMore says that no
+// whole one is at hand, io.EOF that there is none any more.
 func (s *scanner) next() ([]byte, error) {
-	row, err := s.peek()
-	s.accept(row)
-	return row, err
+	rest := s.in.rest()
+	length, err := s.cut(rest, s.in.end)
+	if err != nil {
+		return nil, err
+	}
+	s.accept(length)
+	return rest[:length], nil
 }
 
-func (s *scanner) accept(row []byte) {
-	s.in.pos += len(row)
+func (s *scanner) accept(length int) {
+	s.in.pos += length
 	s.begun = true
 }
 
-// peek returns the next row without consuming it.
+// peek returns the next row without consuming it, reading on if need be. At the end there is none.
 func (s *scanner) peek() ([]byte, error) {
 	for {
 		rest := s.in.rest()
 		length, err := s.cut(rest, s.in.end)
-		if err == nil {
+		switch {
+		case err == nil:
 			return rest[:length], nil
-		}
-		if errors.Is(err, io.EOF) {
+		case errors.Is(err, io.EOF):
 			return nil, nil
-		}
-		if !errors.Is(err, errMore) {
+		case !errors.Is(err, errMore):
 			return nil, err
 		}
 		if err := s.in.more(); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// count is how many cells the last row has.
+func (s *scanner) count(row []byte) int {
+	if s.whole {
+		return bytes.Count(row, []byte{s.delim}) + 1
+	}
+	return len(s.cells)
+}
+
+// cell is one of the last row.
+func (s *scanner) cell(row []byte, at int) []byte {
+	if !s.whole {
+		return s.cells[at].in(row)
+	}
+	for ; at > 0; at-- {
+		row = row[bytes.IndexByte(row, s.delim)+1:]
+	}
+	if end := bytes.IndexByte(row, s.delim); end >= 0 {
+		return row[:end]
+	}
+	return row[:lineEnd(row, 0, len(row)-1)]
 }
 
 var (
@@ -74,9 +104,13 @@ func (s *scanner) cut(b []byte, last bool) (length int, err error) {
 		}
 		return 0, errMore
 	}
-	s.cells = s.cells[:0]
 	line := bytes.IndexByte(b, '\n')
-	if line >= 0 && bytes.IndexByte(b[:line], '"') < 0 {
+	plain := line >= 0 && bytes.IndexByte(b[:line], '"') < 0
+	if s.whole = s.lazy && plain; s.whole {
+		return line + 1, nil
+	}
+	s.cells = s.cells[:0]
+	if plain {
 		s.split(b[:line])
 		return line + 1, nil
 	}

@@ -27,11 +27,13 @@ type Sink interface {
 	Write(chunk []byte) error
 }
 
+// A file is handed on in chunks, each a message to Grafana, which may have 16 MiB. gRPC keeps buffers of up to 1 MiB, so that a
+// little less costs both sides the least. Who waits for a slow file wants to see something of it: there chunks become smaller.
+// The first is large enough for most files to be found unusable before anything of them was handed on.
 const (
-	// chunkBytes is how much of a file is handed on at a time: far under the 16 MiB that one message to Grafana may have, and a
-	// little under the 1 MiB that gRPC keeps buffers of.
-	chunkBytes = 960 << 10
-	mostChunk  = 1 << 20
+	mostChunk  = 1<<20 - 1<<10
+	leastChunk = mostChunk / 16
+	slowChunk  = time.Second
 )
 
 // Download streams the file of an export. safe makes cells of a CSV that a spreadsheet would take for formulas into texts. With
@@ -104,7 +106,7 @@ func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (mad
 	}
 	err = history.Guard(func() error {
 		t, _, bySearch := e.now()
-		out := &chunker{sink: sink, file: s.announce(t, t.Format), digest: sha256.New(), buf: make([]byte, 0, mostChunk)}
+		out := newChunker(sink, s.announce(t, t.Format), s.config.Now)
 		if t.Job != "" && bySearch == "" {
 			made, err = s.relay(ctx, t, safe, out)
 			var unusable *unusable
@@ -187,50 +189,73 @@ func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("20060102T1
 type chunker struct {
 	sink   Sink
 	file   File
+	now    func() time.Time
 	digest hash.Hash
 	buf    []byte // what is not handed on yet
+	size   int    // of a chunk
+	last   time.Time
 	begun  bool
 	bytes  int64
 }
 
-// full hands on what has been collected, if that is enough for a chunk.
-func (c *chunker) full() error {
-	if len(c.buf) < chunkBytes {
-		return nil
-	}
-	return c.flush()
+func newChunker(sink Sink, f File, now func() time.Time) *chunker {
+	return &chunker{sink: sink, file: f, now: now, digest: sha256.New(), buf: make([]byte, 0, mostChunk+readBytes), size: mostChunk, last: now()}
 }
 
-func (c *chunker) flush() error {
+// add collects a part of the file.
+func (c *chunker) add(part []byte) error {
+	c.buf = append(c.buf, part...)
+	return c.full()
+}
+
+// full hands on what has been collected, if that is enough for a chunk.
+func (c *chunker) full() error {
+	for len(c.buf) >= c.size {
+		chunk := c.buf[:c.size]
+		if err := c.send(chunk); err != nil {
+			return err
+		}
+		c.buf = c.buf[:copy(c.buf, c.buf[len(chunk):])]
+		c.pace()
+	}
+	return nil
+}
+
+// pace chooses the size of the next chunk by how long this one took.
+func (c *chunker) pace() {
+	now := c.now()
+	switch took := now.Sub(c.last); {
+	case took > slowChunk:
+		c.size = max(c.size/2, leastChunk)
+	case took < slowChunk/4:
+		c.size = min(c.size*2, mostChunk)
+	}
+	c.last = now
+}
+
+// end hands on what is left.
+func (c *chunker) end() error { return c.send(c.buf) }
+
+func (c *chunker) send(chunk []byte) error {
 	if !c.begun {
 		c.begun = true
 		if err := c.sink.Begin(c.file); err != nil {
 			return err
 		}
 	}
-	for rest := c.buf; len(rest) > 0; {
-		chunk := rest[:min(len(rest), mostChunk)]
-		_, _ = c.digest.Write(chunk) // a digest takes everything
-		c.bytes += int64(len(chunk))
-		if err := c.sink.Write(chunk); err != nil {
-			return err
-		}
-		rest = rest[len(chunk):]
+	if len(chunk) == 0 {
+		return nil
 	}
-	c.buf = c.buf[:0]
-	return nil
+	_, _ = c.digest.Write(chunk) // a digest takes everything
+	c.bytes += int64(len(chunk))
+	return c.sink.Write(chunk)
 }
-
-func (c *chunker) end() error { return c.flush() }
 
 // handedOn tells whether somebody has got a part of the file.
 func (c *chunker) handedOn() bool { return c.begun && c.sink != nobody{} }
 
 // reset starts another file in place of one of which nothing was handed on.
-func (c *chunker) reset(f File) {
-	c.file, c.buf, c.begun, c.bytes = f, c.buf[:0], false, 0
-	c.digest.Reset()
-}
+func (c *chunker) reset(f File) { *c = *newChunker(c.sink, f, c.now) }
 
 // contains tells whether a row of a time belongs to the window. Where times are written without a fraction of a second, the
 // server's own choice is trusted within a second.

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -119,11 +120,48 @@ func TestChunks(t *testing.T) {
 	w := newWorld(t, sample(30_000), simulator.Switches{})
 	x := w.complete(t, order(cbc.ExportJSON))
 	d := fetch(t, w.Service, x.ID, true)
-	require.Greater(t, len(d.chunks), 3)
+	require.Greater(t, len(d.chunks), 2)
 	for i, n := range d.chunks {
-		require.LessOrEqual(t, n, 1<<20)
-		require.True(t, n >= 64<<10 || i == len(d.chunks)-1)
+		require.LessOrEqual(t, n, mostChunk)
+		require.True(t, n >= leastChunk || i == len(d.chunks)-1)
 	}
+}
+
+// Chunks become smaller on a slow way, and grow again when they follow one another quickly. What they hold is the file.
+func TestChunksFollowTheSpeed(t *testing.T) {
+	var sizes []int
+	var file bytes.Buffer
+	clock := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
+	out := newChunker(&download{}, File{}, func() time.Time { return clock })
+	row := bytes.Repeat([]byte("x"), 1000)
+	fill := func(chunks int, took time.Duration) {
+		for range chunks {
+			clock = clock.Add(took)
+			for n := len(out.sink.(*download).chunks); len(out.sink.(*download).chunks) == n; {
+				file.Write(row)
+				require.NoError(t, out.add(row))
+			}
+			sizes = append(sizes, out.sink.(*download).chunks[len(out.sink.(*download).chunks)-1])
+		}
+	}
+	const most = mostChunk
+	for _, stretch := range []struct {
+		chunks int
+		took   time.Duration
+		want   []int
+	}{
+		{2, 10 * time.Millisecond, []int{most, most}},
+		{6, 2 * time.Second, []int{most, most / 2, most / 4, most / 8, most / 16, most / 16}},
+		{2, 500 * time.Millisecond, []int{most / 16, most / 16}},
+		{6, 10 * time.Millisecond, []int{most / 16, most / 8, most / 4, most / 2, most, most}},
+	} {
+		sizes = nil
+		fill(stretch.chunks, stretch.took)
+		require.Equal(t, stretch.want, sizes)
+	}
+	require.NoError(t, out.end())
+	require.Equal(t, file.Bytes(), out.sink.(*download).Bytes())
+	require.EqualValues(t, file.Len(), out.bytes)
 }
 
 // gate lets a body through until somebody closes it.

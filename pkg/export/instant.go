@@ -2,16 +2,17 @@ package export
 
 import "time"
 
-// clockReader reads the times of rows, in milliseconds since 1970. Rows come in order of their times, so most have the minute of
-// the row before, which is read once.
+// clockReader reads the times of rows, in milliseconds since 1970. Rows come in order of their times, so most have the hour of the
+// row before, which is read once.
 type clockReader struct {
-	minute string // 2006-01-02T15:04:
-	start  int64
+	hour  string // 2006-01-02T15:
+	start int64
 }
 
 // read reads ISO 8601 with any number of digits of a second. Without a zone it is UTC, the only one that the vendor writes.
 func (r *clockReader) read(b []byte) (ms int64, ok bool) {
-	if within, ok := secondOf(b); ok && string(b[:len(r.minute)]) == r.minute && r.minute != "" {
+	within, plain := withinHour(b)
+	if plain && string(b[:len(r.hour)]) == r.hour && r.hour != "" {
 		return r.start + within, true
 	}
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05"} {
@@ -19,34 +20,50 @@ func (r *clockReader) read(b []byte) (ms int64, ok bool) {
 		if err != nil {
 			continue
 		}
-		if _, plain := secondOf(b); plain {
-			r.minute, r.start = string(b[:minuteLength]), t.Truncate(time.Minute).UnixMilli()
+		if plain {
+			r.hour, r.start = string(b[:hourLength]), t.UnixMilli()-within
 		}
 		return t.UnixMilli(), true
 	}
 	return 0, false
 }
 
-const minuteLength = len("2006-01-02T15:04:")
+const hourLength = len("2006-01-02T15:")
 
-// secondOf reads the milliseconds within the minute of a time in the form that all samples have, 2006-01-02T15:04:05.000Z.
-func secondOf(b []byte) (ms int64, ok bool) {
+// withinHour reads the milliseconds since the hour began of a time in the form that all samples have, 2006-01-02T15:04:05.000Z.
+func withinHour(b []byte) (ms int64, ok bool) {
 	end := len(b) - 1
-	if end < minuteLength+2 || b[end] != 'Z' || b[minuteLength-1] != ':' {
+	if end < hourLength+len("04:05") || b[end] != 'Z' || b[hourLength-1] != ':' {
 		return 0, false
 	}
-	for i, unit := minuteLength, int64(10_000); i < end; i, unit = i+1, unit/10 {
-		if i == minuteLength+2 {
-			if b[i] != '.' || i+1 == end {
-				return 0, false
-			}
-			unit *= 10 // a point is no digit
-			continue
-		}
-		if b[i] < '0' || b[i] > '9' {
+	b = b[hourLength:end]
+	minutes, seconds := twoDigits(b), twoDigits(b[3:])
+	if minutes > 59 || seconds > 59 || b[2] != ':' {
+		return 0, false
+	}
+	ms = (minutes*60 + seconds) * 1000
+	if b = b[len("04:05"):]; len(b) == 0 {
+		return ms, true
+	}
+	if b[0] != '.' || len(b) == 1 {
+		return 0, false
+	}
+	unit := int64(100)
+	for _, c := range b[1:] {
+		if c < '0' || c > '9' {
 			return 0, false
 		}
-		ms += int64(b[i]-'0') * unit
+		ms += int64(c-'0') * unit
+		unit /= 10
 	}
-	return ms, ms < 60_000
+	return ms, true
+}
+
+// twoDigits reads a number of two digits. What is none reads as more than any.
+func twoDigits(b []byte) int64 {
+	tens, ones := b[0]-'0', b[1]-'0'
+	if tens > 9 || ones > 9 {
+		return 100
+	}
+	return int64(tens)*10 + int64(ones)
 }

@@ -61,7 +61,7 @@ func eachJSON(rows *cbc.JSONRows, k *keeper, out *chunker) error {
 		if !k.ticket.known() && k.raw == 0 && !cbc.IsEvent(event) {
 			return errForm
 		}
-		keep, err := k.keepJSON(event)
+		keep, err := k.keepJSON(rows.CreateTime(), event)
 		if err != nil {
 			return err
 		}
@@ -80,16 +80,12 @@ func eachJSON(rows *cbc.JSONRows, k *keeper, out *chunker) error {
 }
 
 // keepJSON tells whether an event belongs to the export.
-func (k *keeper) keepJSON(event []byte) (bool, error) {
-	at, digits, err := cbc.EventTime(event)
-	if err != nil {
+func (k *keeper) keepJSON(created, event []byte) (bool, error) {
+	if created == nil {
+		return false, &unusable{"its events have no create_time"}
+	}
+	if inside, err := k.inside(created); !inside {
 		return false, err
-	}
-	if digits == 0 && k.ticket.torn(at.UnixMilli()) {
-		return false, errCoarse
-	}
-	if !k.inside(at.UnixMilli()) {
-		return false, nil
 	}
 	if len(k.needs) == 0 {
 		k.rows++

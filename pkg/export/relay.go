@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -89,6 +90,7 @@ type keeper struct {
 	ticket   ticket
 	needs    []auditlog.Key // what the plugin's part of the filter looks at
 	matcher  auditlog.Matcher
+	clock    clockReader
 	raw      int // rows of the file
 	received int // of those, the ones of the window
 	rows     int // of those, the ones that pass the filter
@@ -102,14 +104,21 @@ func (s *Service) keeper(t ticket) *keeper {
 	return k
 }
 
-// inside counts a row and tells whether it is of the window.
-func (k *keeper) inside(ms int64) bool {
+// inside counts a row, by the text of its time, and tells whether it is of the window.
+func (k *keeper) inside(created []byte) (bool, error) {
+	ms, ok := k.clock.read(created)
+	if !ok {
+		return false, &unusable{"its times are not understood"}
+	}
+	if k.ticket.torn(ms) && bytes.IndexAny(created, ".,") < 0 {
+		return false, errCoarse
+	}
 	k.raw++
 	if k.ticket.known() && !k.ticket.contains(ms) {
-		return false
+		return false, nil
 	}
 	k.received++
-	return true
+	return true, nil
 }
 
 // passes counts an event of the window and tells whether it passes the filter.

@@ -52,7 +52,7 @@ func (w *Workbench) checkHealth(ctx context.Context, uid string, header http.Hea
 }
 
 func (w *Workbench) handleResource(rw http.ResponseWriter, r *http.Request) {
-	stream, err := w.callResource(rw, r)
+	stream, err := w.forward(rw, r)
 	if err != nil {
 		writeError(rw, statusOf(err), err)
 		return
@@ -78,31 +78,38 @@ func (w *Workbench) handleResource(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (w *Workbench) callResource(rw http.ResponseWriter, r *http.Request) (pluginv2.Resource_CallResourceClient, error) {
+// forward turns a request to a data source's resources into a call of the plugin.
+func (w *Workbench) forward(rw http.ResponseWriter, r *http.Request) (pluginv2.Resource_CallResourceClient, error) {
 	body, err := readBody(rw, r)
 	if err != nil {
 		return nil, badRequestError{err}
-	}
-	pluginContext, err := w.pluginContext(r.PathValue("uid"), r.Header)
-	if err != nil {
-		return nil, err
-	}
-	header := r.Header.Clone()
-	for _, name := range withheldHeaders {
-		header.Del(name)
-	}
-	conn, err := w.process.connect()
-	if err != nil {
-		return nil, err
 	}
 	path := r.PathValue("path")
 	url := path
 	if r.URL.RawQuery != "" {
 		url += "?" + r.URL.RawQuery
 	}
-	return conn.resource.CallResource(r.Context(), backend.ToProto().CallResourceRequest(&backend.CallResourceRequest{
-		PluginContext: pluginContext, Method: r.Method, Path: path, URL: url, Headers: header, Body: body,
-	}))
+	return w.CallResource(r.Context(), r.PathValue("uid"), r.Header, &backend.CallResourceRequest{
+		Method: r.Method, Path: path, URL: url, Body: body,
+	})
+}
+
+// CallResource calls a resource of a data source for whoever sent these headers. The answer comes message by message, the first
+// with status and headers.
+func (w *Workbench) CallResource(ctx context.Context, uid string, header http.Header, call *backend.CallResourceRequest) (pluginv2.Resource_CallResourceClient, error) {
+	var err error
+	if call.PluginContext, err = w.pluginContext(uid, header); err != nil {
+		return nil, err
+	}
+	call.Headers = header.Clone()
+	for _, name := range withheldHeaders {
+		http.Header(call.Headers).Del(name)
+	}
+	conn, err := w.process.connect()
+	if err != nil {
+		return nil, err
+	}
+	return conn.resource.CallResource(ctx, backend.ToProto().CallResourceRequest(call))
 }
 
 // sendHead sends what only the first message carries: headers and status.

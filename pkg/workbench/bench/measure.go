@@ -2,9 +2,13 @@ package bench
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"runtime"
 	"runtime/metrics"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -112,4 +116,43 @@ func heapNow() int64 {
 	read := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(read)
 	return int64(read[0].Value.Uint64())
+}
+
+// watchProcess looks at the memory of a process every few milliseconds until peak is called, which tells by how much it had
+// grown at most. Where the system does not tell, that is 0.
+func watchProcess(pid int) (peak func() int64) {
+	before := residentBytes(pid)
+	stop, stopped := make(chan struct{}), make(chan int64)
+	go func() {
+		most := before
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				most = max(most, residentBytes(pid))
+			case <-stop:
+				stopped <- max(most, residentBytes(pid))
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		return <-stopped - before
+	}
+}
+
+// residentBytes is the memory that a process takes, by the second field of Linux's statm.
+func residentBytes(pid int) int64 {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	fields := strings.Fields(string(raw))
+	if err != nil || len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
 }

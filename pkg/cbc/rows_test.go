@@ -1,0 +1,165 @@
+package cbc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// row is an event as a file may hold it.
+type row struct {
+	text    string
+	created string // as it is written, "" if there is none
+}
+
+// drawRow writes an event: most have the members of the one before, some have others, in another order or with other spaces.
+func drawRow(t *rapid.T, names []string, space string) row {
+	var r row
+	var b strings.Builder
+	b.WriteString("{" + space)
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString("," + space)
+		}
+		value := rapid.SampledFrom([]string{
+			`"x"`, `""`, `"a \"create_time\":\"b\", }"`, `"\\"`, `"\\\""`, "null", "true", "12.5e3", `{"create_time":"no"}`, `[{"a":["}"]},"]"]`, `"Zürich ☃"`,
+			`"` + strings.Repeat("long ", 30) + `"`,
+		}).Draw(t, "value")
+		if name == "create_time" {
+			value = rapid.SampledFrom([]string{`"2026-03-10T09:00:00.000Z"`, `"2026-03-10T09:00:01Z"`, `""`}).Draw(t, "time")
+			r.created = strings.Trim(value, `"`)
+		}
+		b.WriteString(`"` + name + `":` + space + value)
+	}
+	b.WriteString(space + "}")
+	r.text = b.String()
+	return r
+}
+
+// Whatever the events look like, each comes as it is, with its own time, and no byte of the file is lost.
+func TestJSONRows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := []string{"actor", "create_time", "description", "request_url"}
+		space := ""
+		var rows []row
+		for range rapid.IntRange(1, 12).Draw(t, "rows") {
+			if rapid.IntRange(0, 3).Draw(t, "another shape") == 0 {
+				names = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"actor", "create_time", "description", "create_timer", "x"}), 0, 5, rapid.ID[string]).Draw(t, "names")
+				space = rapid.SampledFrom([]string{"", " ", "\n  "}).Draw(t, "space")
+			}
+			rows = append(rows, drawRow(t, names, space))
+		}
+		open, gap, shut := "[", ",\n", "]\n"
+		if rapid.Bool().Draw(t, "wrapped") {
+			open, shut = `{"num_found":3,"results":[`, `],"more":{"results":[]}}`
+		}
+		texts := make([]string, len(rows))
+		for i, r := range rows {
+			texts[i] = r.text
+		}
+		file := open + strings.Join(texts, gap) + shut
+		require.True(t, json.Valid([]byte(file)), file)
+
+		var source io.Reader = strings.NewReader(file)
+		if rapid.Bool().Draw(t, "byte by byte") {
+			source = iotest.OneByteReader(source)
+		}
+		f := NewJSONRows(source, 1<<20)
+		head, err := f.Head()
+		require.NoError(t, err)
+		head = bytes.Clone(head)
+		all := bytes.Clone(head)
+		for _, want := range rows {
+			between, event, err := f.Next()
+			require.NoError(t, err, file)
+			require.Equal(t, want.text, string(event))
+			require.Equal(t, want.created, string(f.CreateTime()))
+			all = append(append(all, between...), event...)
+		}
+		_, _, err = f.Next()
+		require.ErrorIs(t, err, io.EOF)
+		tail, err := f.Tail(head)
+		require.NoError(t, err)
+		require.Equal(t, file, string(append(all, tail...)))
+	})
+}
+
+// FuzzJSONRows holds the events and their times against the standard library's reader, for files that it takes for sound.
+func FuzzJSONRows(f *testing.F) {
+	f.Add(`[{"create_time":"a"},{"create_time":"b"}]`)
+	f.Add(`[{"a":1,"create_time":"x"},{"a":1,"create_time":2},{"a":1},{}]`)
+	f.Add(`[{"a" : [1,{"b":"\\"}]} , {"a" : "\"}"}]`)
+	f.Fuzz(func(t *testing.T, file string) {
+		var objects []json.RawMessage
+		if json.Unmarshal([]byte(file), &objects) != nil || objects == nil {
+			return
+		}
+		rows := NewJSONRows(strings.NewReader(file), 1<<20)
+		_, err := rows.Head()
+		require.NoError(t, err)
+		for _, object := range objects {
+			_, event, err := rows.Next()
+			if object[0] != '{' {
+				require.ErrorIs(t, err, ErrForm)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, string(object), string(event))
+			require.Equal(t, lastTime(t, object), string(rows.CreateTime()))
+		}
+		_, _, err = rows.Next()
+		require.ErrorIs(t, err, io.EOF)
+	})
+}
+
+// lastTime is the text of the last member that is called create_time, without escapes in its name, if it is a string.
+func lastTime(t *testing.T, object []byte) (last string) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	_, err := d.Token()
+	require.NoError(t, err)
+	for d.More() {
+		before := d.InputOffset()
+		name, err := d.Token()
+		require.NoError(t, err)
+		plain := bytes.HasSuffix(bytes.TrimSpace(object[before:d.InputOffset()]), []byte(`"create_time"`))
+		var value json.RawMessage
+		require.NoError(t, d.Decode(&value))
+		if name == "create_time" && plain {
+			last = ""
+			if value[0] == '"' {
+				last = string(value[1 : len(value)-1])
+			}
+		}
+	}
+	return last
+}
+
+func TestJSONRowsThatAreNone(t *testing.T) {
+	for file, want := range map[string]error{
+		`[{"a":1}`:                io.ErrUnexpectedEOF,
+		`[{"a":1},{"a":2`:         io.ErrUnexpectedEOF,
+		`[{"a":1},{"a"`:           io.ErrUnexpectedEOF,
+		`[{"a":1},{"a":2 "b":3}]`: nil,
+		`[{"a":1},{"a" 2}]`:       nil,
+		`[{"a":1},{a:2}]`:         nil,
+		`[{"a":1},3]`:             ErrForm,
+	} {
+		f := NewJSONRows(strings.NewReader(file), 1<<20)
+		_, err := f.Head()
+		require.NoError(t, err)
+		for err == nil {
+			_, _, err = f.Next()
+		}
+		require.Falsef(t, errors.Is(err, io.EOF), "%s is not whole", file)
+		if want != nil {
+			require.ErrorIs(t, err, want, file)
+		}
+	}
+}
