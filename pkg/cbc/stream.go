@@ -223,32 +223,30 @@ var endsLiteral = [256]bool{
 	',': true, ':': true, '}': true, ']': true, ' ': true, '\n': true, '\r': true, '\t': true, '"': true, '{': true, '[': true,
 }
 
+// stringEnd looks for the closing quote. Names and most values are short, so looking at eight bytes at a time is faster than a
+// search for each of the two characters that matter.
 func stringEnd(b []byte, pos int) (int, error) {
-	for pos++; ; pos += 2 {
-		if pos = special(b, pos); pos >= len(b) {
-			return 0, errMore
-		}
-		if b[pos] == '"' {
-			return pos + 1, nil
-		}
-	}
-}
-
-// special returns the position of the next quote or backslash, or one that is not in b. Names and most values are short, so eight
-// bytes at a time are faster than a search for each of the two.
-func special(b []byte, pos int) int {
 	const ones = 0x0101010101010101
-	for ; pos+8 <= len(b); pos += 8 {
-		word := binary.LittleEndian.Uint64(b[pos:])
-		quotes, slashes := word^'"'*ones, word^'\\'*ones // what is looked for has become 0
-		if found := ((quotes-ones)&^quotes | (slashes-ones)&^slashes) & (0x80 * ones); found != 0 {
-			return pos + bits.TrailingZeros64(found)/8
+	for pos++; pos < len(b); {
+		if pos+8 <= len(b) {
+			word := binary.LittleEndian.Uint64(b[pos:])
+			quotes, escapes := word^'"'*ones, word^'\\'*ones // what is looked for has become 0
+			found := ((quotes-ones)&^quotes | (escapes-ones)&^escapes) & (0x80 * ones)
+			if found == 0 {
+				pos += 8
+				continue
+			}
+			pos += bits.TrailingZeros64(found) / 8
 		}
-	}
-	for pos < len(b) && b[pos] != '"' && b[pos] != '\\' {
+		switch b[pos] {
+		case '"':
+			return pos + 1, nil
+		case '\\':
+			pos++
+		}
 		pos++
 	}
-	return pos
+	return 0, errMore
 }
 
 func bracketEnd(b []byte, pos int) (int, error) {

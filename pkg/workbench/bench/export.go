@@ -19,7 +19,7 @@ const (
 	exportRuns    = 7
 	mostExact     = 1.2 // times a bare download
 	mostSafe      = 1.5
-	mostJSON      = 1.5 // of a file that is nearly twice as long, and that gRPC alone hands on in about 1.2
+	mostJSON      = 1.5 // of a file that is nearly twice as long, and each event of which is parsed
 	mostExportMiB = 32
 )
 
