@@ -59,7 +59,7 @@ func (c *Client) Export(ctx context.Context, r ExportRequest) (jobID string, err
 		jobID, err = jobOf(raw)
 		return err
 	})
-	if id := lastName(location); jobID == "" && ValidJobID(id) && (err == nil || errors.Is(err, errNoJob)) {
+	if id := jobIn(location); jobID == "" && ValidJobID(id) && (err == nil || errors.Is(err, errNoJob)) {
 		jobID, err = id, nil // only the id is taken: the job is looked for on this host
 	}
 	if err == nil && jobID == "" {
@@ -92,22 +92,23 @@ func jobOf(raw []byte) (string, error) {
 	if answer.Failure != "" {
 		return "", &Error{Kind: KindAnswer, Message: answer.Failure}
 	}
-	id := firstOf(string(answer.ID), string(answer.Camel), string(answer.Plain), lastName(answer.Address))
+	id := firstOf(string(answer.ID), string(answer.Camel), string(answer.Plain), jobIn(answer.Address))
 	if !ValidJobID(id) {
 		return "", errNoJob
 	}
 	return id, nil
 }
 
-// lastName is what follows /jobs/ at the end of an address.
-func lastName(address string) string {
+// jobIn is the id of the job that an address names, or whose file it names.
+func jobIn(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return ""
 	}
 	_, id, _ := strings.Cut(u.EscapedPath(), "/jobs/v1/")
 	if i := strings.LastIndex(id, "/jobs/"); i >= 0 {
-		return strings.TrimSuffix(id[i+len("/jobs/"):], "/")
+		id, _, _ = strings.Cut(id[i+len("/jobs/"):], "/")
+		return id
 	}
 	return ""
 }
@@ -128,6 +129,9 @@ func (f *flexible) UnmarshalJSON(raw []byte) error {
 		*f = flexible(text)
 	case json.Unmarshal(raw, &number) == nil:
 		*f = flexible(number)
+		if whole, zeros, _ := strings.Cut(number.String(), "."); strings.Trim(zeros, "0") == "" {
+			*f = flexible(whole) // 4805565.0 is 4805565
+		}
 	}
 	return nil
 }
