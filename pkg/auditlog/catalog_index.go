@@ -17,6 +17,7 @@ type textRow struct {
 type textIndex struct {
 	byFirst map[string][]textRow // rows that start with this word, most specific first
 	others  []textRow            // rows that may start with anything, most specific first
+	needs   []pairs              // of those, what a text must have to be tried
 }
 
 func (x *textIndex) add(row int, p pattern) {
@@ -36,6 +37,14 @@ func (x *textIndex) sort() {
 		sortBySpecificity(rows)
 	}
 	sortBySpecificity(x.others)
+	x.needs = make([]pairs, len(x.others))
+	for i := range x.others {
+		for _, run := range x.others[i].runs {
+			for _, part := range run {
+				x.needs[i].add(part.text)
+			}
+		}
+	}
 }
 
 // sortBySpecificity compares the literal starts first: no name can stand there, so what they say is the vendor's.
@@ -54,16 +63,47 @@ func (x *textIndex) find(text, actor string) *textRow {
 	if found := firstMatch(x.byFirst[first], text, actor); found != nil {
 		return found
 	}
-	return firstMatch(x.others, text, actor)
+	if len(x.others) < worthPairs {
+		return firstMatch(x.others, text, actor)
+	}
+	var has pairs
+	has.add(text)
+	for i, need := range x.needs {
+		if need.within(has) && x.others[i].fits(text, actor) {
+			return &x.others[i]
+		}
+	}
+	return nil
 }
+
+// worthPairs is from how many rows on it pays to note a text's pairs.
+const worthPairs = 16
 
 func firstMatch(rows []textRow, text, actor string) *textRow {
 	for i := range rows {
-		if rows[i].match(text) && rows[i].suits(text, actor) {
+		if rows[i].fits(text, actor) {
 			return &rows[i]
 		}
 	}
 	return nil
+}
+
+func (r *textRow) fits(text, actor string) bool { return r.match(text) && r.suits(text, actor) }
+
+// pairs are the neighbouring characters that a text has, as bits by a hash. A text that lacks one of a pattern's literal texts does
+// not match it, which is found out faster than by looking for the literal texts themselves.
+type pairs struct{ a, b, c, d uint64 } // four words, which the compiler keeps in registers
+
+func (p *pairs) add(text string) {
+	words := [4]*uint64{&p.a, &p.b, &p.c, &p.d}
+	for i := 1; i < len(text); i++ {
+		hash := uint(text[i-1])*31 + uint(text[i])
+		*words[hash>>6&3] |= 1 << (hash & 63)
+	}
+}
+
+func (p pairs) within(all pairs) bool {
+	return p.a&^all.a|p.b&^all.b|p.c&^all.c|p.d&^all.d == 0
 }
 
 // wordIndex finds the word row of a description in one pass over it: each phrase found sets a bit, and the first row whose

@@ -133,6 +133,26 @@ func FuzzRules(f *testing.F) {
 	})
 }
 
+// Of many rows that may start with anything, the one is found that trying them one after the other finds.
+func TestManyRowsAreTriedAlike(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var x textIndex
+		some := rapid.StringMatching(`[abé ]{1,4}`)
+		for row := range rapid.IntRange(worthPairs, 3*worthPairs).Draw(t, "rows") {
+			source := "{x}" + some.Draw(t, "literal") + "{y}" + some.Draw(t, "another")
+			if rapid.Bool().Draw(t, "digits") {
+				source += " {n:digits}"
+			}
+			p, err := parsePattern(source)
+			require.NoError(t, err)
+			x.add(row, p)
+		}
+		x.sort()
+		text := rapid.StringMatching(`[abé 1]{0,14}`).Draw(t, "text")
+		require.Equal(t, firstMatch(x.others, text, ""), x.find(text, ""), "%q", text)
+	})
+}
+
 func BenchmarkClassifyWithRules(b *testing.B) {
 	rules := make([]Rule, MostRules)
 	for i := range rules {
