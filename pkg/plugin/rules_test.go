@@ -124,9 +124,13 @@ func TestCatalogTestIsBoundedInTime(t *testing.T) {
 	for i := range auditlog.MostRules {
 		rules = append(rules, map[string]string{"pattern": "{x}a" + strings.Repeat(" {b:id}", 90) + fmt.Sprint(" ", i), "category": "x", "action": "y"})
 	}
+	numbers := "" // so that no rule is passed over because of what the text lacks
+	for i := range auditlog.MostRules {
+		numbers += fmt.Sprint(i, " ")
+	}
 	var descriptions []string
 	for i := range mostTested {
-		descriptions = append(descriptions, strings.Repeat("a ", 1000+i))
+		descriptions = append(descriptions, numbers+strings.Repeat("a ", 1000+i))
 	}
 	body, err := json.Marshal(map[string]any{"rules": rules, "descriptions": descriptions})
 	require.NoError(t, err)
