@@ -23,8 +23,8 @@ type JSONRows struct {
 
 // shape is what stands around the values of an event: most have that of the event before, and are read faster by it.
 type shape struct {
-	seams []byte // what stands before each value, one after the other
-	ends  []int  // of those
+	seams []byte // what stands before each value and behind the last, one after the other
+	ends  []int  // of those before a value
 	timed int    // which of the values is the create_time, -1 if none is
 }
 
@@ -216,8 +216,12 @@ func (f *JSONRows) event(b []byte, pos int) (end int, err error) {
 		done = end
 		return nil
 	})
-	f.shape = s
-	return end, err
+	if f.shape = s; err != nil {
+		f.shape.ends = s.ends[:0] // of an event that is not at hand as a whole
+		return 0, err
+	}
+	f.shape.seams = append(s.seams, b[done:end]...)
+	return end, nil
 }
 
 // alike finds the end of an event that has the shape of the one before. Of any other it returns 0.
@@ -237,10 +241,11 @@ func (f *JSONRows) alike(b []byte, pos int) int {
 			f.created = b[start:pos]
 		}
 	}
-	if seam == 0 || pos == len(b) || b[pos] != '}' {
+	last := f.shape.seams[seam:]
+	if seam == 0 || !bytes.HasPrefix(b[pos:], last) {
 		return 0
 	}
-	return pos + 1
+	return pos + len(last)
 }
 
 // CreateTime is the text of the last event's time, nil if it has none. It is valid until the next call of Next.

@@ -233,8 +233,13 @@ func (c *chunker) pace() {
 	c.last = now
 }
 
-// end hands on what is left.
-func (c *chunker) end() error { return c.send(c.buf) }
+// end hands on what is left, which is more than a chunk where much follows the last row.
+func (c *chunker) end() error {
+	if err := c.full(); err != nil {
+		return err
+	}
+	return c.send(c.buf)
+}
 
 func (c *chunker) send(chunk []byte) error {
 	if !c.begun {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,6 +126,18 @@ func TestChunks(t *testing.T) {
 		require.LessOrEqual(t, n, mostChunk)
 		require.True(t, n >= leastChunk || i == len(d.chunks)-1)
 	}
+}
+
+// What follows the list of events is a part of the file like any other.
+func TestChunksOfALongTail(t *testing.T) {
+	file := `{"results":[{"create_time":"` + at + `"}],"facets":"` + strings.Repeat("x", 5*mostChunk) + `"}`
+	to := &download{}
+	out := newChunker(to, File{}, time.Now)
+	_, err := relayJSON(newWindow(strings.NewReader(file)), (&Service{}).keeper(year(cbc.ExportJSON)), out)
+	require.NoError(t, err)
+	require.NoError(t, out.end())
+	require.Equal(t, file, to.String())
+	require.LessOrEqual(t, slices.Max(to.chunks), mostChunk)
 }
 
 // Chunks become smaller on a slow way, and grow again when they follow one another quickly. What they hold is the file.

@@ -27,19 +27,21 @@ type exporting struct {
 	bench *workbench.Workbench
 	http  *http.Client
 	files map[string]exportedFile // by format
+	// resting is the memory of the plugin's process before it had a file: what one leaves behind belongs to the next, too.
+	resting int64
 }
 
 // exportedFile is known by one id to the plugin, and by another to the cloud.
 type exportedFile struct{ id, job string }
 
 // startExports builds the plugin, starts it in a workbench, and lets an export of each format complete.
-func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
+func (l *lab) startExports(ctx context.Context, c *cloud, equal bool) (*exporting, error) {
 	dir, err := os.MkdirTemp("", "bench-export")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the plugin runs by then
-	if err := l.buildPlugin(ctx, dir); err != nil {
+	if err := l.buildPlugin(ctx, dir, equal); err != nil {
 		return nil, err
 	}
 	bench, err := workbench.Start(ctx, workbench.Config{PluginDir: dir})
@@ -58,12 +60,13 @@ func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
 	if err != nil {
 		return nil, errors.Join(err, bench.Close())
 	}
+	x.resting = residentBytes(bench.PID())
 	return x, nil
 }
 
-// buildPlugin builds the plugin to run with a low priority. A cloud has processors of its own; the simulated one shares them with
-// the plugin, which gives way to it, so that a file does not come slower because somebody reads it.
-func (l *lab) buildPlugin(ctx context.Context, dir string) error {
+// buildPlugin builds the plugin to run with a low priority, or one equal to the cloud's. A cloud has processors of its own; the
+// simulated one shares them with the plugin, which gives way to it, so that a file does not come slower because somebody reads it.
+func (l *lab) buildPlugin(ctx context.Context, dir string, equal bool) error {
 	meta, err := os.ReadFile(filepath.Join(l.config.Root, "plugin.json"))
 	if err != nil {
 		return err
@@ -78,8 +81,11 @@ func (l *lab) buildPlugin(ctx context.Context, dir string) error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the plugin: %w: %s", err, out)
 	}
-	politely := []byte("#!/bin/sh\nexec nice -n 15 \"$0_itself\"\n")
-	if err := os.WriteFile(name, politely, 0o700); err != nil {
+	start := "#!/bin/sh\nexec nice -n 15 \"$0_itself\"\n"
+	if equal {
+		start = "#!/bin/sh\nexec \"$0_itself\"\n"
+	}
+	if err := os.WriteFile(name, []byte(start), 0o700); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "plugin.json"), meta, 0o600)

@@ -118,13 +118,12 @@ func heapNow() int64 {
 	return int64(read[0].Value.Uint64())
 }
 
-// watchProcess looks at the memory of a process every few milliseconds until peak is called, which tells by how much it had
-// grown at most. Where the system does not tell, that is 0.
-func watchProcess(pid int) (peak func() int64) {
-	before := residentBytes(pid)
+// watchProcess looks at the memory of a process every few milliseconds until peak is called, which tells by how much it was more
+// than before at most. Where the system does not tell, that is 0.
+func watchProcess(pid int, before int64) (peak func() int64) {
 	stop, stopped := make(chan struct{}), make(chan int64)
 	go func() {
-		most := before
+		most := max(before, residentBytes(pid))
 		ticker := time.NewTicker(5 * time.Millisecond)
 		defer ticker.Stop()
 		for {
