@@ -124,3 +124,12 @@ func TestJudges(t *testing.T) {
 		})
 	}
 }
+
+// An export's rounds stay pairs, whatever was asked of its times before.
+func TestRoundsStayPairs(t *testing.T) {
+	way := &exportWay{took: []time.Duration{4, 1, 3}, bare: []time.Duration{1, 2, 4}}
+	require.InDelta(t, 0.75, way.against(), 1e-9)
+	require.EqualValues(t, 3, median(way.took))
+	require.EqualValues(t, 2, median(way.bare))
+	require.InDelta(t, 0.75, way.against(), 1e-9)
+}

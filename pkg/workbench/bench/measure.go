@@ -59,8 +59,8 @@ func summary(all []sample) sample {
 
 // median of an even number of times is the larger of the two in the middle.
 func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
+	sorted := slices.Sorted(slices.Values(times))
+	return sorted[len(sorted)/2]
 }
 
 func measure(ctx context.Context, c *cloud, run func() error) (sample, error) {
