@@ -18,6 +18,7 @@ type JSONRows struct {
 	envelope envelope
 	ended    bool
 	shape    shape
+	look     look
 	created  []byte // create_time of the last event, as it stands there
 }
 
@@ -155,6 +156,9 @@ func (f *JSONRows) Next() (gap, event []byte, err error) {
 	if f.ended {
 		return nil, nil, io.EOF
 	}
+	if gap, event = f.glance(); event != nil {
+		return gap, event, nil
+	}
 	length := 0
 	both, err := f.retry(func(b []byte, last bool) (int, error) {
 		pos := skipSpace(b, 0)
@@ -176,6 +180,7 @@ func (f *JSONRows) Next() (gap, event []byte, err error) {
 		f.ended = errors.Is(err, io.EOF)
 		return nil, nil, err
 	}
+	f.learn(both[:length], both[length:])
 	return both[:length], both[length:], nil
 }
 

@@ -155,11 +155,11 @@ func (r *csvRelay) keep(row []byte) (bool, error) {
 	if r.count(row) != r.width {
 		return false, &unusable{"its rows differ in length"}
 	}
-	if inside, err := r.inside(unquote(r.cell(row, r.time), &r.scratch)); !inside {
+	if inside, err := r.inside(unquote(r.cell(row, r.time, r.width), &r.scratch)); !inside {
 		return false, err
 	}
 	for _, column := range r.columns {
-		if !setText(&r.event, column.key, string(unquote(r.cell(row, column.at), &r.scratch))) {
+		if !setText(&r.event, column.key, string(unquote(r.cell(row, column.at, r.width), &r.scratch))) {
 			return false, &unusable{"its flags are neither true nor false"}
 		}
 	}

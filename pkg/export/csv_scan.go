@@ -77,13 +77,17 @@ func (s *scanner) count(row []byte) int {
 	return len(s.cells)
 }
 
-// cell is one of the last row.
-func (s *scanner) cell(row []byte, at int) []byte {
-	if !s.whole {
+// cell is one of the last row, which has so many.
+func (s *scanner) cell(row []byte, at, of int) []byte {
+	switch {
+	case !s.whole:
 		return s.cells[at].in(row)
-	}
-	for ; at > 0; at-- {
-		row = row[bytes.IndexByte(row, s.delim)+1:]
+	case at == of-1:
+		row = row[bytes.LastIndexByte(row, s.delim)+1:]
+	default:
+		for ; at > 0; at-- {
+			row = row[bytes.IndexByte(row, s.delim)+1:]
+		}
 	}
 	if end := bytes.IndexByte(row, s.delim); end >= 0 {
 		return row[:end]

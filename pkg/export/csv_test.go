@@ -173,7 +173,7 @@ func FuzzCSV(f *testing.F) {
 			all.Write(row)
 			var cells []string
 			for i := range s.count(row) {
-				cells = append(cells, strings.ReplaceAll(string(unquote(s.cell(row, i), &scratch)), "\r\n", "\n"))
+				cells = append(cells, strings.ReplaceAll(string(unquote(s.cell(row, i, s.count(row)), &scratch)), "\r\n", "\n"))
 			}
 			s.accept(len(row))
 			if len(cells) > 1 || cells[0] != "" || row[0] == '"' {

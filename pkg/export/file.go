@@ -95,8 +95,7 @@ type facts struct {
 	At       time.Time // when it was complete
 }
 
-// make produces the file of an export. A job's file that cannot be used is replaced by one made of searches, as long as nothing
-// was handed on; afterwards only the next download can be.
+// make produces the file of an export, beside a few others at most.
 func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (made facts, err error) {
 	select {
 	case s.config.Book.files <- struct{}{}:
@@ -104,29 +103,40 @@ func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (mad
 	default:
 		return made, errBusy
 	}
-	err = history.Guard(func() error {
-		t, _, bySearch := e.now()
-		out := newChunker(sink, s.announce(t, t.Format), s.config.Now)
-		if t.Job != "" && bySearch == "" {
-			made, err = s.relay(ctx, t, safe, out)
-			var unusable *unusable
-			if !errors.As(err, &unusable) {
-				return s.finish(out, &made, err)
-			}
-			if !t.known() {
-				return fail(Missing, "the job's file holds no audit log: it belongs to another product, or its form is not known")
-			}
-			e.useSearches(unusable.reason)
-			if out.handedOn() {
-				return fail(Broken, "the file of Carbon Black Cloud's job cannot be used, as %s: download it again, and it is made by searches", unusable.reason)
-			}
-			out.reset(s.announce(t, t.Format))
-			bySearch = unusable.reason
-		}
-		made, err = s.searchWhole(ctx, e, safe, out)
-		made.Reason = firstOf(bySearch, t.Reason)
-		return s.finish(out, &made, err)
+	err = background(func() error {
+		return history.Guard(func() (err error) {
+			made, err = s.produce(ctx, e, safe, sink)
+			return err
+		})
 	})
+	return made, err
+}
+
+// produce hands on the file of a job. One that cannot be used is replaced by one made of searches, as long as nothing was handed
+// on; afterwards only the next download can be.
+func (s *Service) produce(ctx context.Context, e *entry, safe bool, sink Sink) (made facts, err error) {
+	t, _, bySearch := e.now()
+	out := newChunker(sink, s.announce(t, t.Format), s.config.Now)
+	if t.Job != "" && bySearch == "" {
+		made, err = s.relay(ctx, t, safe, out)
+		var unusable *unusable
+		if !errors.As(err, &unusable) {
+			err = s.finish(out, &made, err)
+			return made, err
+		}
+		if !t.known() {
+			return made, fail(Missing, "the job's file holds no audit log: it belongs to another product, or its form is not known")
+		}
+		e.useSearches(unusable.reason)
+		if out.handedOn() {
+			return made, fail(Broken, "the file of Carbon Black Cloud's job cannot be used, as %s: download it again, and it is made by searches", unusable.reason)
+		}
+		out.reset(s.announce(t, t.Format))
+		bySearch = unusable.reason
+	}
+	made, err = s.searchWhole(ctx, e, safe, out)
+	made.Reason = firstOf(bySearch, t.Reason)
+	err = s.finish(out, &made, err)
 	return made, err
 }
 
