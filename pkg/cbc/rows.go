@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// JSONRows reads a JSON export row by row, keeping every byte: what stands around the list of events, between them, and the
+// JSONRows cuts a JSON export into rows, keeping every byte: what stands around the list of events, between them, and the
 // events themselves. How the vendor writes such a file is not documented, so it may be a list, an object with a list of results
 // as in the answer of a search, or an object a line.
 type JSONRows struct {
-	stream
-	most     int // bytes of a row
 	envelope envelope
 	ended    bool
 	shape    shape
@@ -40,64 +39,42 @@ const (
 // ErrForm says that a JSON text is not an export of events.
 var ErrForm = errors.New("the file is not a list of events")
 
-// NewJSONRows reads the file from r. A row of more than most bytes is an error.
-func NewJSONRows(r io.Reader, most int) *JSONRows {
-	return &JSONRows{stream: stream{r: r, buf: make([]byte, 0, 256<<10)}, most: most}
-}
-
 // Wrapped tells whether the list of events is a member of an object, whose other members may count them.
 func (f *JSONRows) Wrapped() bool { return f.envelope == objectWithResults }
 
 // Lines tells whether every event is a JSON text of its own.
 func (f *JSONRows) Lines() bool { return f.envelope == objectALine }
 
-// retry calls cut on what is at hand, with more of it each time, until it has found what it looks for.
-func (f *JSONRows) retry(cut func(rest []byte, last bool) (length int, err error)) ([]byte, error) {
-	last := false
-	for {
-		n, err := cut(f.buf[f.pos:], last)
-		if err == nil {
-			part := f.buf[f.pos : f.pos+n]
-			f.pos += n
-			return part, nil
-		}
-		switch {
-		case !errors.Is(err, errMore):
-			return nil, err
-		case last:
-			return nil, io.ErrUnexpectedEOF
-		case len(f.buf)-f.pos > f.most:
-			return nil, ErrForm
-		}
-		if err := f.fill(); errors.Is(err, io.EOF) {
-			last = true
-		} else if err != nil {
-			return nil, err
-		}
+// Head finds what stands before the first event of b, the file from its beginning on. last says that nothing follows b.
+func (f *JSONRows) Head(b []byte, last bool) (length int, err error) {
+	pos := skipSpace(b, len(mark(b)))
+	switch {
+	case pos == len(b) && last:
+		f.envelope, f.ended = objectALine, true
+		return len(b), nil
+	case pos == len(b), !last && strings.HasPrefix(byteOrderMark, string(b)):
+		return 0, ErrMore
+	case b[pos] == '[':
+		return pos + 1, nil
+	case b[pos] == '{':
+		length, err = f.headOfObject(b, pos)
+		return length, atEnd(err, last)
 	}
+	return 0, ErrForm
 }
 
-// Head consumes what stands before the first event.
-func (f *JSONRows) Head() ([]byte, error) {
-	return f.retry(func(b []byte, last bool) (int, error) {
-		pos := skipSpace(b, len(mark(b)))
-		switch {
-		case pos == len(b) && last:
-			f.envelope, f.ended = objectALine, true
-			return len(b), nil
-		case pos == len(b):
-			return 0, errMore
-		case b[pos] == '[':
-			return pos + 1, nil
-		case b[pos] == '{':
-			return f.headOfObject(b, pos)
-		}
-		return 0, ErrForm
-	})
+// atEnd is what an error means where nothing follows any more.
+func atEnd(err error, last bool) error {
+	if last && errors.Is(err, ErrMore) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
+
+const byteOrderMark = "\ufeff"
 
 // mark is a byte order mark, if the text begins with one.
-func mark(b []byte) []byte { return b[:len(b)-len(bytes.TrimPrefix(b, []byte("\ufeff")))] }
+func mark(b []byte) []byte { return b[:len(b)-len(bytes.TrimPrefix(b, []byte(byteOrderMark)))] }
 
 // headOfObject looks for a list of results among the members of the first object. An object without one is an event if it has a
 // time.
@@ -106,7 +83,7 @@ func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 	for pos := open + 1; ; pos++ {
 		pos = skipSpace(b, pos)
 		if pos == len(b) {
-			return 0, errMore
+			return 0, ErrMore
 		}
 		if b[pos] == '}' && !timed {
 			f.envelope, f.ended = objectWithResults, true // an answer without events need not list them
@@ -121,13 +98,13 @@ func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 		}
 		name := b[pos:end]
 		if pos = skipSpace(b, end); pos == len(b) {
-			return 0, errMore
+			return 0, ErrMore
 		}
 		if b[pos] != ':' {
 			return 0, ErrForm
 		}
 		if pos = skipSpace(b, pos+1); pos == len(b) {
-			return 0, errMore
+			return 0, ErrMore
 		}
 		if string(name) == `"results"` && b[pos] == '[' {
 			f.envelope = objectWithResults
@@ -138,7 +115,7 @@ func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 			return 0, err
 		}
 		if pos = skipSpace(b, end); pos == len(b) {
-			return 0, errMore
+			return 0, ErrMore
 		}
 		if b[pos] == '}' {
 			pos--
@@ -150,59 +127,46 @@ func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 	return open, nil
 }
 
-// Next consumes an event, and what stands between it and the one before: a comma or a line break. Both are valid until the next
-// call. io.EOF is the end of the list.
-func (f *JSONRows) Next() (gap, event []byte, err error) {
+// Next finds the event that follows next, and what stands between it and the one before: a comma or a line break. b is the file
+// from there on, and last says that nothing follows b. Both are given by their lengths. io.EOF is the end of the list.
+func (f *JSONRows) Next(b []byte, last bool) (gap, event int, err error) {
 	if f.ended {
-		return nil, nil, io.EOF
+		return 0, 0, io.EOF
 	}
-	if gap, event = f.glance(); event != nil {
+	if gap, event = f.glance(b); event > 0 {
 		return gap, event, nil
 	}
-	length := 0
-	both, err := f.retry(func(b []byte, last bool) (int, error) {
-		pos := skipSpace(b, 0)
-		if pos < len(b) && b[pos] == ',' && f.envelope != objectALine {
-			pos = skipSpace(b, pos+1)
-		}
-		switch {
-		case pos == len(b) && last && f.envelope == objectALine, pos < len(b) && b[pos] == ']' && f.envelope != objectALine:
-			return 0, io.EOF
-		case pos == len(b):
-			return 0, errMore
-		case b[pos] != '{':
-			return 0, ErrForm
-		}
-		length = pos
-		return f.event(b, pos)
-	})
-	if err != nil {
-		f.ended = errors.Is(err, io.EOF)
-		return nil, nil, err
+	pos := skipSpace(b, 0)
+	if pos < len(b) && b[pos] == ',' && f.envelope != objectALine {
+		pos = skipSpace(b, pos+1)
 	}
-	f.learn(both[:length], both[length:])
-	return both[:length], both[length:], nil
+	switch {
+	case pos == len(b) && last && f.envelope == objectALine, pos < len(b) && b[pos] == ']' && f.envelope != objectALine:
+		f.ended = true
+		return 0, 0, io.EOF
+	case pos == len(b):
+		return 0, 0, atEnd(ErrMore, last)
+	case b[pos] != '{':
+		return 0, 0, ErrForm
+	}
+	end, err := f.event(b, pos)
+	if err != nil {
+		return 0, 0, atEnd(err, last)
+	}
+	f.learn(b[:pos], b[pos:end])
+	return pos, end - pos, nil
 }
 
-// Tail consumes what stands behind the last event, to the end of the file, which has to be sound.
-func (f *JSONRows) Tail(head []byte) ([]byte, error) {
-	tail, err := f.retry(func(b []byte, last bool) (int, error) {
-		if !last {
-			return 0, errMore
-		}
-		return len(b), nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	around := append(bytes.TrimPrefix(bytes.Clone(head), []byte("\ufeff")), tail...)
+// Tail tells whether what stands around the events is sound: head, and tail behind the last one, to the end of the file.
+func (f *JSONRows) Tail(head, tail []byte) error {
+	around := append(bytes.Clone(head[len(mark(head)):]), tail...)
 	if f.envelope == objectALine {
 		around = append(around, "null"...) // nothing but white space may be left
 	}
 	if !json.Valid(around) {
-		return nil, io.ErrUnexpectedEOF
+		return io.ErrUnexpectedEOF
 	}
-	return tail, nil
+	return nil
 }
 
 // event finds the end of the event that starts at pos, and its time.

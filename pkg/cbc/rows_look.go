@@ -11,32 +11,30 @@ type look struct {
 	quotes          [64]bool // how many quotes an event may have: as many as one that was read through
 }
 
-// glance consumes an event without reading it through, if what is at hand looks as before up to the beginning of the event behind
-// it. A sound file cannot be mistaken: a quote with a letter behind it opens a string, so that a brace before it begins an object,
-// and no other brace stands between the two. So there is nothing nested, and the time is the event's own. Of a file that is not
-// sound most would have another number of quotes.
-func (f *JSONRows) glance() (gap, event []byte) {
-	l, b := &f.look, f.buf[f.pos:]
-	begin := len(l.gap)
+// glance finds an event without reading it through, if what is at hand looks as before up to the beginning of the event behind it.
+// A sound file cannot be mistaken: a quote with a letter behind it opens a string, so that a brace before it begins an object, and
+// no other brace stands between the two. So there is nothing nested, and the time is the event's own. Of a file that is not sound
+// most would have another number of quotes.
+func (f *JSONRows) glance(b []byte) (gap, length int) {
+	l := &f.look
+	gap = len(l.gap)
 	if len(l.joint) == 0 || !bytes.HasPrefix(b, l.joint[len(l.tail):]) {
-		return nil, nil
+		return 0, 0
 	}
-	length := bytes.IndexByte(b[begin+1:], '{') + 1 - begin
-	if length <= 0 {
-		return nil, nil
+	if length = bytes.IndexByte(b[gap+1:], '{') + 1 - gap; length <= 0 {
+		return 0, 0
 	}
-	event = b[begin : begin+length]
+	event := b[gap : gap+length]
 	shut := length - len(l.tail)
 	start := shut - l.length
-	if start < len(l.time) || !bytes.HasPrefix(b[begin+shut:], l.joint) || !bytes.HasSuffix(event[:start], l.time) {
-		return nil, nil
+	if start < len(l.time) || !bytes.HasPrefix(b[gap+shut:], l.joint) || !bytes.HasSuffix(event[:start], l.time) {
+		return 0, 0
 	}
 	if end, err := stringEnd(event, start); err != nil || end != shut || !l.known(bytes.Count(event, quote)) {
-		return nil, nil
+		return 0, 0
 	}
 	f.created = event[start:shut]
-	f.pos += begin + length
-	return b[:begin], event
+	return gap, length
 }
 
 var quote = []byte{'"'}

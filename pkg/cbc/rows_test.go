@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -43,6 +42,43 @@ func drawRow(t *rapid.T, names []string, space string) row {
 	return r
 }
 
+// fileInSteps is a file of which some bytes more are at hand each time that more is needed.
+type fileInSteps struct {
+	JSONRows
+	file            []byte
+	pos, have, step int
+}
+
+func (f *fileInSteps) head() (head []byte, err error) {
+	err = f.untilFound(func(b []byte, last bool) error {
+		n, err := f.Head(b, last)
+		head = b[:n]
+		return err
+	})
+	f.pos += len(head)
+	return head, err
+}
+
+func (f *fileInSteps) next() (gap, event []byte, err error) {
+	err = f.untilFound(func(b []byte, last bool) error {
+		between, n, err := f.Next(b, last)
+		gap, event = b[:between], b[between:between+n]
+		return err
+	})
+	f.pos += len(gap) + len(event)
+	return gap, event, err
+}
+
+func (f *fileInSteps) untilFound(find func(b []byte, last bool) error) error {
+	for {
+		err := find(f.file[f.pos:f.have], f.have == len(f.file))
+		if !errors.Is(err, ErrMore) {
+			return err
+		}
+		f.have = min(f.have+f.step, len(f.file))
+	}
+}
+
 // Whatever the events look like, each comes as it is, with its own time, and no byte of the file is lost.
 func TestJSONRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -67,26 +103,22 @@ func TestJSONRows(t *testing.T) {
 		file := open + strings.Join(texts, gap) + shut
 		require.True(t, json.Valid([]byte(file)), file)
 
-		var source io.Reader = strings.NewReader(file)
-		if rapid.Bool().Draw(t, "byte by byte") {
-			source = iotest.OneByteReader(source)
-		}
-		f := NewJSONRows(source, 1<<20)
-		head, err := f.Head()
+		f := &fileInSteps{file: []byte(file), step: rapid.SampledFrom([]int{1, 100, 1 << 20}).Draw(t, "step")}
+		head, err := f.head()
 		require.NoError(t, err)
-		head = bytes.Clone(head)
 		all := bytes.Clone(head)
 		for _, want := range rows {
-			between, event, err := f.Next()
+			between, event, err := f.next()
 			require.NoError(t, err, file)
 			require.Equal(t, want.text, string(event))
 			require.Equal(t, want.created, string(f.CreateTime()))
 			all = append(append(all, between...), event...)
 		}
-		_, _, err = f.Next()
+		_, _, err = f.next()
 		require.ErrorIs(t, err, io.EOF)
-		tail, err := f.Tail(head)
-		require.NoError(t, err)
+		tail := f.file[f.pos:]
+		require.NoError(t, f.Tail(head, tail))
+		require.Error(t, f.Tail(head, tail[:max(0, bytes.IndexByte(tail, ']'))]))
 		require.Equal(t, file, string(append(all, tail...)))
 	})
 }
@@ -101,11 +133,11 @@ func FuzzJSONRows(f *testing.F) {
 		if json.Unmarshal([]byte(file), &objects) != nil || objects == nil {
 			return
 		}
-		rows := NewJSONRows(strings.NewReader(file), 1<<20)
-		_, err := rows.Head()
+		rows := &fileInSteps{file: []byte(file), step: 1 + len(file)%7}
+		_, err := rows.head()
 		require.NoError(t, err)
 		for _, object := range objects {
-			_, event, err := rows.Next()
+			_, event, err := rows.next()
 			if object[0] != '{' {
 				require.ErrorIs(t, err, ErrForm)
 				return
@@ -114,7 +146,7 @@ func FuzzJSONRows(f *testing.F) {
 			require.Equal(t, string(object), string(event))
 			require.Equal(t, lastTime(t, object), string(rows.CreateTime()))
 		}
-		_, _, err = rows.Next()
+		_, _, err = rows.next()
 		require.ErrorIs(t, err, io.EOF)
 	})
 }
@@ -151,11 +183,11 @@ func TestJSONRowsThatAreNone(t *testing.T) {
 		`[{"a":1},{a:2}]`:         nil,
 		`[{"a":1},3]`:             ErrForm,
 	} {
-		f := NewJSONRows(strings.NewReader(file), 1<<20)
-		_, err := f.Head()
+		f := &fileInSteps{file: []byte(file), step: 1}
+		_, err := f.head()
 		require.NoError(t, err)
 		for err == nil {
-			_, _, err = f.Next()
+			_, _, err = f.next()
 		}
 		require.Falsef(t, errors.Is(err, io.EOF), "%s is not whole", file)
 		if want != nil {

@@ -20,8 +20,8 @@ type stream struct {
 	read int64
 }
 
-// errMore says that a value goes on beyond the bytes at hand.
-var errMore = errors.New("more is needed")
+// ErrMore says that what is looked for goes on beyond the bytes at hand.
+var ErrMore = errors.New("more is needed")
 
 // fill reads on, until the buffer is full: a value that does not fit is scanned again only after the buffer has doubled.
 func (s *stream) fill() error {
@@ -87,7 +87,7 @@ func (s *stream) raw() ([]byte, error) {
 			s.pos = end
 			return value, nil
 		}
-		if !errors.Is(err, errMore) {
+		if !errors.Is(err, ErrMore) {
 			return nil, err
 		}
 		if err := s.fill(); err != nil {
@@ -174,7 +174,7 @@ func members(b []byte, pos int, f func(name []byte, start, end int) error) (end 
 			return 0, err
 		}
 		if pos = skipSpace(b, end); pos == len(b) {
-			return 0, errMore
+			return 0, ErrMore
 		}
 		switch b[pos] {
 		case ',':
@@ -198,7 +198,7 @@ func skipSpace(b []byte, pos int) int {
 // parts to look at them.
 func valueEnd(b []byte, pos int) (int, error) {
 	if pos >= len(b) {
-		return 0, errMore
+		return 0, ErrMore
 	}
 	switch b[pos] {
 	case '"':
@@ -215,7 +215,7 @@ func valueEnd(b []byte, pos int) (int, error) {
 		}
 		return end, nil
 	}
-	return 0, errMore
+	return 0, ErrMore
 }
 
 // endsLiteral tells which characters end a number, true, false or null.
@@ -246,7 +246,7 @@ func stringEnd(b []byte, pos int) (int, error) {
 		}
 		pos++
 	}
-	return 0, errMore
+	return 0, ErrMore
 }
 
 func bracketEnd(b []byte, pos int) (int, error) {
@@ -269,7 +269,7 @@ func bracketEnd(b []byte, pos int) (int, error) {
 		}
 		end++
 	}
-	return 0, errMore
+	return 0, ErrMore
 }
 
 // plain tells whether a string's inside is its value: no escape, no control character, no broken UTF-8.

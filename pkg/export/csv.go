@@ -12,15 +12,15 @@ import (
 
 // relayCSV hands on the rows of a CSV that are kept. Its header has to be known by its names, whatever their order, case and
 // spacing; a file without one is of no use.
-func relayCSV(in *window, k *keeper, safe bool, out *chunker) error {
-	r := &csvRelay{scanner: scanner{in: in, delim: ','}, keeper: k, out: out, safe: safe}
+func relayCSV(in *window, k *keeper, safe bool) error {
+	r := &csvRelay{scanner: scanner{in: in, delim: ','}, keeper: k, safe: safe}
 	if err := r.header(); err != nil {
 		return err
 	}
 	for {
 		err := r.rows()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return in.flush()
 		}
 		if !errors.Is(err, errMore) {
 			return err
@@ -34,7 +34,6 @@ func relayCSV(in *window, k *keeper, safe bool, out *chunker) error {
 type csvRelay struct {
 	scanner
 	*keeper
-	out     *chunker
 	safe    bool
 	width   int // cells of a row
 	time    int // the column of create_time
@@ -49,30 +48,26 @@ type csvColumn struct {
 	key auditlog.Key
 }
 
-// rows hands on those at hand that are kept. What stays as it is, side by side, goes in one piece.
+// rows hands on those at hand that are kept.
 func (r *csvRelay) rows() error {
-	from := r.in.pos
 	for {
-		start := r.in.pos
 		row, err := r.next()
 		if err != nil {
-			if failed := r.out.add(r.in.buf[from:start]); failed != nil {
-				return failed
-			}
 			return err
 		}
 		keep, err := r.keep(row)
+		switch {
+		case err != nil:
+			return err
+		case !keep:
+			err = r.in.drop(len(row))
+		case r.hasFormula(row):
+			err = r.replace(row)
+		default:
+			r.in.keep(len(row))
+		}
 		if err != nil {
 			return err
-		}
-		if keep && !r.hasFormula(row) {
-			continue
-		}
-		if err := r.out.add(r.in.buf[from:start]); err != nil {
-			return err
-		}
-		if from = r.in.pos; keep {
-			r.write(row)
 		}
 	}
 }
@@ -105,9 +100,11 @@ func (r *csvRelay) header() error {
 		if !r.ticket.known() && !isAuditLog(names) {
 			return errForm
 		}
-		r.accept(len(row))
-		r.write(row)
-		r.lazy = !r.safe
+		r.begun, r.lazy = true, !r.safe
+		if r.hasFormula(row) {
+			return r.replace(row)
+		}
+		r.in.keep(len(row))
 		return nil
 	}
 	return errForm
@@ -203,21 +200,21 @@ func (r *csvRelay) hasFormula(row []byte) bool {
 	return r.safe && slices.ContainsFunc(r.cells, func(c span) bool { return c.isFormula(row) })
 }
 
-// write hands on the last row as it is, or with its formulas made texts.
-func (r *csvRelay) write(row []byte) {
-	if r.safe {
-		done := 0
-		for _, c := range r.cells {
-			if c.isFormula(row) {
-				at := c.content(row)
-				r.out.buf = append(r.out.buf, row[done:at]...)
-				r.out.buf = append(r.out.buf, '\'')
-				done = at
-			}
+// replace hands on the last row with its formulas made texts.
+func (r *csvRelay) replace(row []byte) error {
+	done := 0
+	r.scratch = r.scratch[:0]
+	for _, c := range r.cells {
+		if c.isFormula(row) {
+			at := c.content(row)
+			r.scratch = append(append(r.scratch, row[done:at]...), '\'')
+			done = at
 		}
-		row = row[done:]
 	}
-	r.out.buf = append(r.out.buf, row...)
+	if err := r.in.put(append(r.scratch, row[done:]...)); err != nil {
+		return err
+	}
+	return r.in.drop(len(row))
 }
 
 func (s span) isFormula(row []byte) bool {

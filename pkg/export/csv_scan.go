@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
 // scanner cuts a CSV that arrives piece by piece into rows, and rows into cells. It reads what RFC 4180 says and what spreadsheets
@@ -33,31 +35,21 @@ func (s span) content(row []byte) int {
 	return at
 }
 
-// next consumes a row of those at hand, which comes with its line ending and is valid until more is read. errMore says that no
-// whole one is at hand, io.EOF that there is none any more.
+// next returns the next row of those at hand, which comes with its line ending and is valid until more is read. errMore says that
+// no whole one is at hand, io.EOF that there is none any more.
 func (s *scanner) next() ([]byte, error) {
 	rest := s.in.rest()
 	length, err := s.cut(rest, s.in.end)
-	if err != nil {
-		return nil, err
-	}
-	s.accept(length)
-	return rest[:length], nil
+	return rest[:length], err
 }
 
-func (s *scanner) accept(length int) {
-	s.in.pos += length
-	s.begun = true
-}
-
-// peek returns the next row without consuming it, reading on if need be. At the end there is none.
+// peek returns the next row, reading on if need be. At the end there is none.
 func (s *scanner) peek() ([]byte, error) {
 	for {
-		rest := s.in.rest()
-		length, err := s.cut(rest, s.in.end)
+		row, err := s.next()
 		switch {
 		case err == nil:
-			return rest[:length], nil
+			return row, nil
 		case errors.Is(err, io.EOF):
 			return nil, nil
 		case !errors.Is(err, errMore):
@@ -96,7 +88,7 @@ func (s *scanner) cell(row []byte, at, of int) []byte {
 }
 
 var (
-	errMore     = errors.New("more is needed")
+	errMore     = cbc.ErrMore
 	errUnclosed = &unusable{"it ends within a quoted cell"}
 )
 

@@ -205,15 +205,29 @@ type chunker struct {
 	size   int    // of a chunk
 	last   time.Time
 	begun  bool
+	failed error // of the sink: whoever downloads the file has gone
 	bytes  int64
 }
 
 func newChunker(sink Sink, f File, now func() time.Time) *chunker {
-	return &chunker{sink: sink, file: f, now: now, digest: sha256.New(), buf: make([]byte, 0, mostChunk+readBytes), size: mostChunk, last: now()}
+	return &chunker{sink: sink, file: f, now: now, digest: sha256.New(), size: mostChunk, last: now()}
 }
 
-// add collects a part of the file.
+// add takes a part of the file. A large one goes on as it is, without being collected, but for the first: the end of a file that is
+// no larger is waited for.
 func (c *chunker) add(part []byte) error {
+	for (c.begun || len(c.buf) > 0) && len(part) >= c.size/2 {
+		if err := c.send(c.buf); err != nil {
+			return err
+		}
+		c.buf = c.buf[:0]
+		piece := part[:min(len(part), c.size)]
+		if err := c.send(piece); err != nil {
+			return err
+		}
+		part = part[len(piece):]
+		c.pace()
+	}
 	c.buf = append(c.buf, part...)
 	return c.full()
 }
@@ -254,16 +268,15 @@ func (c *chunker) end() error {
 func (c *chunker) send(chunk []byte) error {
 	if !c.begun {
 		c.begun = true
-		if err := c.sink.Begin(c.file); err != nil {
-			return err
-		}
+		c.failed = c.sink.Begin(c.file)
 	}
-	if len(chunk) == 0 {
-		return nil
+	if len(chunk) == 0 || c.failed != nil {
+		return c.failed
 	}
 	_, _ = c.digest.Write(chunk) // a digest takes everything
 	c.bytes += int64(len(chunk))
-	return c.sink.Write(chunk)
+	c.failed = c.sink.Write(chunk)
+	return c.failed
 }
 
 // handedOn tells whether somebody has got a part of the file.

@@ -133,7 +133,7 @@ func TestChunksOfALongTail(t *testing.T) {
 	file := `{"results":[{"create_time":"` + at + `"}],"facets":"` + strings.Repeat("x", 5*mostChunk) + `"}`
 	to := &download{}
 	out := newChunker(to, File{}, time.Now)
-	_, err := relayJSON(newWindow(strings.NewReader(file)), (&Service{}).keeper(year(cbc.ExportJSON)), out)
+	_, err := relayJSON(newWindow(strings.NewReader(file), out), (&Service{}).keeper(year(cbc.ExportJSON)))
 	require.NoError(t, err)
 	require.NoError(t, out.end())
 	require.Equal(t, file, to.String())

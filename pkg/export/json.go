@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -10,73 +11,109 @@ import (
 
 // relayJSON hands on the events of a JSON file that are kept. Where some may have to be left out, and the list of events is a
 // member of an object, the other members would tell of more events than there are: then it becomes a plain list.
-func relayJSON(in *window, k *keeper, out *chunker) (rewrapped bool, err error) {
-	rows := cbc.NewJSONRows(io.MultiReader(newRest(in), in.r), mostRow)
-	head, err := rows.Head()
+func relayJSON(in *window, k *keeper) (rewrapped bool, err error) {
+	var rows cbc.JSONRows
+	head, err := headJSON(in, &rows)
 	if err != nil {
 		return false, oddJSON(err)
 	}
-	head = append([]byte(nil), head...)
-	rewrapped = rows.Wrapped() && k.drops()
-	if rewrapped {
-		out.buf = append(out.buf, '[')
+	if rewrapped = rows.Wrapped() && k.drops(); rewrapped {
+		err = errors.Join(in.put([]byte{'['}), in.drop(len(head)))
 	} else {
-		out.buf = append(out.buf, head...)
+		in.keep(len(head))
 	}
 	if rows.Lines() {
-		out.file.MediaType = "application/x-ndjson"
+		in.out.file.MediaType = "application/x-ndjson"
 	}
-	if err := eachJSON(rows, k, out); err != nil {
-		return rewrapped, oddJSON(err)
+	if err == nil {
+		err = eachJSON(in, &rows, k)
 	}
-	if rows.Lines() && k.raw == 0 && !out.begun {
-		out.buf = append(out.buf[:0], "[]\n"...) // nothing at all is no JSON
-		out.file.MediaType = "application/json"
-		return rewrapped, nil
+	if err == nil {
+		err = tailJSON(in, &rows, head, rewrapped)
 	}
-	tail, err := rows.Tail(head)
-	if err != nil {
-		return rewrapped, oddJSON(err)
+	if err == nil && rows.Lines() && k.raw == 0 && !in.out.begun {
+		in.out.reset(File{Name: in.out.file.Name, MediaType: "application/json"})
+		err = in.out.add([]byte("[]\n")) // nothing at all is no JSON
 	}
-	if rewrapped {
-		tail = []byte("]\n")
-	}
-	out.buf = append(out.buf, tail...)
-	return rewrapped, nil
+	return rewrapped, oddJSON(err)
 }
 
-func eachJSON(rows *cbc.JSONRows, k *keeper, out *chunker) error {
+// headJSON finds what stands before the first event.
+func headJSON(in *window, rows *cbc.JSONRows) ([]byte, error) {
+	for {
+		length, err := rows.Head(in.rest(), in.end)
+		if err == nil {
+			return bytes.Clone(in.rest()[:length]), nil
+		}
+		if !errors.Is(err, errMore) {
+			return nil, err
+		}
+		if err := in.more(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// eachJSON hands on the events.
+func eachJSON(in *window, rows *cbc.JSONRows, k *keeper) error {
 	kept := 0
 	for {
-		gap, event, err := rows.Next()
-		if errors.Is(err, io.EOF) {
-			if !k.ticket.known() && k.raw == 0 && rows.Wrapped() {
-				return errForm // whose empty list it is cannot be told, and what stands around it may be anything
-			}
-			return nil
-		}
+		gap, length, err := rows.Next(in.rest(), in.end)
 		if err != nil {
-			return err
+			switch {
+			case errors.Is(err, errMore):
+				err = in.more()
+			case errors.Is(err, io.EOF) && !k.ticket.known() && k.raw == 0 && rows.Wrapped():
+				return errForm // whose empty list it is cannot be told, and what stands around it may be anything
+			case errors.Is(err, io.EOF):
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			continue
 		}
+		event := in.rest()[gap : gap+length]
 		if !k.ticket.known() && k.raw == 0 && !cbc.IsEvent(event) {
 			return errForm
 		}
 		keep, err := k.keepJSON(rows.CreateTime(), event)
+		switch {
+		case err != nil:
+			return err
+		case !keep:
+			err = in.drop(gap + length)
+		case kept == 0 && k.raw > 1:
+			err = in.drop(gap) // it parted the event from one that was left out
+			in.keep(length)
+		default:
+			in.keep(gap + length)
+		}
 		if err != nil {
 			return err
 		}
-		if !keep {
-			continue
+		if keep {
+			kept++
 		}
-		if kept > 0 || k.raw == 1 {
-			out.buf = append(out.buf, gap...)
-		}
-		kept++
-		out.buf = append(out.buf, event...)
-		if err := out.full(); err != nil {
+	}
+}
+
+// tailJSON hands on what stands behind the last event.
+func tailJSON(in *window, rows *cbc.JSONRows, head []byte, rewrapped bool) error {
+	for !in.end {
+		if err := in.more(); err != nil {
 			return err
 		}
 	}
+	tail := in.rest()
+	if err := rows.Tail(head, tail); err != nil {
+		return err
+	}
+	if rewrapped {
+		return errors.Join(in.put([]byte("]\n")), in.drop(len(tail)))
+	}
+	in.keep(len(tail))
+	return in.flush()
 }
 
 // keepJSON tells whether an event belongs to the export.
@@ -102,21 +139,8 @@ func (k *keeper) keepJSON(created, event []byte) (bool, error) {
 func oddJSON(err error) error {
 	var failed *cbc.Error
 	var odd *unusable
-	if errors.As(err, &failed) || errors.As(err, &odd) {
+	if err == nil || errors.As(err, &failed) || errors.As(err, &odd) {
 		return err
 	}
 	return &unusable{"its JSON is not understood (" + err.Error() + ")"}
-}
-
-// newRest reads what is left of a window's bytes at hand.
-func newRest(w *window) io.Reader { return &rest{w} }
-
-type rest struct{ *window }
-
-func (r *rest) Read(p []byte) (int, error) {
-	n := copy(p, r.window.rest())
-	if r.pos += n; n == 0 {
-		return 0, io.EOF
-	}
-	return n, nil
 }

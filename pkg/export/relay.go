@@ -26,7 +26,7 @@ func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) 
 		return facts{}, err
 	}
 	defer func() { _ = body.Close() }() // whatever was wrong with it has been said
-	in := newWindow(body)
+	in := newWindow(body, out)
 	format, err := in.sniff(t.Format)
 	if err != nil {
 		return facts{}, err
@@ -35,11 +35,14 @@ func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) 
 	k := s.keeper(t)
 	made := facts{Kind: KindJob, Format: format}
 	if format == cbc.ExportJSON {
-		made.Rewrap, err = relayJSON(in, k, out)
+		made.Rewrap, err = relayJSON(in, k)
 	} else {
-		err = relayCSV(in, k, safe, out)
+		err = relayCSV(in, k, safe)
 	}
 	made.Rows, made.Received, made.Raw = k.rows, k.received, k.raw
+	if out.failed != nil {
+		return made, out.failed
+	}
 	if err != nil {
 		return made, explain(ctx, err)
 	}
@@ -137,80 +140,3 @@ func (k *keeper) drops() bool {
 
 // short tells whether the file is known to lack events, or to write their times in a way that puts them outside the window.
 func (k *keeper) short(c census) bool { return k.raw < c.Sent || k.received < c.Count }
-
-// window is the part of a file that is at hand.
-type window struct {
-	r   io.Reader
-	buf []byte
-	pos int // what is before is done with
-	end bool
-}
-
-const (
-	// readBytes is how much of a file is at hand, unless a row is longer.
-	readBytes = 256 << 10
-	// mostRow bounds a row: none of an audit log comes near it.
-	mostRow = 16 << 20
-)
-
-func newWindow(r io.Reader) *window { return &window{r: r, buf: make([]byte, 0, readBytes)} }
-
-func (w *window) rest() []byte { return w.buf[w.pos:] }
-
-// more reads on. The rest stays, but elsewhere.
-func (w *window) more() error {
-	if w.end {
-		return io.EOF
-	}
-	if w.pos > 0 {
-		w.buf = w.buf[:copy(w.buf, w.buf[w.pos:])]
-		w.pos = 0
-	}
-	if len(w.buf) == cap(w.buf) {
-		if len(w.buf) >= mostRow {
-			return &unusable{"a row of it is longer than any of an audit log"}
-		}
-		w.buf = append(make([]byte, 0, 2*cap(w.buf)), w.buf...)
-	}
-	for {
-		n, err := w.r.Read(w.buf[len(w.buf):cap(w.buf)])
-		w.buf = w.buf[:len(w.buf)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			w.end = true
-			return nil
-		case err != nil:
-			return err
-		case n > 0:
-			return nil
-		}
-	}
-}
-
-const bom = "\ufeff"
-
-// sniff tells the format of the file by its first character. asked is what an empty one is.
-func (w *window) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
-	for {
-		for i, c := range w.rest() {
-			switch {
-			case c == ' ' || c == '\t' || c == '\r' || c == '\n' || i < len(bom) && c == bom[i]:
-				continue
-			case c == '{' || c == '[':
-				return cbc.ExportJSON, nil
-			case c == '<':
-				return "", &unusable{"it is a page for people"}
-			}
-			return cbc.ExportCSV, nil
-		}
-		if w.end {
-			if asked == "" {
-				asked = cbc.ExportCSV
-			}
-			return asked, nil
-		}
-		if err := w.more(); err != nil {
-			return "", err
-		}
-	}
-}
