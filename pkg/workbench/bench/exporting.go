@@ -35,13 +35,13 @@ type exporting struct {
 type exportedFile struct{ id, job string }
 
 // startExports builds the plugin, starts it in a workbench, and lets an export of each format complete.
-func (l *lab) startExports(ctx context.Context, c *cloud, equal bool) (*exporting, error) {
+func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
 	dir, err := os.MkdirTemp("", "bench-export")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the plugin runs by then
-	if err := l.buildPlugin(ctx, dir, equal); err != nil {
+	if err := l.buildPlugin(ctx, dir); err != nil {
 		return nil, err
 	}
 	bench, err := workbench.Start(ctx, workbench.Config{PluginDir: dir})
@@ -64,9 +64,8 @@ func (l *lab) startExports(ctx context.Context, c *cloud, equal bool) (*exportin
 	return x, nil
 }
 
-// buildPlugin builds the plugin to run with a low priority, or one equal to the cloud's. A cloud has processors of its own; the
-// simulated one shares them with the plugin, which gives way to it, so that a file does not come slower because somebody reads it.
-func (l *lab) buildPlugin(ctx context.Context, dir string, equal bool) error {
+// buildPlugin builds the plugin as Grafana starts it.
+func (l *lab) buildPlugin(ctx context.Context, dir string) error {
 	meta, err := os.ReadFile(filepath.Join(l.config.Root, "plugin.json"))
 	if err != nil {
 		return err
@@ -75,18 +74,11 @@ func (l *lab) buildPlugin(ctx context.Context, dir string, equal bool) error {
 	if err := json.Unmarshal(meta, &parsed); err != nil {
 		return fmt.Errorf("plugin.json: %w", err)
 	}
-	name := filepath.Join(dir, fmt.Sprintf("%s_%s_%s", parsed.Executable, runtime.GOOS, runtime.GOARCH))
-	build := exec.CommandContext(ctx, "go", "build", "-o", name+"_itself", "./pkg")
+	name := fmt.Sprintf("%s_%s_%s", parsed.Executable, runtime.GOOS, runtime.GOARCH)
+	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, name), "./pkg")
 	build.Dir = l.config.Root
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the plugin: %w: %s", err, out)
-	}
-	start := "#!/bin/sh\nexec nice -n 15 \"$0_itself\"\n"
-	if equal {
-		start = "#!/bin/sh\nexec \"$0_itself\"\n"
-	}
-	if err := os.WriteFile(name, []byte(start), 0o700); err != nil {
-		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "plugin.json"), meta, 0o600)
 }
