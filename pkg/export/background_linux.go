@@ -15,8 +15,10 @@ func background(work func() error) (err error) {
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // for good: the thread ends with the work, since its priority cannot be raised again
-		// Where this is not allowed, the work has the priority of all else.
-		_ = syscall.Setpriority(syscall.PRIO_PROCESS, syscall.Gettid(), niceness)
+		// The kernel tells 20 less the niceness. Where it does not let it be changed, the work has the priority of all else.
+		if now, err := syscall.Getpriority(syscall.PRIO_PROCESS, syscall.Gettid()); err == nil && now > 20-niceness {
+			_ = syscall.Setpriority(syscall.PRIO_PROCESS, syscall.Gettid(), niceness)
+		}
 		err = work()
 	}()
 	<-done

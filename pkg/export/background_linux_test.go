@@ -15,7 +15,7 @@ func currentNiceness() int {
 	if err != nil {
 		panic(err)
 	}
-	return 20 - raw // the kernel's own way to tell it
+	return 20 - raw
 }
 
 // What makes a file gives way, and nothing else ever does: not what goes on beside it, and not what comes after.

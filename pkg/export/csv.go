@@ -211,7 +211,8 @@ func (r *csvRelay) replace(row []byte) error {
 			done = at
 		}
 	}
-	if err := r.in.put(append(r.scratch, row[done:]...)); err != nil {
+	r.scratch = append(r.scratch, row[done:]...)
+	if err := r.in.put(r.scratch); err != nil {
 		return err
 	}
 	return r.in.drop(len(row))

@@ -213,10 +213,10 @@ func newChunker(sink Sink, f File, now func() time.Time) *chunker {
 	return &chunker{sink: sink, file: f, now: now, digest: sha256.New(), size: mostChunk, last: now()}
 }
 
-// add takes a part of the file. A large one goes on as it is, without being collected, but for the first: the end of a file that is
-// no larger is waited for.
+// add takes a part of the file. A large one goes on as it is, without being collected, but not before there is enough for a chunk:
+// the end of a file that is no larger is waited for.
 func (c *chunker) add(part []byte) error {
-	for (c.begun || len(c.buf) > 0) && len(part) >= c.size/2 {
+	for len(part) >= c.size/2 && (c.begun || len(c.buf)+len(part) >= c.size) {
 		if err := c.send(c.buf); err != nil {
 			return err
 		}
@@ -287,7 +287,7 @@ func (c *chunker) reset(f File) { *c = *newChunker(c.sink, f, c.now) }
 
 // contains tells whether a row of a time belongs to the window. Where times are written without a fraction of a second, the
 // server's own choice is trusted within a second.
-func (t ticket) contains(ms int64) bool {
+func (t *ticket) contains(ms int64) bool {
 	unit := int64(1)
 	if t.Census.Bounds == trusted {
 		unit = 1000
@@ -297,7 +297,7 @@ func (t ticket) contains(ms int64) bool {
 
 // torn tells whether an edge of the window lies within the second that begins at ms. Of an event whose time is written without a
 // fraction it cannot be told then whether it belongs to the window.
-func (t ticket) torn(ms int64) bool {
+func (t *ticket) torn(ms int64) bool {
 	within := func(edge int64) bool { return ms < edge && edge < ms+1000 }
 	return ms%1000 == 0 && t.Census.Bounds != trusted && (within(t.From) || within(t.To))
 }

@@ -140,6 +140,28 @@ func TestChunksOfALongTail(t *testing.T) {
 	require.LessOrEqual(t, slices.Max(to.chunks), mostChunk)
 }
 
+// Nothing is handed on before there is enough for a chunk: a file that is no larger can still be found unusable.
+func TestTheFirstChunkIsWaitedFor(t *testing.T) {
+	to := &download{}
+	out := newChunker(to, File{}, time.Now)
+	require.NoError(t, out.add([]byte("[")))
+	require.NoError(t, out.add(make([]byte, mostChunk-2)))
+	require.Empty(t, to.chunks)
+	require.NoError(t, out.add([]byte("]")))
+	require.Equal(t, []int{mostChunk}, to.chunks)
+}
+
+// A long row is not looked at anew for each piece of it that arrives.
+func TestLongRow(t *testing.T) {
+	event := `{"create_time":"` + at + `","description":"` + strings.Repeat("x", 7<<20) + `"}`
+	in := newWindow(&stepReader{strings.NewReader("[" + event + "]"), leastRead}, newChunker(&download{}, File{}, time.Now))
+	looks := 0
+	for ; !in.end; looks++ {
+		require.NoError(t, in.more())
+	}
+	require.Less(t, looks, 40, "of %d pieces", len(event)/leastRead)
+}
+
 // Chunks become smaller on a slow way, and grow again when they follow one another quickly. What they hold is the file.
 func TestChunksFollowTheSpeed(t *testing.T) {
 	var sizes []int

@@ -76,6 +76,8 @@ func (w *window) more() error {
 			return err
 		}
 	}
+	// A long row is looked at from its beginning each time, so that it takes more to look again.
+	enough := len(w.buf) + len(w.rest())/leastRead*(leastRead/4)
 	for {
 		n, err := w.r.Read(w.buf[len(w.buf):cap(w.buf)])
 		w.buf = w.buf[:len(w.buf)+n]
@@ -85,7 +87,7 @@ func (w *window) more() error {
 			return nil
 		case err != nil:
 			return err
-		case n > 0:
+		case n > 0 && (len(w.buf) >= enough || len(w.buf) == cap(w.buf)):
 			return nil
 		}
 	}
@@ -95,7 +97,7 @@ func (w *window) more() error {
 func (w *window) makeRoom() error {
 	rest, buf := w.rest(), w.buf[:0]
 	if len(rest) > cap(buf)/2 {
-		if len(rest) >= mostRow {
+		if 2*cap(buf) > mostRow {
 			return &unusable{"a row of it is longer than any of an audit log"}
 		}
 		buf = make([]byte, 0, 2*cap(buf))
