@@ -100,9 +100,9 @@ func (x *exporting) measure(ctx context.Context, way *exportWay, round int) erro
 	}
 	through := func() (err error) {
 		var took time.Duration
-		peak := watchProcess(x.bench.PID(), x.resting)
+		forgetPeak(x.bench.PID())
 		took, _, sums[1], err = timed(ctx, func(ctx context.Context, to io.Writer) error { return x.throughPlugin(ctx, file, way.safe, to) })
-		way.grown, way.took = max(way.grown, peak()), append(way.took, took)
+		way.grown, way.took = max(way.grown, peakBytes(x.bench.PID())-x.resting), append(way.took, took)
 		return err
 	}
 	order := [2]func() error{bare, through}
@@ -153,8 +153,8 @@ func (f exportFigures) table() table {
 		text: fmt.Sprintf("*Bare* is the download of the job straight from the cloud, the other through the plugin's own process and gRPC to whoever called it,\n"+
 			"which in Grafana is its server. Medians of %d rounds, in which the ways take turns; *against bare* is the median of the rounds' ratios,\n"+
 			"with the %d ms that the cloud thinks in both times. All are started with the same priority and share this machine's %d processors; the\n"+
-			"plugin itself gives way with the thread that makes the file, as it does in Grafana. *Memory* is by how much the plugin's process,\n"+
-			"looked at every 5 ms, was larger at most than before its first file.", exportRuns, latency.Milliseconds(), runtime.NumCPU()),
+			"plugin itself gives way with the thread that makes the file, as it does in Grafana. *Memory* is by how much the plugin's process was\n"+
+			"larger at most, by the system's account, than before its first file.", exportRuns, latency.Milliseconds(), runtime.NumCPU()),
 		header: []string{"", "KiB", "Bare seconds", "Seconds", "MiB a second", "Against bare", "Memory"},
 	}
 	for _, way := range f.ways {

@@ -60,7 +60,8 @@ func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
 	if err != nil {
 		return nil, errors.Join(err, bench.Close())
 	}
-	x.resting = residentBytes(bench.PID())
+	forgetPeak(bench.PID())
+	x.resting = peakBytes(bench.PID())
 	return x, nil
 }
 

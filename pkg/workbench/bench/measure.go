@@ -118,40 +118,21 @@ func heapNow() int64 {
 	return int64(read[0].Value.Uint64())
 }
 
-// watchProcess looks at the memory of a process every few milliseconds until peak is called, which tells by how much it was more
-// than before at most. Where the system does not tell, that is 0.
-func watchProcess(pid int, before int64) (peak func() int64) {
-	stop, stopped := make(chan struct{}), make(chan int64)
-	go func() {
-		most := max(before, residentBytes(pid))
-		ticker := time.NewTicker(5 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				most = max(most, residentBytes(pid))
-			case <-stop:
-				stopped <- max(most, residentBytes(pid))
-				return
-			}
-		}
-	}()
-	return func() int64 {
-		close(stop)
-		return <-stopped - before
-	}
-}
+// forgetPeak lets peakBytes begin anew. Where that is not allowed, the peak is that of the process's whole life.
+func forgetPeak(pid int) { _ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) }
 
-// residentBytes is the memory that a process takes, by the second field of Linux's statm.
-func residentBytes(pid int) int64 {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	fields := strings.Fields(string(raw))
-	if err != nil || len(fields) < 2 {
+// peakBytes is the most memory that a process had, by Linux's own account: looking now and then would miss some of it, and take
+// time from what is measured. Where the system does not tell, that is 0.
+func peakBytes(pid int) int64 {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, peak, found := strings.Cut(string(raw), "VmHWM:")
+	fields := strings.Fields(peak)
+	if err != nil || !found || len(fields) == 0 {
 		return 0
 	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	kib, err := strconv.ParseInt(fields[0], 10, 64)
 	if err != nil {
 		return 0
 	}
-	return pages * int64(os.Getpagesize())
+	return kib << 10
 }
