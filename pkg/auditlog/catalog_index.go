@@ -3,6 +3,8 @@ package auditlog
 import (
 	"cmp"
 	"errors"
+	"iter"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -18,6 +20,8 @@ type textIndex struct {
 	byFirst map[string][]textRow // rows that start with this word, most specific first
 	others  []textRow            // rows that may start with anything, most specific first
 	needs   []pairs              // of those, what a text must have to be tried
+	byPair  [256][]int           // which of them are looked at when a text has this pair
+	free    []int                // which of them need no pair
 }
 
 func (x *textIndex) add(row int, p pattern) {
@@ -37,12 +41,34 @@ func (x *textIndex) sort() {
 		sortBySpecificity(rows)
 	}
 	sortBySpecificity(x.others)
-	x.needs = make([]pairs, len(x.others))
+	x.sortByPair()
+}
+
+// sortByPair notes every row at the pair that the fewest rows need.
+func (x *textIndex) sortByPair() {
+	x.needs, x.byPair, x.free = make([]pairs, len(x.others)), [256][]int{}, nil
+	var users [256]int
 	for i := range x.others {
 		for _, run := range x.others[i].runs {
 			for _, part := range run {
 				x.needs[i].add(part.text)
 			}
+		}
+		for pair := range x.needs[i].all() {
+			users[pair]++
+		}
+	}
+	for i, need := range x.needs {
+		rarest := -1
+		for pair := range need.all() {
+			if rarest < 0 || users[pair] < users[rarest] {
+				rarest = pair
+			}
+		}
+		if rarest < 0 {
+			x.free = append(x.free, i)
+		} else {
+			x.byPair[rarest] = append(x.byPair[rarest], i)
 		}
 	}
 }
@@ -63,21 +89,37 @@ func (x *textIndex) find(text, actor string) *textRow {
 	if found := firstMatch(x.byFirst[first], text, actor); found != nil {
 		return found
 	}
-	if len(x.others) < worthPairs {
+	if len(x.others) < worthPairs || len(x.others) > mostPaired {
 		return firstMatch(x.others, text, actor)
 	}
 	var has pairs
 	has.add(text)
-	for i, need := range x.needs {
-		if need.within(has) && x.others[i].fits(text, actor) {
-			return &x.others[i]
+	var looked [mostPaired / 64]uint64 // at which rows to look, as bits, so that the most specific comes first
+	for _, i := range x.free {
+		looked[i/64] |= 1 << (i % 64)
+	}
+	for pair := range has.all() {
+		for _, i := range x.byPair[pair] {
+			looked[i/64] |= 1 << (i % 64)
+		}
+	}
+	for word, rows := range looked {
+		for ; rows != 0; rows &= rows - 1 {
+			i := word*64 + bits.TrailingZeros64(rows)
+			if x.needs[i].within(has) && x.others[i].fits(text, actor) {
+				return &x.others[i]
+			}
 		}
 	}
 	return nil
 }
 
-// worthPairs is from how many rows on it pays to note a text's pairs.
-const worthPairs = 16
+const (
+	// worthPairs is from how many rows on it pays to note a text's pairs.
+	worthPairs = 16
+	// mostPaired is for how many rows there is room: rules of one's own and the catalog's are fewer.
+	mostPaired = 1024
+)
 
 func firstMatch(rows []textRow, text, actor string) *textRow {
 	for i := range rows {
@@ -99,6 +141,19 @@ func (p *pairs) add(text string) {
 	for i := 1; i < len(text); i++ {
 		hash := uint(text[i-1])*31 + uint(text[i])
 		*words[hash>>6&3] |= 1 << (hash & 63)
+	}
+}
+
+// all gives the pairs by their hashes.
+func (p pairs) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, word := range [4]uint64{p.a, p.b, p.c, p.d} {
+			for ; word != 0; word &= word - 1 {
+				if !yield(i*64 + bits.TrailingZeros64(word)) {
+					return
+				}
+			}
+		}
 	}
 }
 

@@ -138,7 +138,7 @@ func TestManyRowsAreTriedAlike(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var x textIndex
 		some := rapid.StringMatching(`[abé ]{1,4}`)
-		for row := range rapid.IntRange(worthPairs, 3*worthPairs).Draw(t, "rows") {
+		for row := range rapid.IntRange(worthPairs, 10*worthPairs).Draw(t, "rows") {
 			source := "{x}" + some.Draw(t, "literal") + "{y}" + some.Draw(t, "another")
 			if rapid.Bool().Draw(t, "digits") {
 				source += " {n:digits}"
