@@ -39,7 +39,7 @@ type Ledger struct {
 
 // Run delivers events in the order of the ledger, until the context ends, the queue is closed or deliver fails.
 func (l Ledger) Run(ctx context.Context, from Place, deliver Deliver) (Place, error) {
-	f := &follower{Ledger: l, viewer: viewer{deliver: deliver}, begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
+	f := &follower{Ledger: l, viewer: newViewer(deliver), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
 	if f.opened = !f.begins.IsZero(); !f.opened {
 		f.begins = time.Now().Add(-Lead)
 	}

@@ -38,7 +38,7 @@ type Search struct {
 // becomes visible late, or that a failure held back, comes late.
 func (s Search) Run(ctx context.Context, from Place, deliver Deliver) (Place, error) {
 	ctx = cbc.WithLane(ctx, cbc.LaneBackground)
-	p := &poller{Search: s, viewer: viewer{deliver: deliver}, margin: from.margin, rows: from.rows}
+	p := &poller{Search: s, viewer: newViewer(deliver), margin: from.margin, rows: from.rows}
 	if p.margin == nil {
 		p.margin = newMargin(time.Now().Add(-Lead).UnixMilli())
 	}

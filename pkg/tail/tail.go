@@ -50,6 +50,10 @@ type viewer struct {
 	unsaid  bool           // they have changed since they were last delivered
 }
 
+// newViewer is a viewer who is told at first how things are, even if there is nothing to say: it may have watched a tail before
+// this one, and have been told otherwise.
+func newViewer(deliver Deliver) viewer { return viewer{deliver: deliver, unsaid: true} }
+
 // say replaces the notice about a topic; "" takes it back.
 func (v *viewer) say(topic string, warning bool, text string) {
 	v.mu.Lock()
