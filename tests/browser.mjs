@@ -60,8 +60,8 @@ export async function screenshot(page, name, options) {
 }
 
 /** Makes tests with a page of their own each, which must not complain on its console; pictures are named by prefix and test. */
-export const pageTests = (browser, prefix) => (name, run) =>
-  test(name, { timeout: 90_000 }, async () => {
+export const pageTests = (browser, prefix) => (name, run, { timeout = 90_000 } = {}) =>
+  test(name, { timeout }, async () => {
     const { page, problems } = await openPage(browser());
     const picture = `${prefix}-${name.replaceAll(/\W+/g, '-')}`;
     try {

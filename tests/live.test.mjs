@@ -1,8 +1,8 @@
 // Live in Explore: events that happen while somebody watches arrive once and in order, by searches and from the queue.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 
-import { launchBrowser, openPage, screenshot } from './browser.mjs';
+import { launchBrowser, pageTests } from './browser.mjs';
 import { startSimulator, startWorkbench } from './processes.mjs';
 import { selectors } from './selectors.mjs';
 
@@ -44,62 +44,47 @@ for (const react of ['19', '18']) {
 
     after(() => workbench?.stop());
 
+    const inPage = pageTests(() => browser, `react${react}`);
+
     for (const source of ['Search', 'Queue']) {
-      test(`events arrive live: ${source}`, { timeout: 120_000 }, async () => {
-        const { page, problems } = await openPage(browser);
+      const watching = async (page) => {
         page.setDefaultTimeout(45_000);
-        const picture = `react${react}-live-${source.toLowerCase()}`;
-        try {
-          await page.goto(`${workbench.url}/#/explore/${uid}`);
-          await page.getByTestId(queryEditor.container).waitFor();
-          await page.getByRole('radio', { name: source, exact: true }).click({ force: true });
-          await page.getByRole('button', { name: 'Live' }).click();
-          await page.getByTestId('workbench logs').waitFor();
+        await page.goto(`${workbench.url}/#/explore/${uid}`);
+        await page.getByTestId(queryEditor.container).waitFor();
+        await page.getByRole('radio', { name: source, exact: true }).click({ force: true });
+        await page.getByRole('button', { name: 'Live' }).click();
+        await page.getByTestId('workbench logs').waitFor();
 
-          const word = `live${react}${source}`;
-          const texts = Array.from({ length: 6 }, (_, index) => `${word} number ${Math.floor(index / 2)}`); // each of them twice
-          for (const half of [texts.slice(0, 2), texts.slice(2)]) {
-            const happened = await happen(half);
-            await page.getByText(happened.at(-1)).last().waitFor();
-          }
-          const lines = page.getByTestId('workbench logs').getByRole('listitem').filter({ hasText: word });
-          await page.waitForFunction(
-            ([wanted, count]) => [...document.querySelectorAll('[data-testid="workbench logs"] li')].filter((line) => line.textContent.includes(wanted)).length >= count,
-            [word, texts.length]
-          );
-          // Two more polls bring nothing twice: the page shows each row once, and React would complain about equal keys.
-          await happen([`${word} last`]);
-          await page.getByText(`${word} last`).waitFor();
-          const shown = (await lines.allInnerTexts()).map((text) => text.match(new RegExp(`${word} .*`))[0].trim());
-          assert.deepEqual(shown, [...texts, `${word} last`]);
-
-          await page.getByRole('button', { name: 'Live' }).click();
-          assert.equal(await page.getByRole('button', { name: 'Live' }).getAttribute('aria-pressed'), 'false');
-          await screenshot(page, picture);
-        } catch (error) {
-          await screenshot(page, `${picture}-failed`);
-          error.message += `\nconsole: ${problems.join('\n')}`;
-          throw error;
-        } finally {
-          await page.context().close();
+        const word = `live${react}${source}`;
+        const texts = Array.from({ length: 6 }, (_, index) => `${word} number ${Math.floor(index / 2)}`); // each of them twice
+        for (const half of [texts.slice(0, 2), texts.slice(2)]) {
+          const happened = await happen(half);
+          await page.getByText(happened.at(-1)).last().waitFor();
         }
-        assert.deepEqual(problems, []);
-      });
+        const lines = page.getByTestId('workbench logs').getByRole('listitem').filter({ hasText: word });
+        await page.waitForFunction(
+          ([wanted, count]) => [...document.querySelectorAll('[data-testid="workbench logs"] li')].filter((line) => line.textContent.includes(wanted)).length >= count,
+          [word, texts.length]
+        );
+        // Two more polls bring nothing twice: the page shows each row once, and React would complain about equal keys.
+        await happen([`${word} last`]);
+        await page.getByText(`${word} last`).waitFor();
+        const shown = (await lines.allInnerTexts()).map((text) => text.match(new RegExp(`${word} .*`))[0].trim());
+        assert.deepEqual(shown, [...texts, `${word} last`]);
+
+        await page.getByRole('button', { name: 'Live' }).click();
+        assert.equal(await page.getByRole('button', { name: 'Live' }).getAttribute('aria-pressed'), 'false');
+      };
+      inPage(`events arrive live: ${source}`, watching, { timeout: 120_000 });
     }
 
-    test('what cannot be watched is said in words', { timeout: 60_000 }, async () => {
-      const { page, problems } = await openPage(browser);
-      try {
-        await page.goto(`${workbench.url}/#/explore/${uid}`);
-        await page.getByRole('radio', { name: 'Count' }).click({ force: true });
-        await page.getByRole('button', { name: 'Live' }).click();
-        const alert = page.getByTestId('workbench result').getByRole('alert').first();
-        await alert.waitFor();
-        assert.match(await alert.innerText(), /Only events can be watched live/);
-      } finally {
-        await page.context().close();
-      }
-      assert.deepEqual(problems, []);
+    inPage('what cannot be watched is said in words', async (page) => {
+      await page.goto(`${workbench.url}/#/explore/${uid}`);
+      await page.getByRole('radio', { name: 'Count' }).click({ force: true });
+      await page.getByRole('button', { name: 'Live' }).click();
+      const alert = page.getByTestId('workbench result').getByRole('alert').first();
+      await alert.waitFor();
+      assert.match(await alert.innerText(), /Only events can be watched live/);
     });
   });
 }
