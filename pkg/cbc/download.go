@@ -186,6 +186,13 @@ func (d *download) unzip() error {
 	return err
 }
 
+// EndProven tells whether an end of the file that is read is its own: by its length, by the frames that it comes in, or by the sum
+// of what is compressed. Where a file merely ends with the connection, it may have been cut.
+func (d *download) EndProven() bool {
+	_, zipped := d.plain.(*gzip.Reader)
+	return zipped || d.resp.Uncompressed || d.resp.ContentLength >= 0 || len(d.resp.TransferEncoding) > 0 || d.resp.ProtoMajor > 1
+}
+
 func (d *download) Read(p []byte) (int, error) {
 	d.watch.Reset(quiet)
 	n, err := d.plain.Read(p)

@@ -88,7 +88,8 @@ func play(t *testing.T, limit int, all []arrival) (sent []past, status Status) {
 		require.Nil(t, g.timer, "nobody waits, so nothing is due")
 	})
 	slices.SortFunc(sent, func(a, b past) int {
-		return cmp.Or(cmp.Compare(a.started, b.started), cmp.Compare(a.at, b.at))
+		// Of those that started at the same instant, the one of the smaller share may have been the first.
+		return cmp.Or(cmp.Compare(a.started, b.started), cmp.Compare(b.lane, a.lane), cmp.Compare(a.at, b.at))
 	})
 	return sent, status
 }

@@ -78,11 +78,11 @@ type state struct {
 	message          string
 	next             time.Time // when to ask again
 	delay            time.Duration
+	done             time.Time // when it was first seen to be completed
 }
 
-func (s state) final() bool {
-	return s.status == StatusCompleted || s.status == StatusFailed || s.status == StatusExpired
-}
+// final tells whether a job stays as it is. That it is not known may be a mistake of the moment.
+func (s state) final() bool { return s.status == StatusCompleted || s.status == StatusFailed }
 
 // enter returns the entry of a ticket, made if need be. Of two tickets of the same job, the one that knows more stays.
 func (b *Book) enter(t ticket) *entry {
@@ -145,12 +145,23 @@ func (e *entry) set(change func(*state)) {
 }
 
 // told takes what a list of jobs tells of the export's.
-func (e *entry) told(j cbc.Job) {
+func (e *entry) told(j cbc.Job, now time.Time) {
 	e.set(func(st *state) {
-		fresh := of(j)
-		fresh.next, fresh.delay = st.next, st.delay
-		*st = fresh
+		next, delay := st.next, st.delay
+		st.become(of(j), now)
+		st.next, st.delay = next, delay
 	})
+}
+
+// become takes over what was told just now.
+func (s *state) become(fresh state, now time.Time) {
+	if fresh.status == StatusCompleted {
+		fresh.done = now
+		if s.status == StatusCompleted {
+			fresh.done = s.done
+		}
+	}
+	*s = fresh
 }
 
 func (e *entry) gone() bool {

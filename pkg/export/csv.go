@@ -97,8 +97,8 @@ func (r *csvRelay) header() error {
 			}
 			r.columns = append(r.columns, csvColumn{at, key})
 		}
-		if !r.ticket.known() && !isAuditLog(names) {
-			return errForm
+		if err := r.complete(names); err != nil {
+			return err
 		}
 		r.begun, r.lazy = true, !r.safe
 		if r.hasFormula(row) {
@@ -110,14 +110,18 @@ func (r *csvRelay) header() error {
 	return errForm
 }
 
-// isAuditLog tells whether the names are those of an audit log's columns.
-func isAuditLog(names []string) bool {
-	for _, key := range []auditlog.Key{auditlog.KeyActor, auditlog.KeyDescription} {
-		if !slices.Contains(names, plainName(string(key))) {
-			return false
+// complete notes which columns of an audit log are not there: such a file says less than a search answers. One that does not even
+// tell who did what cannot be used. Which columns the vendor writes is not documented.
+func (r *csvRelay) complete(names []string) error {
+	for _, name := range columns[:len(columns)-1] { // org_key is the same in every row
+		if !slices.Contains(names, plainName(name)) {
+			r.lacks = append(r.lacks, name)
 		}
 	}
-	return true
+	if slices.Contains(r.lacks, string(auditlog.KeyActor)) || slices.Contains(r.lacks, string(auditlog.KeyDescription)) {
+		return errForm
+	}
+	return nil
 }
 
 // names are a row's cells as names of columns.
@@ -148,6 +152,9 @@ func (r *csvRelay) keep(row []byte) (bool, error) {
 	switch string(row) {
 	case "\r\n", "\n", "\r":
 		return true, nil // a blank line is no row
+	}
+	if r.in.mayBeCut && row[len(row)-1] != '\n' {
+		return false, &unusable{"its last row has no line break, and the connection does not tell whether that is its end"}
 	}
 	if r.count(row) != r.width {
 		return false, &unusable{"its rows differ in length"}

@@ -85,11 +85,12 @@ func (s *Service) ready(ctx context.Context, id string) (*entry, error) {
 type facts struct {
 	Kind     string
 	Format   cbc.ExportFormat
-	Reason   string // why it was made by searches
-	Rows     int    // in the file as it was handed out
-	Received int    // events of the window that Carbon Black Cloud gave, before this plugin's part of the filter
-	Raw      int    // rows of the job's file, before anything was left out; -1 for a file made by searches
-	Rewrap   bool   // the members around the list of events were left out
+	Reason   string   // why it was made by searches
+	Rows     int      // in the file as it was handed out
+	Received int      // events of the window that Carbon Black Cloud gave, before this plugin's part of the filter
+	Raw      int      // rows of the job's file, before anything was left out; -1 for a file made by searches
+	Lacks    []string // columns of an audit log that the job's CSV does not have
+	Rewrap   bool     // the members around the list of events were left out
 	Bytes    int64
 	SHA256   string
 	At       time.Time // when it was complete
@@ -115,10 +116,10 @@ func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (mad
 // produce hands on the file of a job. One that cannot be used is replaced by one made of searches, as long as nothing was handed
 // on; afterwards only the next download can be.
 func (s *Service) produce(ctx context.Context, e *entry, safe bool, sink Sink) (made facts, err error) {
-	t, _, bySearch := e.now()
+	t, st, bySearch := e.now()
 	out := newChunker(sink, s.announce(t, t.Format), s.config.Now)
 	if t.Job != "" && bySearch == "" {
-		made, err = s.relay(ctx, t, safe, out)
+		made, err = s.relay(ctx, t, st.done, safe, out)
 		var unusable *unusable
 		if !errors.As(err, &unusable) {
 			err = s.finish(out, &made, err)
@@ -129,6 +130,7 @@ func (s *Service) produce(ctx context.Context, e *entry, safe bool, sink Sink) (
 		}
 		e.useSearches(unusable.reason)
 		if out.handedOn() {
+			out.breakOff()
 			return made, fail(Broken, "the file of Carbon Black Cloud's job cannot be used, as %s: download it again, and it is made by searches", unusable.reason)
 		}
 		out.reset(s.announce(t, t.Format))
@@ -163,6 +165,7 @@ func (s *Service) searchWhole(ctx context.Context, e *entry, safe bool, out *chu
 // finish hands on what is left and sums up.
 func (s *Service) finish(out *chunker, made *facts, err error) error {
 	if err != nil {
+		out.breakOff()
 		return err
 	}
 	if err := out.end(); err != nil {
@@ -263,6 +266,14 @@ func (c *chunker) end() error {
 		return err
 	}
 	return c.send(c.buf)
+}
+
+// breakOff ends what was handed on of a file that cannot be whole with a whole row, as all that is added is made of whole rows: a
+// mark behind it then stands outside of quotes.
+func (c *chunker) breakOff() {
+	if c.begun && c.failed == nil {
+		_ = c.end() // whoever has gone needs no end
+	}
 }
 
 func (c *chunker) send(chunk []byte) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -147,6 +148,10 @@ func (s *Service) verdict(t ticket, made facts) (count *int, complete bool, note
 		complete, note = true, fmt.Sprintf("Carbon Black Cloud counted %d events at the start; the time range had not settled, and %d more have arrived", c.Count, made.Received-c.Count)
 	default:
 		note = fmt.Sprintf("Carbon Black Cloud counted %d events at the start and gave %d", c.Count, made.Received)
+	}
+	if len(made.Lacks) > 0 {
+		complete = false
+		note += fmt.Sprintf("; the job's file has no column %s, and so says less than a search answers: export as JSON", strings.Join(made.Lacks, ", "))
 	}
 	if made.Rows != made.Received {
 		note += fmt.Sprintf("; %d of them pass the part of the filter that this plugin decides", made.Rows)

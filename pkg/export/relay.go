@@ -13,13 +13,14 @@ import (
 )
 
 // relay hands on the file of a job, row by row: rows that are kept stay as they are, byte for byte.
-func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) (facts, error) {
-	body, err := s.openFile(ctx, t)
+func (s *Service) relay(ctx context.Context, t ticket, done time.Time, safe bool, out *chunker) (facts, error) {
+	fresh := func() bool { return s.young(t) || s.config.Now().Sub(done) < unborn }
+	body, err := s.openFile(ctx, t, fresh)
 	switch {
-	case status(err) == 404 && s.young(t):
-		return facts{}, fail(NotReady, "the file is not there yet, though Carbon Black Cloud says that it is made: try again in a moment. %v", err)
+	case status(err) == 404 && fresh():
+		return facts{}, fail(NotReady, "the file is not there yet, though Carbon Black Cloud says that it is made: try again in a moment")
 	case status(err) == 404:
-		return facts{}, fail(Missing, "Carbon Black Cloud does not have the file any more: it keeps files for 30 days. %v", err)
+		return facts{}, fail(Missing, "Carbon Black Cloud does not have the file any more: it keeps files for 30 days")
 	case forbidden(err):
 		return facts{}, &unusable{closed(err)}
 	case err != nil:
@@ -39,7 +40,7 @@ func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) 
 	} else {
 		err = relayCSV(in, k, safe)
 	}
-	made.Rows, made.Received, made.Raw = k.rows, k.received, k.raw
+	made.Rows, made.Received, made.Raw, made.Lacks = k.rows, k.received, k.raw, k.lacks
 	if out.failed != nil {
 		return made, out.failed
 	}
@@ -52,11 +53,12 @@ func (s *Service) relay(ctx context.Context, t ticket, safe bool, out *chunker) 
 	return made, nil
 }
 
-// openFile opens the file of a job. That of a job that was just started may, like the job itself, be known a little later only.
-func (s *Service) openFile(ctx context.Context, t ticket) (io.ReadCloser, error) {
+// openFile opens the file of a job. That of a job that was just started or completed may, like the job itself, be known a little
+// later only.
+func (s *Service) openFile(ctx context.Context, t ticket, fresh func() bool) (io.ReadCloser, error) {
 	for pause := firstPoll; ; pause *= 2 {
 		body, err := s.config.Cloud.Download(ctx, t.Job)
-		if status(err) != 404 || !s.young(t) || pause > mostPause {
+		if status(err) != 404 || !fresh() || pause > mostPause {
 			return body, err
 		}
 		select {
@@ -94,9 +96,10 @@ type keeper struct {
 	needs    []auditlog.Key // what the plugin's part of the filter looks at
 	matcher  auditlog.Matcher
 	clock    clockReader
-	raw      int // rows of the file
-	received int // of those, the ones of the window
-	rows     int // of those, the ones that pass the filter
+	raw      int      // rows of the file
+	received int      // of those, the ones of the window
+	rows     int      // of those, the ones that pass the filter
+	lacks    []string // columns of an audit log that a CSV does not have
 }
 
 func (s *Service) keeper(t ticket) *keeper {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +74,38 @@ func TestStates(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, asked, w.calls("job"), "what is final is not asked for again")
 	require.Zero(t, w.calls("progress"))
+}
+
+// A state that nobody has heard of is one of a job that is still running.
+func TestUnknownStates(t *testing.T) {
+	for _, word := range []string{"QUEUED", "Weird State", ""} {
+		c := &clock{at: origin}
+		sim := simulator.New(simulator.Config{Now: c.now, Events: sample(60)})
+		left := 3
+		w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.URL.Path, "/jobs/v1/") || left == 0 {
+				sim.ServeHTTP(rw, r)
+				return
+			}
+			left--
+			answer := httptest.NewRecorder()
+			sim.ServeHTTP(answer, r)
+			_, _ = rw.Write(regexp.MustCompile(`"status": ?"\w*"`).ReplaceAll(answer.Body.Bytes(), []byte(`"status":"`+word+`"`)))
+		}), c)
+		x, err := w.Start(context.Background(), order(cbc.ExportCSV))
+		require.NoError(t, err)
+		for left > 0 {
+			c.turn(lastPoll)
+			x, err = w.Get(context.Background(), x.ID)
+			require.NoError(t, err)
+			require.Equal(t, StatusInProgress, x.Status, word)
+		}
+		c.turn(lastPoll)
+		x, err = w.Get(context.Background(), x.ID)
+		require.NoError(t, err)
+		require.Equal(t, StatusCompleted, x.Status)
+		require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
+	}
 }
 
 func TestPolls(t *testing.T) {
@@ -279,6 +313,30 @@ func TestYoungFile(t *testing.T) {
 	require.Equal(t, Missing, kindOf(t, err))
 }
 
+// The file of a job that took long may be known a little later than its end, too.
+func TestYoungFileOfALongJob(t *testing.T) {
+	c := &clock{at: origin}
+	sim := simulator.New(simulator.Config{Now: c.now, Events: sample(60), Switches: simulator.Switches{JobPolls: 30}})
+	missing := 2
+	w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/download") && missing > 0 {
+			missing--
+			rw.WriteHeader(http.StatusNotFound)
+			return
+		}
+		sim.ServeHTTP(rw, r)
+	}), c)
+	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
+	require.NoError(t, err)
+	for x.Status != StatusCompleted {
+		c.turn(lastPoll)
+		x, err = w.Get(context.Background(), x.ID)
+		require.NoError(t, err)
+	}
+	require.Greater(t, c.now().Sub(origin), unborn)
+	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
+}
+
 func TestExpired(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	x := w.complete(t, order(cbc.ExportCSV))
@@ -335,4 +393,29 @@ func TestStartIsNeverRepeated(t *testing.T) {
 		list, _, _ := w.List(context.Background())
 		require.Len(t, list, 1, "the list shows it")
 	}
+}
+
+// A Job service that does not know a job for a moment, long after its start, does not end the export.
+func TestLate404(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{JobPolls: 3})
+	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
+	require.NoError(t, err)
+	w.clock.turn(2 * unborn)
+	w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 404, Endpoint: "job"}}})
+	x, err = w.Get(context.Background(), x.ID)
+	require.NoError(t, err)
+	require.Equal(t, StatusExpired, x.Status)
+	asked := w.calls("job")
+	_, err = w.Get(context.Background(), x.ID)
+	require.NoError(t, err)
+	require.Equal(t, asked, w.calls("job"), "with growing pauses")
+	w.sim.SetFaults(simulator.Faults{})
+	for range 5 {
+		w.clock.turn(lastPoll)
+		x, err = w.Get(context.Background(), x.ID)
+		require.NoError(t, err)
+	}
+	require.Equal(t, StatusCompleted, x.Status)
+	require.Empty(t, x.Error)
+	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
 }

@@ -74,7 +74,7 @@ func (s *Service) look(ctx context.Context, e *entry, now bool) error {
 		before.delay = 0
 	}
 	e.set(func(st *state) {
-		*st = of(job)
+		st.become(of(job), s.config.Now())
 		st.delay = min(max(2*before.delay, firstPoll), lastPoll)
 		st.next = s.config.Now().Add(st.delay)
 	})
@@ -116,7 +116,6 @@ func (s *Service) excuse(e *entry, err error) error {
 		// The Job service may hear of a job a little after its id was given out.
 	case status(err) == 404:
 		e.set(func(st *state) { st.status, st.failure = StatusExpired, expired(t, age) })
-		return nil
 	case forbidden(err) && t.known():
 		e.useSearches(closed(err))
 		return nil
@@ -211,10 +210,10 @@ func (s *Service) List(ctx context.Context) (exports []Export, whole bool, messa
 		i := slices.IndexFunc(remembered, func(e *entry) bool { t, _, _ := e.now(); return t.Job == job.ID })
 		switch {
 		case i >= 0:
-			remembered[i].told(job)
+			remembered[i].told(job, s.config.Now())
 		case !otherProduct(job):
 			e := newEntry(ticket{Job: job.ID, Created: max(job.CreateTime.UnixMilli(), 0)})
-			e.told(job)
+			e.told(job, time.Time{}) // since when is not known
 			remembered = append(remembered, e)
 		}
 	}

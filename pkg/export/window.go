@@ -18,6 +18,7 @@ type window struct {
 	buf       []byte
 	from, pos int
 	end       bool
+	mayBeCut  bool // the end of the file says nothing about whether it is whole
 }
 
 const (
@@ -28,7 +29,8 @@ const (
 )
 
 func newWindow(r io.Reader, out *chunker) *window {
-	return &window{r: r, out: out, buf: make([]byte, 0, mostChunk)}
+	file, tells := r.(interface{ EndProven() bool })
+	return &window{r: r, out: out, buf: make([]byte, 0, mostChunk), mayBeCut: tells && !file.EndProven()}
 }
 
 // rest is what has not been looked at yet. It is valid until more is read.

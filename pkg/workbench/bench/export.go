@@ -7,6 +7,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"math"
 	"runtime"
 	"slices"
 	"time"
@@ -32,7 +33,7 @@ type exportWay struct {
 
 	bytes      int64 // of the bare file
 	took, bare []time.Duration
-	grown      int64 // by how much the plugin's process grew at most
+	grown      int64 // by how much the plugin's process grew at most, 0 where the system does not tell
 }
 
 func exportWays() []*exportWay {
@@ -51,6 +52,14 @@ func (w *exportWay) against() float64 {
 	}
 	slices.Sort(ratios)
 	return ratios[len(ratios)/2]
+}
+
+// memory is by how many MiB the plugin's process grew at most, NaN where that was not measured.
+func (w *exportWay) memory() float64 {
+	if w.grown == 0 {
+		return math.NaN()
+	}
+	return mib(w.grown)
 }
 
 // exportFigures compare the download of export jobs by several ways.
@@ -142,7 +151,7 @@ func (f exportFigures) bounds() []bound {
 		name := fmt.Sprintf("an export of %s rows as %s", grouped(f.rows), way.name)
 		all = append(all,
 			bound{name: "time, " + name + ", against a bare download", got: way.against(), most: way.most, unit: " x", timed: true},
-			bound{name: "memory, " + name, got: mib(way.grown), most: mostExportMiB, unit: " MiB"})
+			bound{name: "memory, " + name, got: way.memory(), most: mostExportMiB, unit: " MiB"})
 	}
 	return all
 }
@@ -161,7 +170,7 @@ func (f exportFigures) table() table {
 		took := median(way.took)
 		t.rows = append(t.rows, []string{
 			way.name, grouped(way.bytes >> 10), seconds(median(way.bare)), seconds(took), short(mib(way.bytes) / took.Seconds()), short(way.against()),
-			short(mib(way.grown)) + " MiB",
+			short(way.memory()) + " MiB",
 		})
 	}
 	return t
