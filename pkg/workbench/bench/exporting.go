@@ -18,6 +18,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"carbonblack-auditlog-datasource/pkg/simulator"
 	"carbonblack-auditlog-datasource/pkg/workbench"
 )
 
@@ -26,15 +27,22 @@ type exporting struct {
 	cloud *cloud
 	bench *workbench.Workbench
 	http  *http.Client
-	files map[string]exportedFile // by format
+	files map[string]exportedFile // by the kind of export and the format
 	// resting is the memory of the plugin's process before it had a file: what one leaves behind belongs to the next, too.
 	resting int64
 }
 
-// exportedFile is known by one id to the plugin, and by another to the cloud.
-type exportedFile struct{ id, job string }
+// exportedFile is known by one id to a data source, and by another to the cloud if a job made it.
+type exportedFile struct{ source, id, job string }
 
-// startExports builds the plugin, starts it in a workbench, and lets an export of each format complete.
+// Kinds of exports, which are those of an API key that may fetch the files of jobs, and of one that may not. A data source of each is
+// named so.
+const (
+	byJob    = "job"
+	bySearch = "search"
+)
+
+// startExports builds the plugin, starts it in a workbench, and lets an export of each kind and format complete.
 func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
 	dir, err := os.MkdirTemp("", "bench-export")
 	if err != nil {
@@ -51,10 +59,14 @@ func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
 	x := &exporting{
 		cloud: c, bench: bench, http: &http.Client{Transport: &http.Transport{DisableCompression: true}}, files: map[string]exportedFile{},
 	}
-	err = x.addSource(ctx)
-	for _, format := range []string{"csv", "json"} {
+	for i, kind := range []string{byJob, bySearch} {
 		if err == nil {
-			x.files[format], err = x.start(ctx, format)
+			err = x.addSource(ctx, kind, c.Keys[i]) // the second lacks jobs.status
+		}
+		for _, format := range []string{"csv", "json"} {
+			if err == nil {
+				x.files[kind+format], err = x.start(ctx, kind, format)
+			}
 		}
 	}
 	if err != nil {
@@ -84,13 +96,10 @@ func (l *lab) buildPlugin(ctx context.Context, dir string) error {
 	return os.WriteFile(filepath.Join(dir, "plugin.json"), meta, 0o600)
 }
 
-const benchSource = "bench"
-
-// addSource makes the data source.
-func (x *exporting) addSource(ctx context.Context) error {
-	key := x.cloud.Keys[0]
+// addSource makes a data source.
+func (x *exporting) addSource(ctx context.Context, uid string, key simulator.Key) error {
 	source := map[string]any{
-		"uid": benchSource, "name": benchSource, "type": "carbonblack-auditlog-datasource", "url": x.cloud.URL,
+		"uid": uid, "name": uid, "type": "carbonblack-auditlog-datasource", "url": x.cloud.URL,
 		"jsonData":       map[string]any{"orgKey": x.cloud.OrgKey, "apiId": key.APIID, "requestsPerFiveMinutes": 1_000_000},
 		"secureJsonData": map[string]string{"apiSecret": key.APISecret},
 	}
@@ -98,13 +107,13 @@ func (x *exporting) addSource(ctx context.Context) error {
 }
 
 // start makes an export of everything, and waits for its job.
-func (x *exporting) start(ctx context.Context, format string) (file exportedFile, err error) {
+func (x *exporting) start(ctx context.Context, kind, format string) (file exportedFile, err error) {
 	now := time.Now()
 	order := map[string]any{
 		"query": map[string]any{"refId": "A"}, "from": now.AddDate(0, 0, -2*exportDays).UnixMilli(), "to": now.UnixMilli(), "format": format,
 	}
 	var state struct{ ID, Status, Kind, Error, Message string }
-	if err := x.call(ctx, "POST", x.resource("exports"), order, &state); err != nil {
+	if err := x.call(ctx, "POST", x.resource(kind, "exports"), order, &state); err != nil {
 		return file, err
 	}
 	for state.Status != "COMPLETED" {
@@ -113,15 +122,18 @@ func (x *exporting) start(ctx context.Context, format string) (file exportedFile
 		case <-ctx.Done():
 			return file, ctx.Err()
 		}
-		if err := x.call(ctx, "GET", x.resource("exports/"+state.ID), nil, &state); err != nil {
+		if err := x.call(ctx, "GET", x.resource(kind, "exports/"+state.ID), nil, &state); err != nil {
 			return file, err
 		}
 	}
-	if state.Kind != "job" {
-		return file, fmt.Errorf("the export is not made by a job: %s", state.Message)
+	file = exportedFile{source: kind, id: state.ID}
+	switch {
+	case state.Kind != kind:
+		err = fmt.Errorf("the export is made by %s, and not by %s: %s", state.Kind, kind, state.Message)
+	case kind == byJob:
+		file.job, err = x.newestJob(ctx)
 	}
-	job, err := x.newestJob(ctx)
-	return exportedFile{id: state.ID, job: job}, err
+	return file, err
 }
 
 // newestJob asks the cloud for its jobs, which it lists newest first.
@@ -140,8 +152,8 @@ func (x *exporting) newestJob(ctx context.Context) (string, error) {
 	return strconv.FormatInt(list.Results[0].ID, 10), nil
 }
 
-func (x *exporting) resource(path string) string {
-	return x.bench.URL() + "/api/datasources/uid/" + benchSource + "/resources/" + path
+func (x *exporting) resource(source, path string) string {
+	return x.bench.URL() + "/api/datasources/uid/" + source + "/resources/" + path
 }
 
 func (x *exporting) jobs() string { return x.cloud.URL + "/jobs/v1/orgs/" + x.cloud.OrgKey + "/jobs" }
@@ -207,7 +219,7 @@ func (x *exporting) bare(ctx context.Context, file exportedFile, to io.Writer) e
 // throughPlugin takes the file from the plugin, message by message.
 func (x *exporting) throughPlugin(ctx context.Context, file exportedFile, safe bool, to io.Writer) error {
 	path := "exports/" + file.id + "/download"
-	stream, err := x.bench.CallResource(ctx, benchSource, nil, &backend.CallResourceRequest{
+	stream, err := x.bench.CallResource(ctx, file.source, nil, &backend.CallResourceRequest{
 		Method: http.MethodGet, Path: path, URL: path + "?safe=" + strconv.FormatBool(safe),
 	})
 	if err != nil {
@@ -230,13 +242,13 @@ func (x *exporting) throughPlugin(ctx context.Context, file exportedFile, safe b
 }
 
 // rows reads the manifest, which has to call the file whole.
-func (x *exporting) rows(ctx context.Context, format string) (int64, error) {
+func (x *exporting) rows(ctx context.Context, file exportedFile) (int64, error) {
 	var m struct {
 		Rows     int64
 		Complete bool
 		Note     string
 	}
-	if err := x.call(ctx, "GET", x.resource("exports/"+x.files[format].id+"/manifest"), nil, &m); err != nil {
+	if err := x.call(ctx, "GET", x.resource(file.source, "exports/"+file.id+"/manifest"), nil, &m); err != nil {
 		return 0, err
 	}
 	if !m.Complete {
