@@ -52,6 +52,7 @@ for (const react of ['19', '18']) {
         await page.goto(`${workbench.url}/#/explore/${uid}`);
         await page.getByTestId(queryEditor.container).waitFor();
         await page.getByRole('radio', { name: source, exact: true }).click({ force: true });
+        await happen(['somebody looks']); // the simulated cloud may have a quiet minute
         await page.getByRole('button', { name: 'Live' }).click();
         await page.getByTestId('workbench logs').waitFor();
 
