@@ -94,16 +94,16 @@ func (x *textIndex) find(text, actor string) *textRow {
 	}
 	var has pairs
 	has.add(text)
-	var looked [mostPaired / 64]uint64 // at which rows to look, as bits, so that the most specific comes first
+	var candidates [mostPaired / 64]uint64 // rows to look at, as bits, so that the most specific comes first
 	for _, i := range x.free {
-		looked[i/64] |= 1 << (i % 64)
+		candidates[i/64] |= 1 << (i % 64)
 	}
 	for pair := range has.all() {
 		for _, i := range x.byPair[pair] {
-			looked[i/64] |= 1 << (i % 64)
+			candidates[i/64] |= 1 << (i % 64)
 		}
 	}
-	for word, rows := range looked {
+	for word, rows := range candidates {
 		for ; rows != 0; rows &= rows - 1 {
 			i := word*64 + bits.TrailingZeros64(rows)
 			if x.needs[i].within(has) && x.others[i].fits(text, actor) {

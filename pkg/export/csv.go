@@ -97,7 +97,7 @@ func (r *csvRelay) header() error {
 			}
 			r.columns = append(r.columns, csvColumn{at, key})
 		}
-		if err := r.complete(names); err != nil {
+		if err := r.noteMissing(names); err != nil {
 			return err
 		}
 		r.begun, r.lazy = true, !r.safe
@@ -110,11 +110,11 @@ func (r *csvRelay) header() error {
 	return errForm
 }
 
-// complete notes which columns of an audit log are not there: such a file says less than a search answers. One that does not even
+// noteMissing notes which columns of an audit log are not there: such a file says less than a search answers. One that does not even
 // tell who did what cannot be used. Which columns the vendor writes is not documented.
-func (r *csvRelay) complete(names []string) error {
-	for _, name := range columns[:len(columns)-1] { // org_key is the same in every row
-		if !slices.Contains(names, plainName(name)) {
+func (r *csvRelay) noteMissing(names []string) error {
+	for _, name := range columns {
+		if name != "org_key" && !slices.Contains(names, plainName(name)) { // that is the same in every row
 			r.lacks = append(r.lacks, name)
 		}
 	}

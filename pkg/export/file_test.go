@@ -79,18 +79,13 @@ func TestCoarseTimes(t *testing.T) {
 		if words == "fewer events" {
 			zone = time.FixedZone("", -36*3600)
 		}
-		c := &clock{at: origin}
-		sim := simulator.New(simulator.Config{Now: c.now, Events: sample(300)})
-		w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if !strings.HasSuffix(r.URL.Path, "/download") {
-				sim.ServeHTTP(rw, r)
-				return
-			}
+		events := sample(300)
+		w := serveFile(t, events, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
-			for _, e := range sim.Events() {
+			for _, e := range events {
 				_, _ = io.WriteString(rw, e.CreateTime.In(zone).Format(layout)+",x,y\r\n")
 			}
-		}), c)
+		})
 		r := order(cbc.ExportCSV)
 		r.Window.From += 2 // behind the first second's first events
 		x := w.complete(t, r)
@@ -140,20 +135,14 @@ func TestConnectionCutHalfWay(t *testing.T) {
 
 // What was handed on of a file that breaks off ends with a whole row, so that a mark behind it is in no cell.
 func TestAPartEndsWithARow(t *testing.T) {
-	c := &clock{at: origin}
-	sim := simulator.New(simulator.Config{Now: c.now, Events: []simulator.Event{}})
-	w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/download") {
-			sim.ServeHTTP(rw, r)
-			return
-		}
+	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
 		row := "2026-03-10T00:00:00.000Z,mary@example.org,\"=" + strings.Repeat("a text of some words\n", 100) + "\"\r\n"
 		for range 3 * mostChunk / len(row) {
 			_, _ = io.WriteString(rw, row)
 		}
 		panic(http.ErrAbortHandler)
-	}), c)
+	})
 	x := w.complete(t, order(cbc.ExportCSV))
 	part := &download{}
 	require.Equal(t, Broken, kindOf(t, w.Download(context.Background(), x.ID, true, part)))
@@ -247,21 +236,14 @@ func TestChunksFollowTheSpeed(t *testing.T) {
 
 // gate lets a body through until somebody closes it.
 type gate struct {
-	http.Handler
 	open   chan struct{}
 	closed atomic.Bool
 }
 
 // Somebody who leaves takes the download from Carbon Black Cloud along.
 func TestClientGone(t *testing.T) {
-	c := &clock{at: origin}
-	sim := simulator.New(simulator.Config{Now: c.now, Events: sample(60)})
-	g := &gate{Handler: sim, open: make(chan struct{})}
-	w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/download") {
-			sim.ServeHTTP(rw, r)
-			return
-		}
+	g := &gate{open: make(chan struct{})}
+	w := serveFile(t, sample(60), func(_ http.Handler, rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
 		row := strings.Repeat("2026-03-10T00:00:00.000Z,mary@example.org,Logged in successfully\r\n", 1000)
 		for r.Context().Err() == nil {
@@ -271,7 +253,7 @@ func TestClientGone(t *testing.T) {
 		}
 		g.closed.Store(true)
 		close(g.open)
-	}), c)
+	})
 	x := w.complete(t, order(cbc.ExportCSV))
 	ctx, cancel := context.WithCancel(context.Background())
 	err := w.Download(ctx, x.ID, true, leaver{cancel})
@@ -310,16 +292,10 @@ func TestRedirects(t *testing.T) {
 		_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
 	}))
 	defer storage.Close()
-	c := &clock{at: origin}
-	sim := simulator.New(simulator.Config{Now: c.now, Events: []simulator.Event{}})
 	location := ""
-	w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/download") {
-			http.Redirect(rw, r, location, http.StatusFound)
-			return
-		}
-		sim.ServeHTTP(rw, r)
-	}), c)
+	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, location, http.StatusFound)
+	})
 	x := w.complete(t, order(cbc.ExportCSV))
 	location = storage.URL + "/signed?x=1"
 	require.Equal(t, "create_time,actor,description\r\n", fetch(t, w.Service, x.ID, true).String())
@@ -438,34 +414,17 @@ func (w *waiter) Write([]byte) error { return nil }
 // A file that merely ends with its connection may have been cut within its last cell, which no count of rows shows.
 func TestCutWithinTheLastCell(t *testing.T) {
 	for cut, kind := range map[int]string{0: KindJob, 2: KindSearch, 10: KindSearch} {
-		c := &clock{at: origin}
-		sim := simulator.New(simulator.Config{Now: c.now, Events: sample(300)})
-		w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if !strings.HasSuffix(r.URL.Path, "/download") {
-				sim.ServeHTTP(rw, r)
-				return
-			}
-			var file bytes.Buffer
-			out := csvWriter{}
-			for _, e := range sim.Events() {
-				text, err := out.add(nil, &auditlog.Event{
-					CreateTime: e.CreateTime, Actor: e.Actor, ActorIP: e.ActorIP, Description: e.Description, RequestURL: e.RequestURL,
-					Flagged: e.Flagged, Verbose: e.Verbose, OrgKey: "ABCD1234",
-				})
-				if err != nil {
-					panic(err)
-				}
-				file.Write(text)
-			}
-			file.Truncate(file.Len() - cut)
+		w := serveFile(t, sample(300), func(sim http.Handler, rw http.ResponseWriter, r *http.Request) {
+			whole := httptest.NewRecorder()
+			sim.ServeHTTP(whole, r)
 			connection, to, err := http.NewResponseController(rw).Hijack()
 			if err != nil {
 				panic(err)
 			}
-			_, _ = to.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + file.String())
+			_, _ = to.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + whole.Body.String()[:whole.Body.Len()-cut])
 			_ = to.Flush()
 			_ = connection.Close()
-		}), c)
+		})
 		x := w.complete(t, order(cbc.ExportCSV))
 		same(t, w.records(auditlog.Filter{}, order(cbc.ExportCSV).Window, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
 		m, err := w.Manifest(context.Background(), x.ID, nil)

@@ -20,7 +20,7 @@ func (s *Service) relay(ctx context.Context, t ticket, done time.Time, safe bool
 	case status(err) == 404 && fresh():
 		return facts{}, fail(NotReady, "the file is not there yet, though Carbon Black Cloud says that it is made: try again in a moment")
 	case status(err) == 404:
-		return facts{}, fail(Missing, "Carbon Black Cloud does not have the file any more: it keeps files for 30 days")
+		return facts{}, fail(Missing, "Carbon Black Cloud does not have the file any more: it keeps files for 30 days. Start the export again")
 	case forbidden(err):
 		return facts{}, &unusable{closed(err)}
 	case err != nil:

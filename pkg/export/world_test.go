@@ -81,6 +81,19 @@ func serve(t cleaner, sim *simulator.Server, handler http.Handler, c *clock) *wo
 	return w
 }
 
+// serveFile makes exports of a simulated cloud whose jobs have the file that a handler answers with.
+func serveFile(t cleaner, events []simulator.Event, file func(sim http.Handler, rw http.ResponseWriter, r *http.Request)) *world {
+	c := &clock{at: origin}
+	sim := simulator.New(simulator.Config{Now: c.now, Events: append([]simulator.Event{}, events...)})
+	return serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/download") {
+			file(sim, rw, r)
+			return
+		}
+		sim.ServeHTTP(rw, r)
+	}), c)
+}
+
 // service makes the exports of another process that has the settings with one of the simulator's keys.
 func (w *world) service(t require.TestingT, key int) *Service {
 	k := w.sim.Keys()[key]

@@ -18,6 +18,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/simulator"
 	"carbonblack-auditlog-datasource/pkg/workbench"
 )
@@ -35,14 +36,8 @@ type exporting struct {
 // exportedFile is known by one id to a data source, and by another to the cloud if a job made it.
 type exportedFile struct{ source, id, job string }
 
-// Kinds of exports, which are those of an API key that may fetch the files of jobs, and of one that may not. A data source of each is
-// named so.
-const (
-	byJob    = "job"
-	bySearch = "search"
-)
-
-// startExports builds the plugin, starts it in a workbench, and lets an export of each kind and format complete.
+// startExports builds the plugin, starts it in a workbench, and lets an export of each kind and format complete. A data source, named by
+// the kind, has an API key that may fetch the files of jobs, and another one a key that may not.
 func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
 	dir, err := os.MkdirTemp("", "bench-export")
 	if err != nil {
@@ -59,7 +54,7 @@ func (l *lab) startExports(ctx context.Context, c *cloud) (*exporting, error) {
 	x := &exporting{
 		cloud: c, bench: bench, http: &http.Client{Transport: &http.Transport{DisableCompression: true}}, files: map[string]exportedFile{},
 	}
-	for i, kind := range []string{byJob, bySearch} {
+	for i, kind := range []string{export.KindJob, export.KindSearch} {
 		if err == nil {
 			err = x.addSource(ctx, kind, c.Keys[i]) // the second lacks jobs.status
 		}
@@ -130,7 +125,7 @@ func (x *exporting) start(ctx context.Context, kind, format string) (file export
 	switch {
 	case state.Kind != kind:
 		err = fmt.Errorf("the export is made by %s, and not by %s: %s", state.Kind, kind, state.Message)
-	case kind == byJob:
+	case kind == export.KindJob:
 		file.job, err = x.newestJob(ctx)
 	}
 	return file, err
