@@ -22,15 +22,15 @@ import (
 	"github.com/magefile/mage/sh"
 	"github.com/magefile/mage/target"
 
-	"carbonblack-auditlog-datasource/pkg/workbench/bench"
-	"carbonblack-auditlog-datasource/pkg/workbench/demo"
+	"carbonblack-auditlog-datasource/dev/bench"
+	"carbonblack-auditlog-datasource/dev/demo"
 )
 
 // Default is the task that runs when none is named.
 var Default = Build
 
 const (
-	page    = "pkg/workbench/page"
+	page    = "dev/workbench/page"
 	react18 = page + "/react18"
 )
 
@@ -60,7 +60,7 @@ func Frontend() error {
 // Lint checks format and habits, without running anything.
 func Lint() error {
 	mg.Deps(packages)
-	unformatted, err := sh.Output("gofmt", "-l", "pkg", "Magefile.go")
+	unformatted, err := sh.Output("gofmt", "-l", "pkg", "dev", "Magefile.go")
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func Bench() error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the system empties it otherwise
 	simulator := filepath.Join(dir, "simulator")
-	if err := sh.RunV("go", "build", "-o", simulator, "./pkg/simulator/cmd"); err != nil {
+	if err := sh.RunV("go", "build", "-o", simulator, "./dev/simulator/cmd"); err != nil {
 		return err
 	}
 	return bench.Run(ctx, bench.Config{Root: ".", Simulator: simulator, Out: os.Stdout, Save: func(page []byte) error {
@@ -176,7 +176,7 @@ func Chaos() error {
 	if err := sh.RunV("go", "test", "-count=1", "-timeout", "0", "-run", "Chaos", "./pkg/queue", "-chaos.runs="+strconv.Itoa(runs)); err != nil {
 		return err
 	}
-	return sh.RunV("go", "test", "-count=1", "-timeout", "0", "-parallel", "8", "./pkg/workbench/chaos",
+	return sh.RunV("go", "test", "-count=1", "-timeout", "0", "-parallel", "8", "./dev/chaos",
 		"-chaos.whole", "-chaos.runs="+strconv.Itoa((runs+9)/10))
 }
 

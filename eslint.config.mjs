@@ -2,7 +2,7 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/', '**/dist/', 'coverage/', 'pkg/', 'tests/', 'test-results/'] },
+  { ignores: ['**/node_modules/', '**/dist/', 'coverage/', 'pkg/', 'dev/', 'tests/', 'test-results/'] },
   {
     files: ['src/**/*.{ts,tsx}', '.config/**/*.{ts,tsx}'],
     extends: [tseslint.configs.strict, tseslint.configs.stylistic],

@@ -45,7 +45,7 @@ async function start(folder, args, env = {}) {
 
 /** A Carbon Black Cloud; resolves to its `{url, orgKey, keys}` and `stop`. */
 export async function startSimulator() {
-  const { line, stop } = await start('./pkg/simulator/cmd', ['-addr', '127.0.0.1:0']);
+  const { line, stop } = await start('./dev/simulator/cmd', ['-addr', '127.0.0.1:0']);
   return { ...JSON.parse(line), stop };
 }
 
@@ -57,8 +57,8 @@ export function environment({ url, orgKey, keys: [{ apiId, apiSecret }] }) {
 /** The built plugin in the page for one version of React; env fills the variables of the provisioned data source. */
 export async function startWorkbench(react, env) {
   const { line, stop, log } = await start(
-    './pkg/workbench/cmd',
-    ['-addr', '127.0.0.1:0', '-page', `pkg/workbench/page/dist/react${react}`, '-provisioning', 'provisioning'],
+    './dev/workbench/cmd',
+    ['-addr', '127.0.0.1:0', '-page', `dev/workbench/page/dist/react${react}`, '-provisioning', 'provisioning'],
     env
   );
   return { url: line.trim(), stop, log };

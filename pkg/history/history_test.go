@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 var origin = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)

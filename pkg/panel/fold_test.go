@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/panel"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 // edited are descriptions of policy edits, each with the id and the name of its policy.

@@ -16,7 +16,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 // exchange is a request as it went over the wire, and the wait that a 429 asked for.

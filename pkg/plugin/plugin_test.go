@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/pgtest"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 func TestMain(m *testing.M) {

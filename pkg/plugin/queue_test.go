@@ -11,10 +11,10 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/dev/pgtest"
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/queue"
-	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 // liveCloud is a simulated cloud with the real time, since the ledger's clock is.

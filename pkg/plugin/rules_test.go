@@ -12,8 +12,8 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 const mine = `[{"pattern":"Password did not match{rest}","category":"break_glass","action":" knock ","outcome":"failure","severity":"critical"}]`

@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
+	"carbonblack-auditlog-datasource/dev/pgtest"
 )
 
 // TestMain fails when a test leaves a connection or a goroutine open.

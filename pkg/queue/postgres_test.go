@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/pkg/cbc"
-	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
 )
 
 func openPostgres(t *testing.T, dsn string, key Key) *postgres {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 // switched is a search and a queue that can be switched off, and a search that finds events late.

@@ -14,10 +14,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 // inProcess sends a client's requests to a handler without a network, so that a test's own time can pass meanwhile.

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 const (

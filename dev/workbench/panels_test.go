@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 const board = `{"uid":"overview","title":"Overview","time":{"from":"now-1h","to":"now"},

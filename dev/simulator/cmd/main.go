@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 func main() {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 const rulesFile = "../../provisioning/alerting/carbonblack-audit-rules.yaml"

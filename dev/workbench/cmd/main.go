@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 func main() {
@@ -27,7 +27,7 @@ func run(args []string, stdout, stderr io.Writer, environment []string) error {
 	flags.SetOutput(stderr)
 	flags.StringVar(&config.Addr, "addr", "127.0.0.1:3000", "loopback address to listen on")
 	flags.StringVar(&config.PluginDir, "plugin", "dist", "folder of the built plugin")
-	flags.StringVar(&config.PageDir, "page", filepath.Join("pkg", "workbench", "page", "dist", "react19"), "folder of the built page")
+	flags.StringVar(&config.PageDir, "page", filepath.Join("dev", "workbench", "page", "dist", "react19"), "folder of the built page")
 	flags.StringVar(&config.Provisioning, "provisioning", "", "folder with datasources/ and dashboards/")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 const uid = "chaos"

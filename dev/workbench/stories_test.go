@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 // story is what happens in Carbon Black Cloud, and whom the rule should then name.

@@ -19,9 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"carbonblack-auditlog-datasource/dev/pgtest"
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/queue"
-	"carbonblack-auditlog-datasource/pkg/queue/pgtest"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 var (
@@ -30,7 +30,7 @@ var (
 	whole = flag.Bool("chaos.whole", false, "longer runs that wait until no gap is open any more: two minutes each")
 )
 
-const root = "../../.."
+const root = "../.."
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -93,7 +93,7 @@ func onEachSeed(t *testing.T, kind func(*run)) {
 			t.Parallel()
 			t.Cleanup(func() {
 				if t.Failed() {
-					t.Logf("again: go test ./pkg/workbench/chaos -run '%s' -chaos.seed=%d -chaos.whole=%t", t.Name(), seed, *whole)
+					t.Logf("again: go test ./dev/chaos -run '%s' -chaos.seed=%d -chaos.whole=%t", t.Name(), seed, *whole)
 				}
 			})
 			newRun(t, seed, kind).play()

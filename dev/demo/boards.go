@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"text/tabwriter"
 
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 // tag is what the dashboards of this project have in common.

@@ -11,8 +11,8 @@ import (
 	"net/http"
 	"time"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 // Config says what to show and where.

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/export"
-	"carbonblack-auditlog-datasource/pkg/simulator"
 )
 
 const (

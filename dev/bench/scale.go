@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 const (

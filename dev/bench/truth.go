@@ -3,7 +3,7 @@ package bench
 import (
 	"time"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 const (

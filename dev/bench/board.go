@@ -12,7 +12,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/gtime"
 	"golang.org/x/sync/errgroup"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 const (

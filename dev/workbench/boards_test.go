@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
-	"carbonblack-auditlog-datasource/pkg/workbench"
+	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
 // A dashboard whose range fits one page takes a page and at most one request more for the end of the log; what is new to the

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 // latency is how long the simulated cloud thinks before each answer.

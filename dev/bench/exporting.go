@@ -18,9 +18,9 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/dev/workbench"
 	"carbonblack-auditlog-datasource/pkg/export"
-	"carbonblack-auditlog-datasource/pkg/simulator"
-	"carbonblack-auditlog-datasource/pkg/workbench"
 )
 
 // exporting is the plugin as a process of its own, with an export job of each format that is completed.

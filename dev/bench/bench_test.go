@@ -8,7 +8,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/simulator"
+	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
@@ -51,7 +51,7 @@ func TestParsingOfGoTest(t *testing.T) {
 }
 
 func TestBoardOfTheProject(t *testing.T) {
-	queries, err := loadBoard("../../..")
+	queries, err := loadBoard("../..")
 	require.NoError(t, err)
 	require.Len(t, queries, 12)
 	for _, q := range queries {
