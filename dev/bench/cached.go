@@ -47,7 +47,7 @@ func measureCache(ctx context.Context, c *cloud, t *truth) (cacheFigures, error)
 	}
 	group := func(width time.Duration) (data.Frames, error) {
 		return p.Answer(ctx, panel.Request{
-			Query: query, Window: auditlog.NewWindow(t.window.from, t.window.to), Interval: width, MaxDataPoints: 1000,
+			Query: query, Window: auditlog.NewTimeRange(t.window.from, t.window.to), Interval: width, MaxDataPoints: 1000,
 		})
 	}
 	start := time.Now()

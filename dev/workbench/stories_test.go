@@ -227,7 +227,7 @@ func builtPlugin(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	name := "gpx_carbonblack_auditlog_" + runtime.GOOS + "_" + runtime.GOARCH
-	output, err := exec.CommandContext(context.Background(), "go", "build", "-tags", "arrow_json_stdlib", "-o", filepath.Join(dir, name), "../").CombinedOutput()
+	output, err := exec.CommandContext(context.Background(), "go", "build", "-tags", "arrow_json_stdlib", "-o", filepath.Join(dir, name), "../../pkg").CombinedOutput()
 	require.NoError(t, err, "%s", strings.TrimSpace(string(output)))
 	writeFile(t, filepath.Join(dir, "plugin.json"),
 		`{"id":"carbonblack-auditlog-datasource","name":"Audit logs","executable":"gpx_carbonblack_auditlog","type":"datasource","info":{"version":"1.0.0"}}`)

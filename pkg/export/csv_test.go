@@ -35,7 +35,7 @@ func relayed(t require.TestingT, file io.Reader, format cbc.ExportFormat, safe b
 }
 
 func year(format cbc.ExportFormat) ticket {
-	w := auditlog.NewWindow(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
+	w := auditlog.NewTimeRange(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
 	return ticket{Job: "1", Filter: &auditlog.Filter{}, From: w.From, To: w.To, Format: format, Census: census{Bounds: narrow}}
 }
 

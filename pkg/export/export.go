@@ -28,7 +28,7 @@ type Cloud interface {
 // Past reads and counts events.
 type Past interface {
 	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
-	Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *history.Cost) (int, error)
+	Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *history.Cost) (int, error)
 	BoundsTaken() bool // the server is known to take the bounds of a search to the microsecond
 	PageSize() int
 }
@@ -99,7 +99,7 @@ type Export struct {
 type Request struct {
 	Query  json.RawMessage // as it was sent, for those who read of it later
 	Filter auditlog.Filter // what it means
-	Window auditlog.Window
+	Window auditlog.TimeRange
 	Format cbc.ExportFormat
 	Who    string
 }

@@ -316,6 +316,6 @@ func (t *ticket) torn(ms int64) bool {
 var errCoarse = &unusable{"it writes times in whole seconds, so that what belongs to the time range cannot be told"}
 
 // question asks for every event of a window, oldest first.
-func question(f auditlog.Filter, w auditlog.Window) history.Question {
+func question(f auditlog.Filter, w auditlog.TimeRange) history.Question {
 	return history.Question{Filter: f, Window: w, Order: cbc.OldestFirst, Max: math.MaxInt, Own: true}
 }

@@ -87,7 +87,7 @@ func TestFileIsTheSearch(t *testing.T) {
 			to = from.Add(time.Hour)
 		}
 		r := Request{
-			Query: json.RawMessage(`{}`), Window: auditlog.NewWindow(from, to), Who: "mary",
+			Query: json.RawMessage(`{}`), Window: auditlog.NewTimeRange(from, to), Who: "mary",
 			Filter: auditlog.Filter{Criteria: drawTerms(rt, "criteria"), Exclusions: drawTerms(rt, "exclusions")},
 			Format: rapid.SampledFrom([]cbc.ExportFormat{cbc.ExportCSV, cbc.ExportJSON}).Draw(rt, "format"),
 		}
@@ -126,7 +126,7 @@ func (c *cleanups) end() {
 }
 
 // searched are the events that searches find, each as one text, sorted.
-func (w *world) searched(t require.TestingT, f auditlog.Filter, window auditlog.Window) []string {
+func (w *world) searched(t require.TestingT, f auditlog.Filter, window auditlog.TimeRange) []string {
 	var out []string
 	var cost history.Cost
 	coverage, err := w.config.OwnPast().Scan(context.Background(), question(f.Cloud(), window), &cost, func(b history.Batch) bool {

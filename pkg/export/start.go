@@ -135,7 +135,7 @@ const (
 	trusted bounds = "t"
 )
 
-func (b bounds) of(w auditlog.Window) (start, end time.Time) {
+func (b bounds) of(w auditlog.TimeRange) (start, end time.Time) {
 	if b == wide {
 		return history.Wide(w)
 	}
@@ -143,7 +143,7 @@ func (b bounds) of(w auditlog.Window) (start, end time.Time) {
 }
 
 // count counts what is about to be exported, and chooses the bounds.
-func (s *Service) count(ctx context.Context, f auditlog.Filter, w auditlog.Window) (census, error) {
+func (s *Service) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange) (census, error) {
 	n, err := s.countWindow(ctx, f, w)
 	if err != nil {
 		return census{}, err
@@ -172,7 +172,7 @@ func (s *Service) count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 const sampleRows = 50
 
 // countWindow asks for the number of events of a window, -1 if that takes too long.
-func (s *Service) countWindow(ctx context.Context, f auditlog.Filter, w auditlog.Window) (int, error) {
+func (s *Service) countWindow(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange) (int, error) {
 	patient, cancel := context.WithTimeout(ctx, countPatience)
 	defer cancel()
 	var cost history.Cost
@@ -184,7 +184,7 @@ func (s *Service) countWindow(ctx context.Context, f auditlog.Filter, w auditlog
 }
 
 // countRead counts by reading, where a server blurs its numbers at the edges of a window and there is no more than a page.
-func (s *Service) countRead(ctx context.Context, f auditlog.Filter, w auditlog.Window, about int) (int, error) {
+func (s *Service) countRead(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, about int) (int, error) {
 	if about < 0 || about > s.config.Past.PageSize() {
 		return -1, nil
 	}

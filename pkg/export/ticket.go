@@ -32,7 +32,7 @@ type ticket struct {
 // known tells whether it is known what the export is of.
 func (t ticket) known() bool { return t.Filter != nil }
 
-func (t ticket) window() auditlog.Window { return auditlog.Window{From: t.From, To: t.To} }
+func (t ticket) window() auditlog.TimeRange { return auditlog.TimeRange{From: t.From, To: t.To} }
 
 func (t ticket) created() time.Time { return time.UnixMilli(t.Created).UTC() }
 

@@ -134,7 +134,7 @@ func (d *download) Write(chunk []byte) error {
 // order asks for everything of the last day.
 func order(format cbc.ExportFormat) Request {
 	return Request{
-		Query: json.RawMessage(`{"refId":"A"}`), Window: auditlog.NewWindow(origin.Add(-24*time.Hour), origin.Add(-time.Hour)), Format: format, Who: "mary",
+		Query: json.RawMessage(`{"refId":"A"}`), Window: auditlog.NewTimeRange(origin.Add(-24*time.Hour), origin.Add(-time.Hour)), Format: format, Who: "mary",
 	}
 }
 
@@ -163,7 +163,7 @@ func fetch(t require.TestingT, s *Service, id string, safe bool) *download {
 }
 
 // records are the events that the simulator holds in a window, each as one text, sorted.
-func (w *world) records(f auditlog.Filter, window auditlog.Window, unit time.Duration) []string {
+func (w *world) records(f auditlog.Filter, window auditlog.TimeRange, unit time.Duration) []string {
 	matcher := f.Local()
 	var out []string
 	for _, s := range w.sim.Events() {

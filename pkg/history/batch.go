@@ -52,7 +52,7 @@ func arrange(events []auditlog.Event) {
 }
 
 // within is the run of ascending events whose written times lie in a window that is a unit wide at least.
-func within(events []auditlog.Event, w auditlog.Window) []auditlog.Event {
+func within(events []auditlog.Event, w auditlog.TimeRange) []auditlog.Event {
 	from := sort.Search(len(events), func(i int) bool { return events[i].CreateTime.UnixMilli() >= w.From })
 	to := sort.Search(len(events), func(i int) bool { return events[i].CreateTime.UnixMilli() >= w.To })
 	return events[from:max(from, to)]

@@ -32,7 +32,7 @@ type track struct {
 
 // extent is a window whose events are known.
 type extent struct {
-	window auditlog.Window
+	window auditlog.TimeRange
 	events []auditlog.Event // ascending; readers hold it without a lock, so it is only ever appended to
 	asked  int64            // when it was asked, in milliseconds
 	until  int64            // when it has to be asked again; 0 is never, because it has settled
@@ -42,7 +42,7 @@ type extent struct {
 
 // crowd is a window that held more events than one page.
 type crowd struct {
-	window auditlog.Window
+	window auditlog.TimeRange
 	found  int
 }
 
@@ -82,7 +82,7 @@ func (c *cache) track(f auditlog.Filter) *track {
 const mostTracks = 1000
 
 // turn waits until nobody else of the asker's lane reads the track.
-func (c *cache) turn(ctx context.Context, t *track, w auditlog.Window) (release func(error), err error) {
+func (c *cache) turn(ctx context.Context, t *track, w auditlog.TimeRange) (release func(error), err error) {
 	lane := cbc.LaneOf(ctx)
 	c.mu.Lock()
 	if t.turns[lane] == nil {
@@ -98,7 +98,7 @@ func (e *extent) valid(now int64) bool { return e.until == 0 || now < e.until }
 
 // at returns what is known of the part of w that begins (or, backwards, ends) where w does: its window cut to w, and its
 // events. Without any, it returns the gap that has to be read.
-func (c *cache) at(t *track, w auditlog.Window, backwards bool, now int64) (known *extent, part auditlog.Window) {
+func (c *cache) at(t *track, w auditlog.TimeRange, backwards bool, now int64) (known *extent, part auditlog.TimeRange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	part = w
@@ -122,7 +122,7 @@ func (c *cache) at(t *track, w auditlog.Window, backwards bool, now int64) (know
 }
 
 // end returns the unsettled end that was last read and overlaps w, even if it has to be asked again.
-func (c *cache) end(t *track, w auditlog.Window) *extent {
+func (c *cache) end(t *track, w auditlog.TimeRange) *extent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range slices.Backward(t.extents) {
@@ -135,7 +135,7 @@ func (c *cache) end(t *track, w auditlog.Window) *extent {
 }
 
 // covers tells whether everything of w is known.
-func (c *cache) covers(t *track, w auditlog.Window, now int64) bool {
+func (c *cache) covers(t *track, w auditlog.TimeRange, now int64) bool {
 	for w.From < w.To {
 		known, part := c.at(t, w, false, now)
 		if known == nil {
@@ -176,12 +176,12 @@ func (c *cache) put(t *track, fresh *extent) {
 }
 
 // without is what is left of an extent outside a window.
-func (e *extent) without(w auditlog.Window) []*extent {
+func (e *extent) without(w auditlog.TimeRange) []*extent {
 	if e.window.To <= w.From || e.window.From >= w.To {
 		return []*extent{e}
 	}
 	var left []*extent
-	for _, part := range [...]auditlog.Window{{From: e.window.From, To: w.From}, {From: w.To, To: e.window.To}} {
+	for _, part := range [...]auditlog.TimeRange{{From: e.window.From, To: w.From}, {From: w.To, To: e.window.To}} {
 		if part.From < part.To {
 			piece := *e
 			piece.window = part
@@ -287,7 +287,7 @@ const (
 const mostCrowds = 16
 
 // noteCrowd remembers that a window holds more than a page.
-func (c *cache) noteCrowd(t *track, w auditlog.Window, found int) {
+func (c *cache) noteCrowd(t *track, w auditlog.TimeRange, found int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.crowded = append(t.crowded, crowd{w, found})
@@ -297,7 +297,7 @@ func (c *cache) noteCrowd(t *track, w auditlog.Window, found int) {
 }
 
 // crowdedAt tells whether a window is likely to hold more than a page, by what was seen of windows that overlap it.
-func (c *cache) crowdedAt(t *track, w auditlog.Window, page int) bool {
+func (c *cache) crowdedAt(t *track, w auditlog.TimeRange, page int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, seen := range t.crowded {
@@ -310,7 +310,7 @@ func (c *cache) crowdedAt(t *track, w auditlog.Window, page int) bool {
 }
 
 // crowd is how many events a window holds about, by what was seen of windows that overlap it; 0 is not known.
-func (c *cache) crowd(t *track, w auditlog.Window) int {
+func (c *cache) crowd(t *track, w auditlog.TimeRange) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	most := 0.0
@@ -322,6 +322,6 @@ func (c *cache) crowd(t *track, w auditlog.Window) int {
 	return int(most)
 }
 
-func intersect(a, b auditlog.Window) auditlog.Window {
-	return auditlog.Window{From: max(a.From, b.From), To: min(a.To, b.To)}
+func intersect(a, b auditlog.TimeRange) auditlog.TimeRange {
+	return auditlog.TimeRange{From: max(a.From, b.From), To: min(a.To, b.To)}
 }

@@ -72,11 +72,11 @@ func (h *History) checkBounds(ctx context.Context, f auditlog.Filter, sample []a
 
 // known returns a window from behind one event of a sample to behind another, and the events in it, ascending. The window's
 // edges are no whole seconds if possible. The sample's last millisecond is left out: it may go on beyond the sample.
-func known(sample []auditlog.Event) (auditlog.Window, []auditlog.Event) {
+func known(sample []auditlog.Event) (auditlog.TimeRange, []auditlog.Event) {
 	events := slices.Clone(sample)
 	arrange(events)
 	if len(events) < 3 {
-		return auditlog.Window{}, nil
+		return auditlog.TimeRange{}, nil
 	}
 	first := events[0].CreateTime.UnixMilli()
 	for i := 1; i < len(events); i++ {
@@ -84,10 +84,10 @@ func known(sample []auditlog.Event) (auditlog.Window, []auditlog.Event) {
 		if low == first || low == high || low%1000 == 999 || high%1000 == 999 {
 			continue
 		}
-		w := auditlog.Window{From: low + 1, To: high + 1}
+		w := auditlog.TimeRange{From: low + 1, To: high + 1}
 		return w, within(events, w)
 	}
-	return auditlog.Window{}, nil
+	return auditlog.TimeRange{}, nil
 }
 
 // BoundsTaken tells whether the server was seen to take the bounds of a search to the microsecond.

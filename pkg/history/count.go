@@ -27,7 +27,7 @@ type counts struct {
 
 type countKey struct {
 	filter string
-	window auditlog.Window
+	window auditlog.TimeRange
 }
 
 // countTurn is the turn of one lane to ask for a number.
@@ -81,7 +81,7 @@ func (c *counts) turn(ctx context.Context, number countKey) (release func(error)
 
 // Count returns how many events of the window Carbon Black Cloud finds for the filter, without reading them. A count of
 // exactly the reach may be a capped one and is verified by halves.
-func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (n int, err error) {
+func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *Cost) (n int, err error) {
 	key, came := countKey{keyOf(f), w}, h.config.Now().UnixMilli()
 	if n, ok := h.counts.get(key, came); ok {
 		return n, nil
@@ -108,7 +108,7 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 	return n, nil
 }
 
-func (h *History) count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *Cost) (int, error) {
+func (h *History) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *Cost) (int, error) {
 	start, end := narrow(w)
 	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: h.sample()}, cost)
 	if err != nil {
@@ -124,17 +124,17 @@ func (h *History) count(ctx context.Context, f auditlog.Filter, w auditlog.Windo
 		return page.Found, ErrUncountable
 	}
 	middle := splitAt(w)
-	n, err := h.Count(ctx, f, auditlog.Window{From: w.From, To: middle}, cost)
+	n, err := h.Count(ctx, f, auditlog.TimeRange{From: w.From, To: middle}, cost)
 	if err != nil {
 		return n, err
 	}
-	m, err := h.Count(ctx, f, auditlog.Window{From: middle, To: w.To}, cost)
+	m, err := h.Count(ctx, f, auditlog.TimeRange{From: middle, To: w.To}, cost)
 	return n + m, err
 }
 
 // splitAt is the roundest instant inside a window, by powers of two since the epoch. Windows that overlap are split at the same
 // instants, so that a range that moves on finds most of its numbers known.
-func splitAt(w auditlog.Window) int64 {
+func splitAt(w auditlog.TimeRange) int64 {
 	step := int64(1) << (bits.Len64(uint64(w.To-w.From)) - 1)
 	for {
 		if at := (w.From + step) &^ (step - 1); at < w.To {

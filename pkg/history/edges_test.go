@@ -20,12 +20,12 @@ func TestACrowdBehindTheEdge(t *testing.T) {
 	}
 	for _, precision := range []string{"none", "ms"} {
 		w := newWorld(t, origin.Add(time.Hour), events, simulator.Switches{Reach: 50, MaxRows: 50, BoundPrecision: precision, ExclusiveStart: true}, Config{})
-		window := auditlog.NewWindow(origin.Add(-time.Hour), origin.Add(500*time.Millisecond))
+		window := auditlog.NewTimeRange(origin.Add(-time.Hour), origin.Add(500*time.Millisecond))
 		got, _, _ := w.ask(t, auditlog.Filter{}, window, cbc.NewestFirst, true)
 		require.Len(t, got, 1)
 		require.Equal(t, "inside", got[0].Actor)
 
-		empty := auditlog.NewWindow(origin.Add(5*time.Millisecond), origin.Add(500*time.Millisecond))
+		empty := auditlog.NewTimeRange(origin.Add(5*time.Millisecond), origin.Add(500*time.Millisecond))
 		got, _, cost := newWorld(t, origin.Add(time.Hour), events, simulator.Switches{Reach: 50, MaxRows: 50, BoundPrecision: precision}, Config{}).
 			ask(t, auditlog.Filter{}, empty, cbc.NewestFirst, true)
 		require.Empty(t, got)

@@ -80,7 +80,7 @@ func (c *Cost) Add(o Cost) {
 // events that the filter's structured part does not select, when they are at hand anyway: the asker applies Filter.Local.
 type Question struct {
 	Filter auditlog.Filter // a Filter.Cloud
-	Window auditlog.Window
+	Window auditlog.TimeRange
 	Order  cbc.Order
 	Max    int  // the most events to read
 	All    bool // every event is wanted, in whatever order
@@ -97,7 +97,7 @@ type Coverage struct {
 	Read     int             // events handed over
 	Kept     int             // of those, the ones that were at hand already
 	Complete bool            // the whole window was read
-	Covered  auditlog.Window // the part of the window that was read whole
+	Covered  auditlog.TimeRange // the part of the window that was read whole
 	Cut      int64           // a millisecond whose events could not all be read, 0 when there is none
 	Stale    time.Time       // when the end of the window was last looked at, if it could not be asked for now; else zero
 	Failure  error           // why it could not
@@ -115,9 +115,9 @@ func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func(B
 	c := &r.coverage
 	c.Coarse = h.coarse.Load()
 	c.Complete = err == nil && r.rest.From >= r.rest.To && c.Cut == 0
-	c.Covered = auditlog.Window{From: r.rest.To, To: q.Window.To}
+	c.Covered = auditlog.TimeRange{From: r.rest.To, To: q.Window.To}
 	if q.Order == cbc.OldestFirst {
-		c.Covered = auditlog.Window{From: q.Window.From, To: r.rest.From}
+		c.Covered = auditlog.TimeRange{From: q.Window.From, To: r.rest.From}
 	}
 	return *c, err
 }

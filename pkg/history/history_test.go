@@ -63,7 +63,7 @@ func newWorld(t require.TestingT, start time.Time, events []simulator.Event, sw 
 }
 
 // ask reads a window and returns what passes the filter, ascending.
-func (w *world) ask(t require.TestingT, f auditlog.Filter, window auditlog.Window, order cbc.Order, all bool) ([]auditlog.Event, Coverage, Cost) {
+func (w *world) ask(t require.TestingT, f auditlog.Filter, window auditlog.TimeRange, order cbc.Order, all bool) ([]auditlog.Event, Coverage, Cost) {
 	var cost Cost
 	var got []auditlog.Event
 	matcher := f.Local()
@@ -87,7 +87,7 @@ func (w *world) ask(t require.TestingT, f auditlog.Filter, window auditlog.Windo
 }
 
 // truth is what passes the filter in the window among the events that could be seen at a time.
-func (w *world) truth(f auditlog.Filter, window auditlog.Window, at time.Time) []string {
+func (w *world) truth(f auditlog.Filter, window auditlog.TimeRange, at time.Time) []string {
 	var out []string
 	matcher := f.Local()
 	for _, s := range w.sim.Events() {
@@ -147,7 +147,7 @@ func TestTheCacheNeverLies(t *testing.T) {
 			if rapid.Bool().Draw(t, "past") {
 				to -= int64(rapid.IntRange(0, 15_000).Draw(t, "ago"))
 			}
-			window := auditlog.Window{From: to - int64(rapid.IntRange(1, 30_000).Draw(t, "span")), To: to}
+			window := auditlog.TimeRange{From: to - int64(rapid.IntRange(1, 30_000).Draw(t, "span")), To: to}
 			filter := auditlog.Filter{}
 			if rapid.Bool().Draw(t, "filtered") {
 				filter.Criteria = auditlog.Terms{auditlog.KeyActor: {rapid.SampledFrom([]string{"", "a"}).Draw(t, "wanted")}}
@@ -171,7 +171,7 @@ func manyEvents(n int, span time.Duration) []simulator.Event {
 	return events
 }
 
-func day(start time.Time) auditlog.Window { return auditlog.NewWindow(start.Add(-24*time.Hour), start) }
+func day(start time.Time) auditlog.TimeRange { return auditlog.NewTimeRange(start.Add(-24*time.Hour), start) }
 
 // What fits a page is asked for once, whatever the filters of the panels are, and again only for its end.
 func TestPanelsShareOneRequest(t *testing.T) {
@@ -281,7 +281,7 @@ func TestCount(t *testing.T) {
 func TestSplitAt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		from := rapid.Int64Range(-1<<50, 1<<50).Draw(t, "from")
-		w := auditlog.Window{From: from, To: from + rapid.Int64Range(2, 1<<45).Draw(t, "length")}
+		w := auditlog.TimeRange{From: from, To: from + rapid.Int64Range(2, 1<<45).Draw(t, "length")}
 		at := splitAt(w)
 		require.Greater(t, at, w.From)
 		require.Less(t, at, w.To)
@@ -317,7 +317,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	for i := range 300 {
 		var cost Cost
 		_, err := w.history.Scan(context.Background(), Question{Filter: auditlog.Filter{Query: fmt.Sprintf("description:logged AND NOT actor:x%d", i)},
-			Window: auditlog.NewWindow(w.now().Add(-24*time.Hour), w.now().Add(-23*time.Hour)), Order: cbc.NewestFirst, Max: 1000}, &cost, func(Batch) bool { return true })
+			Window: auditlog.NewTimeRange(w.now().Add(-24*time.Hour), w.now().Add(-23*time.Hour)), Order: cbc.NewestFirst, Max: 1000}, &cost, func(Batch) bool { return true })
 		require.NoError(t, err)
 	}
 	w.sim.ResetRequests()

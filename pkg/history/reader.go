@@ -18,7 +18,7 @@ type reader struct {
 	question Question
 	cost     *Cost
 	visit    func(Batch) bool
-	rest     auditlog.Window // what is not handed over yet
+	rest     auditlog.TimeRange // what is not handed over yet
 	came     int64           // when the question was asked: an answer at hand is as good as it was then, however long the wait
 	ready    []piece         // what was read while choosing, in the order of the question
 	coverage Coverage
@@ -120,7 +120,7 @@ func (r *reader) choose(ctx context.Context) (*track, error) {
 		if c.crowdedAt(base, part, r.history.config.Reach) {
 			return r.leave(own), nil
 		}
-		finished, err := r.fetch(ctx, base, part, func(events []auditlog.Event, got auditlog.Window, _ bool) {
+		finished, err := r.fetch(ctx, base, part, func(events []auditlog.Event, got auditlog.TimeRange, _ bool) {
 			r.ready = append(r.ready, piece{events, got, false})
 			w = r.behind(w, got)
 		})
@@ -141,15 +141,15 @@ func (r *reader) leave(own *track) *track {
 }
 
 // behind is what is left of a window behind a part, in the order of the question.
-func (r *reader) behind(w, part auditlog.Window) auditlog.Window {
+func (r *reader) behind(w, part auditlog.TimeRange) auditlog.TimeRange {
 	if r.backwards() {
-		return auditlog.Window{From: w.From, To: part.From}
+		return auditlog.TimeRange{From: w.From, To: part.From}
 	}
-	return auditlog.Window{From: part.To, To: w.To}
+	return auditlog.TimeRange{From: part.To, To: w.To}
 }
 
 // next tells whether a part is the next one to hand over.
-func (r *reader) next(part auditlog.Window) bool {
+func (r *reader) next(part auditlog.TimeRange) bool {
 	if r.backwards() {
 		return part.To == r.rest.To
 	}
@@ -157,11 +157,11 @@ func (r *reader) next(part auditlog.Window) bool {
 }
 
 // taker is handed the events of a part, ascending; kept tells that they were at hand.
-type taker func(events []auditlog.Event, part auditlog.Window, kept bool)
+type taker func(events []auditlog.Event, part auditlog.TimeRange, kept bool)
 
 // fetch reads one page of a gap, keeps it, and hands it over; finished tells that nothing of the gap is left. Who had to wait
 // for the turn may find the gap filled, and returns without reading.
-func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.Window, hand taker) (finished bool, err error) {
+func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.TimeRange, hand taker) (finished bool, err error) {
 	release, err := r.history.cache.turn(ctx, t, gap)
 	if err != nil {
 		return false, err
@@ -191,7 +191,7 @@ type step struct {
 }
 
 // page reads one page of a gap, of at most rows events if that is above 0, and keeps it. It changes nothing of the reader.
-func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, rows int, cost *Cost, hand taker) (step, error) {
+func (r *reader) page(ctx context.Context, t *track, gap auditlog.TimeRange, rows int, cost *Cost, hand taker) (step, error) {
 	asked := r.now()
 	var out step
 	ask := gap
@@ -204,7 +204,7 @@ func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, rows i
 		ask.From -= (gap.From%m + m) % m // also before 1970
 	}
 	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: ask, strict: gap, rows: rows}
-	s.emit = func(events []auditlog.Event, part auditlog.Window, whole bool) {
+	s.emit = func(events []auditlog.Event, part auditlog.TimeRange, whole bool) {
 		switch {
 		case !whole:
 			out.cut = part.From
@@ -226,7 +226,7 @@ func (r *reader) page(ctx context.Context, t *track, gap auditlog.Window, rows i
 }
 
 // margin rounds where a window begins: viewers of one dashboard who come a moment apart then find it read.
-func margin(w auditlog.Window) int64 {
+func margin(w auditlog.TimeRange) int64 {
 	if w.To-w.From < 3_600_000 {
 		return 1000
 	}
@@ -235,25 +235,25 @@ func margin(w auditlog.Window) int64 {
 
 // open tells whether a gap reaches so near to the present that it is asked for up to the present: whoever asks a moment later
 // then finds the end of the log read.
-func (h *History) open(t *track, gap auditlog.Window, asked int64) bool {
+func (h *History) open(t *track, gap auditlog.TimeRange, asked int64) bool {
 	fresh := h.config.Fresh.Milliseconds()
 	if fresh == 0 || h.coarse.Load() || gap.To < asked-fresh {
 		return false
 	}
-	above := auditlog.Window{From: gap.To, To: max(gap.To, asked+fresh)}
+	above := auditlog.TimeRange{From: gap.To, To: max(gap.To, asked+fresh)}
 	known, free := h.cache.at(t, above, false, asked)
 	return known == nil && free == above
 }
 
 // keep puts what was read into the cache: what has settled for good, and the end that has not for a little while. If that is
 // the end of the log, it stands for what happens in that little while, too.
-func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, asked int64, open bool) {
+func (h *History) keep(t *track, events []auditlog.Event, part auditlog.TimeRange, asked int64, open bool) {
 	settled := max(min(asked-h.config.Settle.Milliseconds(), part.To), part.From)
-	if old := (auditlog.Window{From: part.From, To: settled}); old.From < old.To {
+	if old := (auditlog.TimeRange{From: part.From, To: settled}); old.From < old.To {
 		h.cache.put(t, &extent{window: old, events: slices.Clone(within(events, old)), asked: asked})
 	}
 	fresh := h.config.Fresh.Milliseconds()
-	if end := (auditlog.Window{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
+	if end := (auditlog.TimeRange{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
 		events := slices.Clone(within(events, end)) // a page has room for 10,000 events, however few it holds
 		if open {
 			end.To = max(end.To, h.config.Now().UnixMilli()+fresh)
@@ -263,7 +263,7 @@ func (h *History) keep(t *track, events []auditlog.Event, part auditlog.Window, 
 }
 
 // hand gives the events of a part to the asker, as many as Max allows, and moves on behind them.
-func (r *reader) hand(events []auditlog.Event, part auditlog.Window, kept bool) {
+func (r *reader) hand(events []auditlog.Event, part auditlog.TimeRange, kept bool) {
 	batch := Batch{events: events, order: r.question.Order}
 	if room := r.question.Max - r.coverage.Read; batch.Len() > room {
 		next := batch.at(room).CreateTime.UnixMilli()
@@ -296,7 +296,7 @@ func (r *reader) outdated(t *track, err error) bool {
 	if old == nil || !r.backwards() && old.window.From > r.rest.From || r.backwards() && r.rest.To != r.question.Window.To {
 		return false
 	}
-	part := auditlog.Window{From: max(old.window.From, r.rest.From), To: r.rest.To}
+	part := auditlog.TimeRange{From: max(old.window.From, r.rest.From), To: r.rest.To}
 	r.coverage.Stale, r.coverage.Failure = time.UnixMilli(old.asked).UTC(), err
 	r.date(old)
 	r.hand(within(old.events, part), part, true)
@@ -318,7 +318,7 @@ func (r *reader) worthwhile() bool {
 // piece is a part that was read out of turn.
 type piece struct {
 	events []auditlog.Event
-	window auditlog.Window
+	window auditlog.TimeRange
 	kept   bool
 }
 
@@ -337,7 +337,7 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 	var group errgroup.Group
 	for i := range n {
 		length := (whole.To - whole.From) / int64(n)
-		w := auditlog.Window{From: whole.From + int64(i)*length, To: whole.From + int64(i+1)*length}
+		w := auditlog.TimeRange{From: whole.From + int64(i)*length, To: whole.From + int64(i+1)*length}
 		if i == n-1 {
 			w.To = whole.To
 		}
@@ -368,8 +368,8 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 }
 
 // part reads a window to its end.
-func (r *reader) part(ctx context.Context, t *track, w auditlog.Window, cost *Cost) (pieces []piece, cut int64, err error) {
-	take := func(events []auditlog.Event, window auditlog.Window, kept bool) {
+func (r *reader) part(ctx context.Context, t *track, w auditlog.TimeRange, cost *Cost) (pieces []piece, cut int64, err error) {
+	take := func(events []auditlog.Event, window auditlog.TimeRange, kept bool) {
 		pieces = append(pieces, piece{events, window, kept})
 		w = r.behind(w, window)
 	}

@@ -16,13 +16,13 @@ type scan struct {
 	filter  auditlog.Filter
 	order   cbc.Order
 	cost    *Cost
-	rest    auditlog.Window // what is not read yet
-	strict  auditlog.Window // what to read instead if events cannot be told apart by their times: no more than was asked for
+	rest    auditlog.TimeRange // what is not read yet
+	strict  auditlog.TimeRange // what to read instead if events cannot be told apart by their times: no more than was asked for
 	found   int             // what the first page counted
 	rows    int             // the most events of a page; 0 is as many as can be had
 	coarse  bool            // the server writes times without a fraction of a second
 	// emit takes the events of a part, ascending. whole is false where the server did not give all of them.
-	emit func(events []auditlog.Event, part auditlog.Window, whole bool)
+	emit func(events []auditlog.Event, part auditlog.TimeRange, whole bool)
 }
 
 // step reads on by one page.
@@ -114,15 +114,15 @@ func (s *scan) unit() int64 {
 }
 
 // before is the part of the rest that comes, in the scan's order, before an instant.
-func (s *scan) before(ms int64) auditlog.Window {
+func (s *scan) before(ms int64) auditlog.TimeRange {
 	if s.order == cbc.OldestFirst {
-		return auditlog.Window{From: s.rest.From, To: min(max(ms, s.rest.From), s.rest.To)}
+		return auditlog.TimeRange{From: s.rest.From, To: min(max(ms, s.rest.From), s.rest.To)}
 	}
-	return auditlog.Window{From: max(min(ms+s.unit(), s.rest.To), s.rest.From), To: s.rest.To}
+	return auditlog.TimeRange{From: max(min(ms+s.unit(), s.rest.To), s.rest.From), To: s.rest.To}
 }
 
 // pass hands on the events that lie in a part and takes the part off the rest.
-func (s *scan) pass(events []auditlog.Event, part auditlog.Window, whole bool) {
+func (s *scan) pass(events []auditlog.Event, part auditlog.TimeRange, whole bool) {
 	inside := slices.DeleteFunc(events, func(e auditlog.Event) bool { return !s.contains(part, e.CreateTime) })
 	arrange(inside)
 	if s.order == cbc.OldestFirst {
@@ -135,7 +135,7 @@ func (s *scan) pass(events []auditlog.Event, part auditlog.Window, whole bool) {
 
 // contains tells whether an event belongs to a part. A time that is written without a fraction can stand for any instant of
 // its second: there the server's own choice is trusted.
-func (s *scan) contains(part auditlog.Window, t time.Time) bool {
+func (s *scan) contains(part auditlog.TimeRange, t time.Time) bool {
 	ms := t.UnixMilli()
 	return ms < part.To && ms+s.unit() > part.From
 }
@@ -157,9 +157,9 @@ func (s *scan) halves(ctx context.Context) error {
 		return s.offsets(ctx, s.rest, s.close())
 	}
 	older, newer := s.rest.Halves()
-	parts := []auditlog.Window{newer, older}
+	parts := []auditlog.TimeRange{newer, older}
 	if s.order == cbc.OldestFirst {
-		parts = []auditlog.Window{older, newer}
+		parts = []auditlog.TimeRange{older, newer}
 	}
 	whole := s.rest
 	for _, part := range parts {
@@ -169,9 +169,9 @@ func (s *scan) halves(ctx context.Context) error {
 			err = s.step(ctx)
 		}
 		if s.order == cbc.OldestFirst {
-			s.rest = auditlog.Window{From: s.rest.From, To: whole.To}
+			s.rest = auditlog.TimeRange{From: s.rest.From, To: whole.To}
 		} else {
-			s.rest = auditlog.Window{From: whole.From, To: s.rest.To}
+			s.rest = auditlog.TimeRange{From: whole.From, To: s.rest.To}
 		}
 		if err != nil {
 			return err
@@ -204,9 +204,9 @@ func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
 		s.pass(nil, s.second(), true) // all that was seen lies beyond the edge, in what wide bounds add to this second
 		return nil
 	}
-	part := auditlog.Window{From: max(s.rest.To-s.unit(), s.rest.From), To: s.rest.To}
+	part := auditlog.TimeRange{From: max(s.rest.To-s.unit(), s.rest.From), To: s.rest.To}
 	if s.order == cbc.OldestFirst {
-		part = auditlog.Window{From: s.rest.From, To: min(s.rest.From+s.unit(), s.rest.To)}
+		part = auditlog.TimeRange{From: s.rest.From, To: min(s.rest.From+s.unit(), s.rest.To)}
 	}
 	return s.offsets(ctx, part, s.close())
 }
@@ -225,7 +225,7 @@ func (s *scan) lacks(page cbc.Page, seen []auditlog.Event) bool {
 }
 
 // second is the first second of the rest, in the scan's order.
-func (s *scan) second() auditlog.Window {
+func (s *scan) second() auditlog.TimeRange {
 	w := s.rest
 	if s.order == cbc.OldestFirst {
 		w.To = min(w.To, w.From-w.From%1000+1000)
@@ -237,7 +237,7 @@ func (s *scan) second() auditlog.Window {
 
 // offsets reads an instant by offset, as far as a search reaches. That is exact as long as the server keeps the order of equal
 // times from page to page, which is looked at by asking for the first page again.
-func (s *scan) offsets(ctx context.Context, part auditlog.Window, b bounds) error {
+func (s *scan) offsets(ctx context.Context, part auditlog.TimeRange, b bounds) error {
 	var events, first []auditlog.Event
 	found := 1
 	for len(events) < min(found, s.reach()) {
@@ -267,7 +267,7 @@ func (s *scan) offsets(ctx context.Context, part auditlog.Window, b bounds) erro
 }
 
 // page asks for one page.
-func (s *scan) page(ctx context.Context, w auditlog.Window, rows, offset int, b bounds) (cbc.Page, error) {
+func (s *scan) page(ctx context.Context, w auditlog.TimeRange, rows, offset int, b bounds) (cbc.Page, error) {
 	start, end := b(w)
 	r := cbc.SearchRequest{Filter: s.filter, Start: start, End: end, Order: s.order, Rows: rows, Offset: offset}
 	page, err := s.history.search(ctx, r, s.cost)

@@ -15,7 +15,7 @@ import (
 )
 
 // rule asks as an alert rule does.
-func (w *evening) rule(q panel.Query, window auditlog.Window) (map[string]int64, []string, error) {
+func (w *evening) rule(q panel.Query, window auditlog.TimeRange) (map[string]int64, []string, error) {
 	q.Source, q.Limit = panel.SourceSearch, 1000
 	frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: window, Numbers: true, Alert: true, Now: w.now,
 		Interval: time.Second, MaxDataPoints: 1000})
@@ -62,10 +62,10 @@ func TestNoEventIsMissedBetweenEvaluations(t *testing.T) {
 			tick := origin.Add(time.Duration(round+1) * every)
 			started := tick.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "jitter")) * time.Millisecond)
 			w.now = started.Add(-time.Duration(rapid.IntRange(0, 4999).Draw(t, "glance")) * time.Millisecond)
-			_, err := w.ask(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor, Limit: 1000}, auditlog.NewWindow(w.now.Add(-time.Hour), w.now), false)
+			_, err := w.ask(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor, Limit: 1000}, auditlog.NewTimeRange(w.now.Add(-time.Hour), w.now), false)
 			require.NoError(t, err)
 			w.now = started
-			groups, _, err := w.rule(q, auditlog.NewWindow(tick.Add(-span), tick))
+			groups, _, err := w.rule(q, auditlog.NewTimeRange(tick.Add(-span), tick))
 			require.NoError(t, err)
 			for name := range groups {
 				found[name] = true
@@ -85,7 +85,7 @@ func TestWhereTheRangeOfARuleBegins(t *testing.T) {
 	}
 	w := newEvening(t, origin, dusk{settle: time.Minute, fresh: 5 * time.Second, maxEvents: 1000,
 		events: []simulator.Event{at(time.Second), at(5 * time.Minute), at(5*time.Minute + 64*time.Second), at(5*time.Minute + 66*time.Second), at(time.Hour)}})
-	window := auditlog.NewWindow(origin.Add(-5*time.Minute), origin.Add(-time.Second))
+	window := auditlog.NewTimeRange(origin.Add(-5*time.Minute), origin.Add(-time.Second))
 	q := panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}
 	count, said, err := w.rule(q, window)
 	require.NoError(t, err)
@@ -130,7 +130,7 @@ func TestNoRuleGetsANumberOfAPart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: events, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
-			frames, err := w.ask(c.query, auditlog.NewWindow(origin.Add(-10*time.Minute), origin), true)
+			frames, err := w.ask(c.query, auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), true)
 			if !c.whole {
 				require.ErrorContains(t, err, "maxEvents 100")
 				return
@@ -145,7 +145,7 @@ func TestNoRuleGetsANumberOfAPart(t *testing.T) {
 func TestATableOfNothingIsZero(t *testing.T) {
 	before := simulator.Event{CreateTime: origin.Add(-2 * time.Hour), Description: "Login failed"}
 	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: []simulator.Event{before}})
-	frames, err := w.ask(panel.Query{Shape: panel.ShapeTop, GroupBy: byActor, Limit: 10}, auditlog.NewWindow(origin.Add(-time.Hour), origin), true)
+	frames, err := w.ask(panel.Query{Shape: panel.ShapeTop, GroupBy: byActor, Limit: 10}, auditlog.NewTimeRange(origin.Add(-time.Hour), origin), true)
 	require.NoError(t, err)
 	require.Equal(t, 1, frames[0].Rows())
 	require.Equal(t, int64(0), frames[0].Fields[0].At(0))
@@ -164,7 +164,7 @@ func TestNoEventIsMissedAfterAnAnswerOutOfDate(t *testing.T) {
 		if round == 1 {
 			w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 429, RetryAfterS: 30, Next: 1}}})
 		}
-		groups, _, err := w.rule(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}, auditlog.NewWindow(w.now.Add(-time.Minute), w.now))
+		groups, _, err := w.rule(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}, auditlog.NewTimeRange(w.now.Add(-time.Minute), w.now))
 		require.NoError(t, err)
 		found += groups[`actor="a"`]
 		w.now = w.now.Add(time.Minute)

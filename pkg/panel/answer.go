@@ -84,7 +84,7 @@ func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 }
 
 // outdated tells whether the end of a window was last looked at too long ago for a number that decides about an alert.
-func (a *answer) outdated(c history.Coverage, w auditlog.Window) bool {
+func (a *answer) outdated(c history.Coverage, w auditlog.TimeRange) bool {
 	return a.request.Numbers && w.End().Sub(c.Stale) > a.panel.MaxStale
 }
 
@@ -198,7 +198,7 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 		a.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", a.coverage.Stale.Format(stamp), a.coverage.Failure)
 	}
 	if a.coverage.Cut != 0 {
-		a.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", auditlog.Window{From: a.coverage.Cut, To: a.coverage.Cut + 1}.Start().Format(stamp))
+		a.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", auditlog.TimeRange{From: a.coverage.Cut, To: a.coverage.Cut + 1}.Start().Format(stamp))
 	}
 	switch {
 	case a.query.Shape == ShapeEvents && shown == a.query.Limit:

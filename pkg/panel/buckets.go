@@ -31,7 +31,7 @@ const (
 
 // newBuckets divides the window. The width is the interval when that makes no more than maxDataPoints buckets, and else the
 // next width that reads well.
-func newBuckets(w auditlog.Window, interval time.Duration, maxDataPoints int64) buckets {
+func newBuckets(w auditlog.TimeRange, interval time.Duration, maxDataPoints int64) buckets {
 	points := min(maxDataPoints, mostPoints)
 	if points <= 0 {
 		points = defaultPoints
@@ -63,9 +63,9 @@ func (b buckets) index(t time.Time) int {
 }
 
 // window is the part of a bucket that lies in w.
-func (b buckets) window(i int, w auditlog.Window) auditlog.Window {
+func (b buckets) window(i int, w auditlog.TimeRange) auditlog.TimeRange {
 	from := (b.first + int64(i)) * b.width
-	return auditlog.Window{From: max(from, w.From), To: min(from+b.width, w.To)}
+	return auditlog.TimeRange{From: max(from, w.From), To: min(from+b.width, w.To)}
 }
 
 // times are the starts of the buckets.

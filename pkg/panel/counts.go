@@ -150,7 +150,7 @@ func (a *answer) recount(ctx context.Context, filter auditlog.Filter, groups []f
 			countable = append(countable, &groups[i])
 		}
 	}
-	numbers, err := a.ask(ctx, len(countable), func(i int) (auditlog.Filter, auditlog.Window) {
+	numbers, err := a.ask(ctx, len(countable), func(i int) (auditlog.Filter, auditlog.TimeRange) {
 		return a.groupFilter(filter, *countable[i]), a.request.Window
 	})
 	if err != nil {
@@ -242,7 +242,7 @@ func (a *answer) cheaper(ctx context.Context, filter auditlog.Filter, b buckets)
 
 // countedSeries asks for the number of events of each bucket.
 func (a *answer) countedSeries(ctx context.Context, filter auditlog.Filter, b buckets) (frame.Frames, error) {
-	numbers, err := a.ask(ctx, b.n, func(i int) (auditlog.Filter, auditlog.Window) { return filter, b.window(i, a.request.Window) })
+	numbers, err := a.ask(ctx, b.n, func(i int) (auditlog.Filter, auditlog.TimeRange) { return filter, b.window(i, a.request.Window) })
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (a *answer) countedSeries(ctx context.Context, filter auditlog.Filter, b bu
 const concurrentCounts = 4
 
 // ask asks for n numbers of events.
-func (a *answer) ask(ctx context.Context, n int, question func(i int) (auditlog.Filter, auditlog.Window)) ([]int, error) {
+func (a *answer) ask(ctx context.Context, n int, question func(i int) (auditlog.Filter, auditlog.TimeRange)) ([]int, error) {
 	numbers, costs := make([]int, n), make([]history.Cost, n)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentCounts)

@@ -159,13 +159,13 @@ func drawFilter(t *rapid.T) auditlog.Filter {
 	return auditlog.Filter{Criteria: draw("criteria"), Exclusions: draw("exclusions")}
 }
 
-func drawWindow(t *rapid.T) auditlog.Window {
+func drawWindow(t *rapid.T) auditlog.TimeRange {
 	from := origin.UnixMilli() + int64(rapid.IntRange(-3, 2900).Draw(t, "from"))
-	return auditlog.Window{From: from, To: from + int64(rapid.IntRange(1, 3000).Draw(t, "span"))}
+	return auditlog.TimeRange{From: from, To: from + int64(rapid.IntRange(1, 3000).Draw(t, "span"))}
 }
 
 // truth is the brute-force answer: the events of the window that the filter selects, in order of time.
-func truth(sim *simulator.Server, f auditlog.Filter, w auditlog.Window) []auditlog.Event {
+func truth(sim *simulator.Server, f auditlog.Filter, w auditlog.TimeRange) []auditlog.Event {
 	catalog := auditlog.DefaultCatalog()
 	selects := func(terms auditlog.Terms, e *auditlog.Event) (all, any bool) {
 		all = true
@@ -401,7 +401,7 @@ func checkCutTop(t *rapid.T, want []auditlog.Event, maxEvents int, top frame.Fra
 // A time without a fraction can lie before the window that its event belongs to: it counts in the first bucket.
 func TestSeriesWithoutFractions(t *testing.T) {
 	p, _ := newPanel(t, []simulator.Event{{CreateTime: origin.Add(900 * time.Millisecond)}}, simulator.Switches{Reach: 1000, TimeDigits: "0"})
-	window := auditlog.NewWindow(origin.Add(300*time.Millisecond), origin.Add(5*time.Second))
+	window := auditlog.NewTimeRange(origin.Add(300*time.Millisecond), origin.Add(5*time.Second))
 	frames, err := p.Answer(context.Background(), panel.Request{
 		Query: panel.Query{Shape: panel.ShapeSeries, Limit: 1}, Window: window, Interval: 64 * time.Millisecond, MaxDataPoints: 5000,
 	})
@@ -418,7 +418,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 10_000})
 	frames, err := p.Answer(context.Background(), panel.Request{
 		Query:  panel.Query{Shape: panel.ShapeSeries, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 100_000},
-		Window: auditlog.NewWindow(origin, origin.Add(11*time.Second)), Interval: time.Millisecond, MaxDataPoints: 11_000,
+		Window: auditlog.NewTimeRange(origin, origin.Add(11*time.Second)), Interval: time.Millisecond, MaxDataPoints: 11_000,
 	})
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(frames)*frames[0].Rows(), 2_100_000)
@@ -443,7 +443,7 @@ func TestABlurredNumberVouchesForNothing(t *testing.T) {
 	frames, err := p.Answer(context.Background(), panel.Request{
 		Query: panel.Query{Shape: panel.ShapeCount, GroupBy: []auditlog.Key{auditlog.KeyAction}, Limit: 10,
 			Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyFlagged: {"true"}}}},
-		Window: auditlog.NewWindow(origin.Add(500*time.Millisecond), origin.Add(560*time.Millisecond)),
+		Window: auditlog.NewTimeRange(origin.Add(500*time.Millisecond), origin.Add(560*time.Millisecond)),
 	})
 	require.NoError(t, err)
 	require.Less(t, frames[0].Fields[0].At(0), int64(30))

@@ -50,7 +50,7 @@ type suspect struct {
 	seen  bool            // it occurs in the baseline
 	came  bool            // a search for it brought an event of it
 	deaf  bool            // one did not, although there is one in the window: its values cannot be asked for
-	need  auditlog.Window // the part of the baseline that has to be looked at yet
+	need  auditlog.TimeRange // the part of the baseline that has to be looked at yet
 }
 
 func (s *suspect) open() bool { return !s.seen && s.need.From < s.need.To }
@@ -60,7 +60,7 @@ type lookback struct {
 	answer   *answer
 	groups   *grouping // of the window
 	suspects []*suspect
-	baseline auditlog.Window
+	baseline auditlog.TimeRange
 	cloud    auditlog.Filter // what Carbon Black Cloud decides: without words in place of what the catalog derives, as absence must be certain
 	memory   *Memory         // nil where looking again costs nothing
 
@@ -73,7 +73,7 @@ type lookback struct {
 
 func newLookback(a *answer, g *grouping) *lookback {
 	from := a.request.Window.From
-	l := &lookback{answer: a, groups: g, cloud: a.query.Filter.Cloud(), baseline: auditlog.Window{From: from - a.query.Baseline.Milliseconds(), To: from}}
+	l := &lookback{answer: a, groups: g, cloud: a.query.Filter.Cloud(), baseline: auditlog.TimeRange{From: from - a.query.Baseline.Milliseconds(), To: from}}
 	if a.query.Source != SourceQueue {
 		l.memory = a.panel.Memory
 	}
@@ -88,11 +88,11 @@ func newLookback(a *answer, g *grouping) *lookback {
 }
 
 // moment is the span in which something happened: times may be written in whole seconds.
-func moment(ms int64, coarse bool) auditlog.Window {
+func moment(ms int64, coarse bool) auditlog.TimeRange {
 	if coarse {
-		return auditlog.Window{From: ms, To: ms + 1000}
+		return auditlog.TimeRange{From: ms, To: ms + 1000}
 	}
-	return auditlog.Window{From: ms, To: ms + 1}
+	return auditlog.TimeRange{From: ms, To: ms + 1}
 }
 
 // unseen are the new groups, largest first.

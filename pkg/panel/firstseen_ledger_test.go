@@ -24,7 +24,7 @@ func (l *heldLedger) Touch(context.Context) error { return nil }
 
 func (l *heldLedger) Status(context.Context) (queue.Status, error) { return l.status, nil }
 
-func (l *heldLedger) Range(_ context.Context, w auditlog.Window, _ cbc.Order, visit func([]queue.Entry) bool) error {
+func (l *heldLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]queue.Entry) bool) error {
 	for i := range l.events {
 		if w.Contains(l.events[i].CreateTime) && !visit([]queue.Entry{{Event: &l.events[i]}}) {
 			return nil
@@ -61,7 +61,7 @@ func TestFirstSeenInTheLedger(t *testing.T) {
 			ledger := &heldLedger{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
 			p := &panel.Panel{Classifier: catalog, Queue: ledger, MaxEvents: 1000}
 			ask := func(numbers bool) (map[string]int64, []string, error) {
-				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: auditlog.NewWindow(origin.Add(-10*time.Minute), origin), Numbers: numbers})
+				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), Numbers: numbers})
 				if err != nil {
 					return nil, nil, err
 				}

@@ -63,8 +63,8 @@ func identifyGroup(f auditlog.Filter, keys []auditlog.Key, values []string) grou
 
 // sighting is what is known of a group. Its slices are replaced, never changed.
 type sighting struct {
-	seen   []auditlog.Window // moments at which it was seen, ascending: a millisecond, or a second where no more is known
-	absent []auditlog.Window // settled spans without it, ascending and apart
+	seen   []auditlog.TimeRange // moments at which it was seen, ascending: a millisecond, or a second where no more is known
+	absent []auditlog.TimeRange // settled spans without it, ascending and apart
 }
 
 const (
@@ -73,12 +73,12 @@ const (
 )
 
 // seenIn tells whether the group is known to occur in a window.
-func (s sighting) seenIn(w auditlog.Window) bool {
-	return slices.ContainsFunc(s.seen, func(m auditlog.Window) bool { return m.From >= w.From && m.To <= w.To })
+func (s sighting) seenIn(w auditlog.TimeRange) bool {
+	return slices.ContainsFunc(s.seen, func(m auditlog.TimeRange) bool { return m.From >= w.From && m.To <= w.To })
 }
 
 // open is what is left of a window when the spans without the group are taken off its ends.
-func (s sighting) open(w auditlog.Window) auditlog.Window {
+func (s sighting) open(w auditlog.TimeRange) auditlog.TimeRange {
 	for _, a := range s.absent {
 		if a.From <= w.From {
 			w = without(w, a)
@@ -91,7 +91,7 @@ func (s sighting) open(w auditlog.Window) auditlog.Window {
 }
 
 // without takes a span off an end of a window. A span in its middle changes nothing.
-func without(w, span auditlog.Window) auditlog.Window {
+func without(w, span auditlog.TimeRange) auditlog.TimeRange {
 	switch {
 	case span.From >= w.To || span.To <= w.From:
 	case span.From <= w.From:
@@ -114,9 +114,9 @@ func (m *Memory) recall(id groupID) sighting {
 }
 
 // sawAt notes that a group was seen. It was late if it was thought absent then.
-func (m *Memory) sawAt(id groupID, at auditlog.Window) {
+func (m *Memory) sawAt(id groupID, at auditlog.TimeRange) {
 	m.change(id, func(s *sighting) {
-		s.absent = slices.DeleteFunc(slices.Clone(s.absent), func(w auditlog.Window) bool { return at.From < w.To && w.From < at.To })
+		s.absent = slices.DeleteFunc(slices.Clone(s.absent), func(w auditlog.TimeRange) bool { return at.From < w.To && w.From < at.To })
 		if slices.Contains(s.seen, at) {
 			return
 		}
@@ -129,23 +129,23 @@ func (m *Memory) sawAt(id groupID, at auditlog.Window) {
 }
 
 // missed notes that a group does not occur in a settled span.
-func (m *Memory) missed(id groupID, span auditlog.Window) {
+func (m *Memory) missed(id groupID, span auditlog.TimeRange) {
 	if span.From >= span.To {
 		return
 	}
 	m.change(id, func(s *sighting) {
-		var apart []auditlog.Window
+		var apart []auditlog.TimeRange
 		for _, w := range s.absent {
 			if w.To < span.From || span.To < w.From {
 				apart = append(apart, w)
 			} else {
-				span = auditlog.Window{From: min(w.From, span.From), To: max(w.To, span.To)}
+				span = auditlog.TimeRange{From: min(w.From, span.From), To: max(w.To, span.To)}
 			}
 		}
 		s.absent = append(apart, span)
 		if len(s.absent) > mostAbsent {
-			shortest := slices.MinFunc(s.absent, func(a, b auditlog.Window) int { return cmp.Compare(a.To-a.From, b.To-b.From) })
-			s.absent = slices.DeleteFunc(s.absent, func(w auditlog.Window) bool { return w == shortest })
+			shortest := slices.MinFunc(s.absent, func(a, b auditlog.TimeRange) int { return cmp.Compare(a.To-a.From, b.To-b.From) })
+			s.absent = slices.DeleteFunc(s.absent, func(w auditlog.TimeRange) bool { return w == shortest })
 		}
 		slices.SortFunc(s.absent, byStart)
 	})
@@ -162,11 +162,11 @@ func (m *Memory) change(id groupID, change func(*sighting)) {
 	m.groups.Add(id, known)
 }
 
-func byStart(a, b auditlog.Window) int { return cmp.Compare(a.From, b.From) }
+func byStart(a, b auditlog.TimeRange) int { return cmp.Compare(a.From, b.From) }
 
 // thinned leaves out the moment that is missed least: the one whose neighbours are nearest to each other. The first and the last
 // stay, and the gaps grow evenly, so that a window that moves on goes on to hold one.
-func thinned(seen []auditlog.Window) []auditlog.Window {
+func thinned(seen []auditlog.TimeRange) []auditlog.TimeRange {
 	least := 1
 	for i := 2; i < len(seen)-1; i++ {
 		if seen[i+1].From-seen[i-1].From < seen[least+1].From-seen[least-1].From {

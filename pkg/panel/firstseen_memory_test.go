@@ -14,14 +14,14 @@ func TestMemoryClaimsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, id := NewMemory(1), groupID{1}
 		seen, absent := map[int64]bool{}, map[int64]bool{}
-		draw := func() auditlog.Window {
+		draw := func() auditlog.TimeRange {
 			from := rapid.Int64Range(0, 60).Draw(t, "from")
-			return auditlog.Window{From: from, To: from + rapid.Int64Range(0, 25).Draw(t, "span")}
+			return auditlog.TimeRange{From: from, To: from + rapid.Int64Range(0, 25).Draw(t, "span")}
 		}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			switch w := draw(); rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0:
-				m.sawAt(id, auditlog.Window{From: w.From, To: w.From + 1})
+				m.sawAt(id, auditlog.TimeRange{From: w.From, To: w.From + 1})
 				seen[w.From] = true
 				delete(absent, w.From)
 			case 1, 2:
@@ -46,7 +46,7 @@ func TestMemoryClaimsNothing(t *testing.T) {
 	})
 }
 
-func anyIn(marks map[int64]bool, w auditlog.Window) bool {
+func anyIn(marks map[int64]bool, w auditlog.TimeRange) bool {
 	for at := w.From; at < w.To; at++ {
 		if marks[at] {
 			return true
@@ -60,9 +60,9 @@ func TestMemoryServesAMovingWindow(t *testing.T) {
 	m, id := NewMemory(0), groupID{1}
 	for now := int64(0); now < 20_000; now++ {
 		if now > 2000 {
-			require.True(t, m.recall(id).seenIn(auditlog.Window{From: now - 2000, To: now}), "at %d", now)
+			require.True(t, m.recall(id).seenIn(auditlog.TimeRange{From: now - 2000, To: now}), "at %d", now)
 		}
-		m.sawAt(id, auditlog.Window{From: now, To: now + 1})
+		m.sawAt(id, auditlog.TimeRange{From: now, To: now + 1})
 		require.LessOrEqual(t, len(m.recall(id).seen), mostSeen)
 	}
 }

@@ -191,13 +191,13 @@ func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Questi
 func (l *lookback) may() bool { return l.failed == nil && !l.cut && l.questions < mostQuestions }
 
 // hull is the span that holds what has to be looked at for all of the groups.
-func hull(groups []*suspect) auditlog.Window {
-	var w auditlog.Window
+func hull(groups []*suspect) auditlog.TimeRange {
+	var w auditlog.TimeRange
 	for i, s := range groups {
 		if i == 0 {
 			w = s.need
 		} else {
-			w = auditlog.Window{From: min(w.From, s.need.From), To: max(w.To, s.need.To)}
+			w = auditlog.TimeRange{From: min(w.From, s.need.From), To: max(w.To, s.need.To)}
 		}
 	}
 	return w

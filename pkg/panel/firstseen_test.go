@@ -89,13 +89,13 @@ func newEvening(t require.TestingT, start time.Time, d dusk) *evening {
 	return w
 }
 
-func (w *evening) ask(q panel.Query, window auditlog.Window, alert bool) (frame.Frames, error) {
+func (w *evening) ask(q panel.Query, window auditlog.TimeRange, alert bool) (frame.Frames, error) {
 	q.Source = panel.SourceSearch
 	return w.panel.Answer(context.Background(), panel.Request{Query: q, Window: window, Numbers: alert})
 }
 
 // seen are the events that the filter selects, of those that have arrived.
-func (w *evening) seen(f auditlog.Filter, window auditlog.Window) []auditlog.Event {
+func (w *evening) seen(f auditlog.Filter, window auditlog.TimeRange) []auditlog.Event {
 	arrived := map[auditlog.ID]int{}
 	for _, s := range w.sim.Events() {
 		if !s.Arrives.After(w.now) {
@@ -111,12 +111,12 @@ func (w *evening) seen(f auditlog.Filter, window auditlog.Window) []auditlog.Eve
 }
 
 // newGroups is the brute-force answer.
-func (w *evening) newGroups(q panel.Query, window auditlog.Window) map[string]int64 {
+func (w *evening) newGroups(q panel.Query, window auditlog.TimeRange) map[string]int64 {
 	groups := map[string]int64{}
 	for _, e := range w.seen(q.Filter, window) {
 		groups[groupName(q.GroupBy, &e)]++
 	}
-	before := auditlog.Window{From: window.From - q.Baseline.Milliseconds(), To: window.From}
+	before := auditlog.TimeRange{From: window.From - q.Baseline.Milliseconds(), To: window.From}
 	for _, e := range w.seen(q.Filter, before) {
 		delete(groups, groupName(q.GroupBy, &e))
 	}
@@ -173,7 +173,7 @@ func TestFirstSeenEqualsBruteForce(t *testing.T) {
 			if rapid.Bool().Draw(t, "past") {
 				to -= int64(rapid.IntRange(0, 40_000).Draw(t, "ago"))
 			}
-			window := auditlog.Window{From: to - int64(rapid.IntRange(1, 15_000).Draw(t, "span")), To: to}
+			window := auditlog.TimeRange{From: to - int64(rapid.IntRange(1, 15_000).Draw(t, "span")), To: to}
 			q := panel.Query{
 				Shape: panel.ShapeFirstSeen, Limit: 1000, Filter: filter, GroupBy: groupBy,
 				Baseline: time.Duration(rapid.SampledFrom([]int{1, 10, 20, 60, 200}).Draw(t, "baseline")) * time.Second,
@@ -242,7 +242,7 @@ func TestFirstSeenIsCheapOnRepeat(t *testing.T) {
 			var calls []int
 			fired := 0
 			for round := range 60 {
-				window := auditlog.NewWindow(w.now.Add(-5*time.Minute), w.now)
+				window := auditlog.NewTimeRange(w.now.Add(-5*time.Minute), w.now)
 				w.sim.ResetRequests()
 				frames, err := w.ask(q, window, true)
 				require.NoError(t, err)
@@ -276,7 +276,7 @@ func TestFirstSeenKnowsLateEvents(t *testing.T) {
 	}})
 	q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: time.Hour}
 	for _, want := range []map[string]int64{{`actor="a"`: 1}, {}} {
-		window := auditlog.NewWindow(origin.Add(-15*time.Second), w.now)
+		window := auditlog.NewTimeRange(origin.Add(-15*time.Second), w.now)
 		require.Equal(t, want, w.newGroups(q, window))
 		frames, err := w.ask(q, window, true)
 		require.NoError(t, err)
@@ -307,7 +307,7 @@ func TestFirstSeenBeyondMaxEvents(t *testing.T) {
 				return newEvening(t, origin, dusk{settle: time.Second, maxEvents: 50, events: events})
 			}
 			q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: c.groupBy, Limit: 10, Baseline: time.Hour}
-			window := auditlog.NewWindow(origin.Add(-c.span), origin)
+			window := auditlog.NewTimeRange(origin.Add(-c.span), origin)
 			frames, tableErr := open().ask(q, window, false)
 			require.NoError(t, tableErr)
 			_, err := open().ask(q, window, true)
@@ -331,7 +331,7 @@ func TestFirstSeenGoesOn(t *testing.T) {
 	}
 	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 40, events: events, switches: simulator.Switches{Reach: 10, MaxRows: 10}})
 	q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyDescription}, Limit: 10, Baseline: time.Hour}
-	window := auditlog.NewWindow(origin.Add(-10*time.Second), origin.Add(-5*time.Second))
+	window := auditlog.NewTimeRange(origin.Add(-10*time.Second), origin.Add(-5*time.Second))
 	for range 2 {
 		_, err := w.ask(q, window, true)
 		require.ErrorContains(t, err, "5 of 5 groups")
@@ -347,7 +347,7 @@ func TestFirstSeenThatBreaksOff(t *testing.T) {
 	events = append(events, simulator.Event{CreateTime: origin.Add(-20 * time.Second), Actor: "stranger"})
 	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100_000, events: events, switches: simulator.Switches{Reach: 300, MaxRows: 300}})
 	q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 90 * 24 * time.Hour}
-	window := auditlog.NewWindow(origin.Add(-time.Minute), origin.Add(-10*time.Second)) // settled, so that it is read once
+	window := auditlog.NewTimeRange(origin.Add(-time.Minute), origin.Add(-10*time.Second)) // settled, so that it is read once
 	w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 400, Skip: 1, Next: 1000}}})
 	_, err := w.ask(q, window, true)
 	require.ErrorContains(t, err, "400")
@@ -379,7 +379,7 @@ func TestFirstSeenBelievesNoSilence(t *testing.T) {
 			}
 			w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 1000, events: events, finds: finds, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
 			for range 2 {
-				frames, err := w.ask(panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 24 * time.Hour}, auditlog.NewWindow(origin.Add(-2*time.Minute), origin), true)
+				frames, err := w.ask(panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 24 * time.Hour}, auditlog.NewTimeRange(origin.Add(-2*time.Minute), origin), true)
 				require.NoError(t, err)
 				require.Equal(t, map[string]int64{`actor="new"`: 1, `actor="NEW\\host"`: 1}, labelled(byActor, frames))
 			}

@@ -55,18 +55,18 @@ func (a *answer) readFolded(ctx context.Context, all bool, take taker) error {
 // taker is handed the events of an answer in order, and tells whether it wants more.
 type taker = func(*auditlog.Event, auditlog.Class) (more bool)
 
-func wholeSeconds(w auditlog.Window) auditlog.Window {
-	return auditlog.Window{From: floorDiv(w.From, 1000) * 1000, To: -floorDiv(-w.To, 1000) * 1000}
+func wholeSeconds(w auditlog.TimeRange) auditlog.TimeRange {
+	return auditlog.TimeRange{From: floorDiv(w.From, 1000) * 1000, To: -floorDiv(-w.To, 1000) * 1000}
 }
 
-func overlap(a, b auditlog.Window) auditlog.Window {
-	return auditlog.Window{From: max(a.From, b.From), To: max(min(a.To, b.To), max(a.From, b.From))}
+func overlap(a, b auditlog.TimeRange) auditlog.TimeRange {
+	return auditlog.TimeRange{From: max(a.From, b.From), To: max(min(a.To, b.To), max(a.From, b.From))}
 }
 
 // folder collects the events of a second, which come one after the other in either direction, and then folds them.
 type folder struct {
 	subjects Subjects
-	window   auditlog.Window // that edits and events must lie in
+	window   auditlog.TimeRange // that edits and events must lie in
 	take     taker
 	more     bool
 

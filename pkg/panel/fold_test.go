@@ -113,8 +113,8 @@ func told(edit []auditlog.Event) auditlog.Event {
 
 // foldedTruth is the brute-force answer: how often an edit of so many entries is told by so an event, and each event that is no
 // entry of any.
-func foldedTruth(sim *simulator.Server, f auditlog.Filter, w auditlog.Window) map[string]int64 {
-	all := truth(sim, f, auditlog.Window{From: w.From / 1000 * 1000, To: (w.To + 999) / 1000 * 1000})
+func foldedTruth(sim *simulator.Server, f auditlog.Filter, w auditlog.TimeRange) map[string]int64 {
+	all := truth(sim, f, auditlog.TimeRange{From: w.From / 1000 * 1000, To: (w.To + 999) / 1000 * 1000})
 	out := map[string]int64{}
 	for _, e := range all {
 		edit := editOf(all, e)
@@ -164,8 +164,8 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 			filter.Criteria = auditlog.Terms{auditlog.KeyActor: {"a@example.org", "b@example.org"}}
 		}
 		from := origin.UnixMilli() + int64(rapid.IntRange(-2, 3001).Draw(t, "from"))
-		window := auditlog.Window{From: from, To: from + int64(rapid.IntRange(1, 3100).Draw(t, "span"))}
-		ask := func(w auditlog.Window, q panel.Query) frame.Frames {
+		window := auditlog.TimeRange{From: from, To: from + int64(rapid.IntRange(1, 3100).Draw(t, "span"))}
+		ask := func(w auditlog.TimeRange, q panel.Query) frame.Frames {
 			q.Filter, q.Source, q.Fold, q.Oldest = filter, panel.SourceSearch, true, rapid.Bool().Draw(t, "oldest")
 			frames, err := p.Answer(context.Background(), panel.Request{Query: q, Window: w, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
 			require.NoError(t, err)
@@ -190,13 +190,13 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 		limit := rapid.IntRange(1, 10).Draw(t, "limit")
 		require.Equal(t, min(limit, table.Rows()), ask(window, panel.Query{Shape: panel.ShapeEvents, Limit: limit})[0].Rows())
 
-		count := func(w auditlog.Window) int64 {
+		count := func(w auditlog.TimeRange) int64 {
 			return ask(w, panel.Query{Shape: panel.ShapeCount, Limit: 10})[0].Fields[0].At(0).(int64)
 		}
 		require.Equal(t, sumOf(want), count(window))
 		if window.To-window.From > 1 {
 			middle := window.From + int64(rapid.IntRange(1, int(window.To-window.From)-1).Draw(t, "middle"))
-			require.Equal(t, sumOf(want), count(auditlog.Window{From: window.From, To: middle})+count(auditlog.Window{From: middle, To: window.To}),
+			require.Equal(t, sumOf(want), count(auditlog.TimeRange{From: window.From, To: middle})+count(auditlog.TimeRange{From: middle, To: window.To}),
 				"ranges that touch share no edit and lose none")
 		}
 		keys := []auditlog.Key{auditlog.KeyDescription}
@@ -236,7 +236,7 @@ func TestOneEditIsOneRow(t *testing.T) {
 	ask := func(fold bool) frame.Frames {
 		frames, err := p.Answer(context.Background(), panel.Request{
 			Query:  panel.Query{Shape: panel.ShapeEvents, Format: panel.FormatLogs, Source: panel.SourceSearch, Limit: 100, Fold: fold, Oldest: true},
-			Window: auditlog.NewWindow(origin, origin.Add(2*time.Second)),
+			Window: auditlog.NewTimeRange(origin, origin.Add(2*time.Second)),
 		})
 		require.NoError(t, err)
 		return frames
@@ -271,7 +271,7 @@ func TestFoldMember(t *testing.T) {
 		p, _ := newPanel(t, events, simulator.Switches{Reach: 100})
 		frames, err := p.Answer(context.Background(), panel.Request{
 			Query:  panel.Query{Shape: panel.ShapeCount, Source: panel.SourceSearch, Limit: 1, Fold: fold},
-			Window: auditlog.NewWindow(origin, origin.Add(time.Hour)),
+			Window: auditlog.NewTimeRange(origin, origin.Add(time.Hour)),
 		})
 		require.NoError(t, err)
 		require.Equal(t, int64(300), frames[0].Fields[0].At(0))

@@ -15,7 +15,7 @@ import (
 // Queue is the ledger of what the API key's queue gave. It is the only way to the queue: a query never reads it by itself.
 type Queue interface {
 	Touch(ctx context.Context) error
-	Range(ctx context.Context, w auditlog.Window, order cbc.Order, visit func([]queue.Entry) (more bool)) error
+	Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]queue.Entry) (more bool)) error
 	Status(ctx context.Context) (queue.Status, error)
 }
 
@@ -104,7 +104,7 @@ func (a *answer) vouch(s queue.Status) error {
 }
 
 // doubt tells why more events of a window may be known to Carbon Black Cloud than to the ledger, in words.
-func doubt(s queue.Status, w auditlog.Window) string {
+func doubt(s queue.Status, w auditlog.TimeRange) string {
 	if s.From.IsZero() {
 		return "the ledger is empty, because the queue was never read"
 	}
@@ -124,10 +124,10 @@ func doubt(s queue.Status, w auditlog.Window) string {
 }
 
 // touched returns the first gap that has a part in a window.
-func touched(gaps []auditlog.Window, w auditlog.Window) (auditlog.Window, bool) {
-	i := slices.IndexFunc(gaps, func(g auditlog.Window) bool { return g.From < w.To && w.From < g.To })
+func touched(gaps []auditlog.TimeRange, w auditlog.TimeRange) (auditlog.TimeRange, bool) {
+	i := slices.IndexFunc(gaps, func(g auditlog.TimeRange) bool { return g.From < w.To && w.From < g.To })
 	if i < 0 {
-		return auditlog.Window{}, false
+		return auditlog.TimeRange{}, false
 	}
 	return gaps[i], true
 }

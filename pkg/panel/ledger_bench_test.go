@@ -35,7 +35,7 @@ type noQueue struct{}
 
 func (noQueue) Queue(context.Context) (cbc.Batch, error) { return cbc.Batch{}, nil }
 
-func (noQueue) SearchAll(context.Context, auditlog.Window, func([]auditlog.Event) error) error {
+func (noQueue) SearchAll(context.Context, auditlog.TimeRange, func([]auditlog.Event) error) error {
 	return nil
 }
 
@@ -59,15 +59,15 @@ func BenchmarkLedgerPanel(b *testing.B) {
 			defer q.Close()
 			const anHour = benchEvents / 24
 			b.Run("newest500", func(b *testing.B) {
-				rows := benchPanel(b, q, `{"source":"queue","format":"table"}`, auditlog.NewWindow(end.Add(-24*time.Hour), end))
+				rows := benchPanel(b, q, `{"source":"queue","format":"table"}`, auditlog.NewTimeRange(end.Add(-24*time.Hour), end))
 				require.Equal(b, 500, rows)
 			})
 			b.Run("hour", func(b *testing.B) {
-				rows := benchPanel(b, q, `{"source":"queue","format":"table","limit":100000}`, auditlog.NewWindow(end.Add(-time.Hour), end))
+				rows := benchPanel(b, q, `{"source":"queue","format":"table","limit":100000}`, auditlog.NewTimeRange(end.Add(-time.Hour), end))
 				require.InDelta(b, anHour, rows, anHour/100)
 			})
 			b.Run("day", func(b *testing.B) {
-				rows := benchPanel(b, q, `{"source":"queue","queryType":"top","groupBy":["actor"],"limit":1000}`, auditlog.NewWindow(end.Add(-24*time.Hour), end))
+				rows := benchPanel(b, q, `{"source":"queue","queryType":"top","groupBy":["actor"],"limit":1000}`, auditlog.NewTimeRange(end.Add(-24*time.Hour), end))
 				require.Equal(b, benchActors, rows)
 			})
 		})
@@ -92,7 +92,7 @@ func fill(b *testing.B, ledger queue.Ledger, start time.Time) {
 }
 
 // benchPanel answers a query and returns the rows of its frame.
-func benchPanel(b *testing.B, q *queue.Queue, text string, w auditlog.Window) (rows int) {
+func benchPanel(b *testing.B, q *queue.Queue, text string, w auditlog.TimeRange) (rows int) {
 	catalog := auditlog.DefaultCatalog()
 	query, err := panel.ParseQuery([]byte(text), catalog, 100_000)
 	require.NoError(b, err)

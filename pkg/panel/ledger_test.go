@@ -24,7 +24,7 @@ type fakeLedger struct {
 
 func (l *fakeLedger) Touch(context.Context) error { return l.touch }
 
-func (l *fakeLedger) Range(_ context.Context, w auditlog.Window, _ cbc.Order, visit func([]queue.Entry) bool) error {
+func (l *fakeLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]queue.Entry) bool) error {
 	if w.Contains(l.event.CreateTime) {
 		visit([]queue.Entry{{Event: &l.event}})
 	}
@@ -43,10 +43,10 @@ func (l *fakeLedger) Status(context.Context) (queue.Status, error) {
 // alert rule, which fires nothing then.
 func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 	now := origin.Add(10 * time.Hour)
-	window := auditlog.NewWindow(now.Add(-time.Hour), now)
+	window := auditlog.NewTimeRange(now.Add(-time.Hour), now)
 	whole := queue.Status{From: now.Add(-72 * time.Hour), Since: now.Add(-48 * time.Hour), Drained: now.Add(-10 * time.Second)}
-	span := func(from, to time.Duration) []auditlog.Window {
-		return []auditlog.Window{auditlog.NewWindow(now.Add(from), now.Add(to))}
+	span := func(from, to time.Duration) []auditlog.TimeRange {
+		return []auditlog.TimeRange{auditlog.NewTimeRange(now.Add(from), now.Add(to))}
 	}
 	with := func(change func(*queue.Status)) []queue.Status {
 		s := whole

@@ -15,7 +15,7 @@ import (
 // History reads and counts events of the past.
 type History interface {
 	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
-	Count(ctx context.Context, f auditlog.Filter, w auditlog.Window, cost *history.Cost) (int, error)
+	Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *history.Cost) (int, error)
 	PageSize() int // the most events that one request reads
 }
 
@@ -50,7 +50,7 @@ type Panel struct {
 // Request is one query with its circumstances.
 type Request struct {
 	Query         Query
-	Window        auditlog.Window
+	Window        auditlog.TimeRange
 	Interval      time.Duration // the wanted width of a series' buckets
 	MaxDataPoints int64
 	// Numbers says that an alert rule or an expression asks, which can use nothing but numbers.

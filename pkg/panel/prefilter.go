@@ -168,9 +168,9 @@ func (a *answer) passes(e *auditlog.Event) bool {
 }
 
 // settled is the part of the window in which no event can be missing because it is late.
-func (a *answer) settled() auditlog.Window {
+func (a *answer) settled() auditlog.TimeRange {
 	w := a.request.Window
-	return auditlog.Window{From: w.From, To: max(w.From, min(w.To, a.panel.Words.now().Add(-a.panel.Settle).UnixMilli()))}
+	return auditlog.TimeRange{From: w.From, To: max(w.From, min(w.To, a.panel.Words.now().Add(-a.panel.Settle).UnixMilli()))}
 }
 
 // fewSamples is how many known events words are tried out on, if they are of kinds enough; else it is a page of them.
@@ -213,7 +213,7 @@ func (a *answer) tryOut(ctx context.Context) (trial, bool) {
 }
 
 // compare asks for the words of a sample, which is everything in its window. It tells false when that could not be done now.
-func (a *answer) compare(ctx context.Context, probe auditlog.WordProbe, sample []*auditlog.Event, w auditlog.Window) (trial, bool) {
+func (a *answer) compare(ctx context.Context, probe auditlog.WordProbe, sample []*auditlog.Event, w auditlog.TimeRange) (trial, bool) {
 	filter := a.cloud
 	filter.Query = probe.Query
 	found, coverage, err := a.scan(ctx, history.Question{Filter: filter, Window: w, Order: order(a.query), Max: 2 * cbc.MaxRows}, anyEvent)
@@ -255,7 +255,7 @@ func (a *answer) scan(ctx context.Context, q history.Question, want func(*auditl
 }
 
 // missing tells whether some of the wanted events of a window are not among others. Equal events count.
-func missing(wanted, among []*auditlog.Event, w auditlog.Window) bool {
+func missing(wanted, among []*auditlog.Event, w auditlog.TimeRange) bool {
 	n := map[auditlog.ID]int{}
 	for _, e := range wanted {
 		if w.Contains(e.CreateTime) {

@@ -136,7 +136,7 @@ func TestWordsNeverMakeAWrongAnswer(t *testing.T) {
 			} else {
 				filter.Criteria[auditlog.KeyOutcome] = []string{rapid.SampledFrom([]string{"success", "failure"}).Draw(t, "outcome")}
 			}
-			window := auditlog.NewWindow(origin, origin.Add(time.Duration(rapid.IntRange(1, 1500).Draw(t, "span"))*time.Millisecond))
+			window := auditlog.NewTimeRange(origin, origin.Add(time.Duration(rapid.IntRange(1, 1500).Draw(t, "span"))*time.Millisecond))
 			want := map[string]int64{}
 			for i := range f.events {
 				e := &f.events[i]
@@ -188,7 +188,7 @@ func bigLog() []auditlog.Event {
 func ask(t *testing.T, p *panel.Panel, q panel.Query) frame.Frames {
 	q.Source, q.Limit = panel.SourceSearch, max(q.Limit, 1)
 	frames, err := p.Answer(context.Background(), panel.Request{
-		Query: q, Window: auditlog.NewWindow(origin, origin.Add(1000*time.Second)), Interval: 100 * time.Second, MaxDataPoints: 10,
+		Query: q, Window: auditlog.NewTimeRange(origin, origin.Add(1000*time.Second)), Interval: 100 * time.Second, MaxDataPoints: 10,
 	})
 	require.NoError(t, err)
 	return frames

@@ -18,7 +18,7 @@ type Value struct {
 // ValuesRequest asks for the values of a key. The queue takes no part in the answer.
 type ValuesRequest struct {
 	Key    auditlog.Key
-	Window auditlog.Window
+	Window auditlog.TimeRange
 	Prefix string // what the values begin with, in upper or lower case
 	Most   int    // values that are wanted
 }

@@ -120,7 +120,7 @@ func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Re
 		return export.Request{}, errors.New(`"after" cannot be exported: a file holds all events of a filter, whatever came before them`)
 	}
 	return export.Request{
-		Query: body.Query, Filter: query.Filter, Window: auditlog.Window{From: *body.From, To: *body.To},
+		Query: body.Query, Filter: query.Filter, Window: auditlog.TimeRange{From: *body.From, To: *body.To},
 		Format: cbc.ExportFormat(body.Format), Who: backend.UserFromContext(r.Context()).Login,
 	}, nil
 }

@@ -91,7 +91,7 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool
 	}
 	return d.panel.Answer(ctx, panel.Request{
 		Query:         query,
-		Window:        auditlog.NewWindow(q.TimeRange.From, q.TimeRange.To),
+		Window:        auditlog.NewTimeRange(q.TimeRange.From, q.TimeRange.To),
 		Interval:      q.Interval,
 		MaxDataPoints: q.MaxDataPoints,
 		Numbers:       numbers,

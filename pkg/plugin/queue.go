@@ -41,7 +41,7 @@ type background struct{ client *cbc.Client }
 func (b background) Queue(ctx context.Context) (cbc.Batch, error) { return b.client.Queue(ctx) }
 
 // SearchAll visits every event of a window, asked for anew.
-func (b background) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {
+func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
 	var failed error
 	var cost history.Cost
 	past := history.New(history.Config{Searcher: b.client, Settle: time.Minute})

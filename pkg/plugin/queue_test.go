@@ -42,7 +42,7 @@ func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
 	require.Empty(t, sim.Requests(), "to open sends nothing")
 
 	const span = 48 * time.Hour
-	window := auditlog.NewWindow(time.Now().Add(-span), time.Now())
+	window := auditlog.NewTimeRange(time.Now().Add(-span), time.Now())
 	wider := window // that of an alert rule, which looks for late events, too
 	wider.From -= (two.panel.Settle + two.panel.Fresh).Milliseconds()
 	want, logins := 0, 0

@@ -71,7 +71,7 @@ func parseValues(q url.Values, now time.Time) (panel.ValuesRequest, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Window = auditlog.Window{From: from, To: to}
+	out.Window = auditlog.TimeRange{From: from, To: to}
 	if err := out.Window.Validate(); err != nil {
 		return out, fmt.Errorf("from must be less than to: %w", err)
 	}

@@ -45,7 +45,7 @@ func last(length time.Duration) string {
 func TestValuesOfEveryField(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	d := newInstance(t, settingsOf(sim, url, 0, nil))
-	window := auditlog.NewWindow(present.Add(-12*time.Hour), present)
+	window := auditlog.NewTimeRange(present.Add(-12*time.Hour), present)
 	catalog := auditlog.DefaultCatalog()
 	for _, key := range auditlog.Keys() {
 		want := map[string]int64{}
@@ -131,8 +131,8 @@ func TestValuesOfTheLastDay(t *testing.T) {
 	now := time.UnixMilli(1_700_000_000_000)
 	got, err := parseValues(map[string][]string{"field": {"actor"}}, now)
 	require.NoError(t, err)
-	require.Equal(t, auditlog.NewWindow(now.Add(-24*time.Hour), now), got.Window)
+	require.Equal(t, auditlog.NewTimeRange(now.Add(-24*time.Hour), now), got.Window)
 	got, err = parseValues(map[string][]string{"field": {"actor"}, "to": {"86400000"}}, now)
 	require.NoError(t, err)
-	require.Equal(t, auditlog.Window{From: 0, To: 86_400_000}, got.Window)
+	require.Equal(t, auditlog.TimeRange{From: 0, To: 86_400_000}, got.Window)
 }

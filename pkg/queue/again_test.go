@@ -28,19 +28,19 @@ func TestLedgerDoubtsWhatComesAgain(t *testing.T) {
 		e, f, g := event(1, "e"), event(20, "f"), event(300, "g")
 		require.Equal(t, Added{New: 3}, give("1", e, e, f))
 		require.Empty(t, gaps(), "two in one batch are two")
-		span := auditlog.Window{From: f.CreateTime.UnixMilli(), To: f.CreateTime.UnixMilli() + 1}
+		span := auditlog.TimeRange{From: f.CreateTime.UnixMilli(), To: f.CreateTime.UnixMilli() + 1}
 		require.Equal(t, Added{New: 1, Again: span}, give("2", f, g))
 		require.Equal(t, Added{}, give("2", f, g), "the same batch")
 		require.Equal(t, want(e, e, f, g), contents(t, other, everything(), cbc.OldestFirst))
 		require.Len(t, gaps(), 1)
-		require.Equal(t, span, gaps()[0].Window)
+		require.Equal(t, span, gaps()[0].TimeRange)
 		book, err := other.Book(context.Background())
 		require.NoError(t, err)
 		require.InDelta(t, book.Now+time.Minute.Milliseconds(), gaps()[0].Ready, 30_000)
 
 		span.From = e.CreateTime.UnixMilli()
 		require.Equal(t, Added{New: 1, Again: span}, give("3", e, e, e, f), "more than any batch before")
-		require.Equal(t, span, gaps()[0].Window)
+		require.Equal(t, span, gaps()[0].TimeRange)
 		require.Equal(t, Added{New: 1}, add(t, other, "", FromRepair, e, e, e, f, f, g), "a search has counted, nobody is blamed")
 		require.Equal(t, want(e, e, e, f, f, g), contents(t, ledger, everything(), cbc.OldestFirst))
 	})
@@ -79,10 +79,10 @@ func TestTheSpanOfATimeWithoutAFraction(t *testing.T) {
 	second := time.Date(2026, 3, 11, 12, 0, 5, 0, time.UTC)
 	var a Added
 	a.doubt(second.Add(7500 * time.Millisecond))
-	require.Equal(t, auditlog.NewWindow(second.Add(7500*time.Millisecond), second.Add(7501*time.Millisecond)), a.Again)
+	require.Equal(t, auditlog.NewTimeRange(second.Add(7500*time.Millisecond), second.Add(7501*time.Millisecond)), a.Again)
 	a.doubt(second)
-	require.Equal(t, auditlog.NewWindow(second, second.Add(7501*time.Millisecond)), a.Again)
+	require.Equal(t, auditlog.NewTimeRange(second, second.Add(7501*time.Millisecond)), a.Again)
 	a = Added{}
 	a.doubt(second)
-	require.Equal(t, auditlog.NewWindow(second, second.Add(time.Second)), a.Again)
+	require.Equal(t, auditlog.NewTimeRange(second, second.Add(time.Second)), a.Again)
 }

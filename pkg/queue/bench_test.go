@@ -136,19 +136,19 @@ func BenchmarkLedgerRange(b *testing.B) {
 			}
 			end := base.Add(2 * time.Hour)
 			b.Run("newest500", func(b *testing.B) {
-				benchRange(b, ledger, auditlog.NewWindow(end.Add(-25*time.Hour), end), 500)
+				benchRange(b, ledger, auditlog.NewTimeRange(end.Add(-25*time.Hour), end), 500)
 			})
 			b.Run("hour", func(b *testing.B) {
-				benchRange(b, ledger, auditlog.NewWindow(base, base.Add(time.Hour)), 0)
+				benchRange(b, ledger, auditlog.NewTimeRange(base, base.Add(time.Hour)), 0)
 			})
 			b.Run("day", func(b *testing.B) {
-				benchRange(b, ledger, auditlog.NewWindow(end.Add(-25*time.Hour), end), 0)
+				benchRange(b, ledger, auditlog.NewTimeRange(end.Add(-25*time.Hour), end), 0)
 			})
 		})
 	}
 }
 
-func benchRange(b *testing.B, ledger Ledger, w auditlog.Window, limit int) {
+func benchRange(b *testing.B, ledger Ledger, w auditlog.TimeRange, limit int) {
 	read := 0
 	for b.Loop() {
 		actors := map[string]int{}

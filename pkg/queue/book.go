@@ -28,7 +28,7 @@ type Book struct {
 // Gap is a span in which events may be missing, because the answer of a read was lost, or because an event came again and may have
 // happened again. A complete search closes it that starts when it is ready: by then everything that the answer held can be found.
 type Gap struct {
-	auditlog.Window
+	auditlog.TimeRange
 	Ready    int64
 	Searched int64 `json:",omitempty"` // a complete search that began then was added, and was too early to close the gap
 }
@@ -75,7 +75,7 @@ func (b *Book) lose(id string, drained int64, p policy) {
 
 // open adds the gap of a batch that was lost before now. It can hold whatever arrived since the queue was seen empty.
 func (b *Book) open(drained int64, p policy) {
-	gap := Gap{Window: auditlog.Window{From: drained - p.late, To: b.Now + p.late}, Ready: b.Now + p.late}
+	gap := Gap{TimeRange: auditlog.TimeRange{From: drained - p.late, To: b.Now + p.late}, Ready: b.Now + p.late}
 	if drained == 0 {
 		gap.From = b.Now - p.lookback
 	}
@@ -83,9 +83,9 @@ func (b *Book) open(drained int64, p policy) {
 }
 
 // doubt adds the gap of events that came again, which a search has to count. A window that holds nothing is none.
-func (b *Book) doubt(w auditlog.Window, late time.Duration) {
+func (b *Book) doubt(w auditlog.TimeRange, late time.Duration) {
 	if w.From < w.To {
-		b.add(Gap{Window: w, Ready: b.Now + late.Milliseconds()})
+		b.add(Gap{TimeRange: w, Ready: b.Now + late.Milliseconds()})
 	}
 }
 
@@ -95,7 +95,7 @@ func (b *Book) add(gap Gap) {
 		if g.To < gap.From || gap.To < g.From {
 			return false
 		}
-		gap = Gap{Window: auditlog.Window{From: min(g.From, gap.From), To: max(g.To, gap.To)}, Ready: max(g.Ready, gap.Ready)}
+		gap = Gap{TimeRange: auditlog.TimeRange{From: min(g.From, gap.From), To: max(g.To, gap.To)}, Ready: max(g.Ready, gap.Ready)}
 		return true
 	})
 	b.Gaps = append(b.Gaps, gap)
@@ -103,13 +103,13 @@ func (b *Book) add(gap Gap) {
 }
 
 // close takes away the gaps that a complete search of a window, begun at a time, has closed.
-func (b *Book) close(w auditlog.Window, begun int64) {
+func (b *Book) close(w auditlog.TimeRange, begun int64) {
 	b.Gaps = slices.DeleteFunc(b.Gaps, func(g Gap) bool { return g.Ready <= begun && w.From <= g.From && g.To <= w.To })
 }
 
 // searched notes a complete search of a window, begun at a time: what the gaps in it lost can be seen as far as it could be found
 // by then.
-func (b *Book) searched(w auditlog.Window, begun int64) {
+func (b *Book) searched(w auditlog.TimeRange, begun int64) {
 	for i, g := range b.Gaps {
 		if w.From <= g.From && g.To <= w.To {
 			b.Gaps[i].Searched = max(g.Searched, begun)
@@ -129,19 +129,19 @@ const auditOverlap = time.Hour
 // audit returns the next span whose events the queue must have given by now. It is empty while a gap is open, because what is
 // missing then is known to be. After a long pause it goes through it part by part: a key that got its permission anew was given the
 // last days only.
-func (b *Book) audit(p policy) auditlog.Window {
+func (b *Book) audit(p policy) auditlog.TimeRange {
 	if len(b.Gaps) > 0 || b.Drained == 0 {
-		return auditlog.Window{}
+		return auditlog.TimeRange{}
 	}
 	from := max(b.Opened, b.From, b.Audited-auditOverlap.Milliseconds())
-	return auditlog.Window{From: from, To: max(min(b.Drained-p.late, from+auditOverlap.Milliseconds()+p.lookback), from)}
+	return auditlog.TimeRange{From: from, To: max(min(b.Drained-p.late, from+auditOverlap.Milliseconds()+p.lookback), from)}
 }
 
 // suspicion is how long without a further sign of another consumer it takes until the next one begins a new story.
 const suspicion = 24 * time.Hour
 
 // audited notes the outcome of an audit.
-func (b *Book) audited(w auditlog.Window, missing int) {
+func (b *Book) audited(w auditlog.TimeRange, missing int) {
 	if b.Audited = max(b.Audited, w.To); missing == 0 {
 		return
 	}

@@ -12,7 +12,7 @@ import (
 var lates = policy{late: 10, lookback: 1000}
 
 func gap(from, to, ready int64) Gap {
-	return Gap{Window: auditlog.Window{From: from, To: to}, Ready: ready}
+	return Gap{TimeRange: auditlog.TimeRange{From: from, To: to}, Ready: ready}
 }
 
 func TestBookOfAQuietLife(t *testing.T) {
@@ -27,28 +27,28 @@ func TestBookOfAQuietLife(t *testing.T) {
 	b.finish("2", true)
 	require.Equal(t, Book{Now: 5003, Opened: 5000, From: 4000, Since: 5001, Drained: 5001, Gaps: b.Gaps}, b, "it was empty when the read began")
 	require.Len(t, b.Gaps, 1)
-	b.close(auditlog.Window{From: 0, To: 9000}, 5009)
+	b.close(auditlog.TimeRange{From: 0, To: 9000}, 5009)
 	require.Len(t, b.Gaps, 1, "the search began too early to find all")
-	b.close(auditlog.Window{From: 4001, To: 9000}, 9000)
+	b.close(auditlog.TimeRange{From: 4001, To: 9000}, 9000)
 	require.Len(t, b.Gaps, 1, "the search was too short")
 	require.Zero(t, b.audit(lates), "while a gap is open nobody can be blamed")
-	b.close(auditlog.Window{From: 4000, To: 5010}, 5010)
+	b.close(auditlog.TimeRange{From: 4000, To: 5010}, 5010)
 	require.Empty(t, b.Gaps)
 	b.Now, b.Drained = 6500, 6400
-	require.Equal(t, auditlog.Window{From: 5000, To: 6390}, b.audit(lates), "however long ago the last one was")
+	require.Equal(t, auditlog.TimeRange{From: 5000, To: 6390}, b.audit(lates), "however long ago the last one was")
 	b.Drained = 5000 + 2*auditOverlap.Milliseconds()
-	require.Equal(t, auditlog.Window{From: 5000, To: 6000 + auditOverlap.Milliseconds()}, b.audit(lates), "part by part")
+	require.Equal(t, auditlog.TimeRange{From: 5000, To: 6000 + auditOverlap.Milliseconds()}, b.audit(lates), "part by part")
 	b.Now, b.Drained = 5900, 6400
-	require.Equal(t, auditlog.Window{From: 5000, To: 6390}, b.audit(lates))
-	b.audited(auditlog.Window{From: 5000, To: 6390}, 3)
+	require.Equal(t, auditlog.TimeRange{From: 5000, To: 6390}, b.audit(lates))
+	b.audited(auditlog.TimeRange{From: 5000, To: 6390}, 3)
 	require.Equal(t, []int64{6390, 3, 5900}, []int64{b.Audited, int64(b.Missing), b.Suspected})
 	b.Now = 6000
-	b.audited(auditlog.Window{From: 5000, To: 6380}, 0)
+	b.audited(auditlog.TimeRange{From: 5000, To: 6380}, 0)
 	require.Equal(t, []int64{6390, 3, 5900}, []int64{b.Audited, int64(b.Missing), b.Suspected}, "what was found stays true")
-	b.audited(auditlog.Window{From: 5000, To: 6390}, 2)
+	b.audited(auditlog.TimeRange{From: 5000, To: 6390}, 2)
 	require.Equal(t, []int64{2, 6000, 5900}, []int64{int64(b.Missing), b.Suspected, b.Suspects})
 	b.Now += suspicion.Milliseconds() + 1
-	b.audited(auditlog.Window{From: 5000, To: 6390}, 1)
+	b.audited(auditlog.TimeRange{From: 5000, To: 6390}, 1)
 	require.Equal(t, []int64{b.Now, b.Now}, []int64{b.Suspected, b.Suspects}, "another story")
 }
 
@@ -121,7 +121,7 @@ func TestGapsStayUntilTheyAreSearched(t *testing.T) {
 					continue
 				}
 				g := rapid.SampledFrom(b.Gaps).Draw(t, "gap")
-				b.close(g.Window, b.Now)
+				b.close(g.TimeRange, b.Now)
 				for ms, ready := range open {
 					if ready <= b.Now && g.From <= ms && ms < g.To {
 						delete(open, ms)

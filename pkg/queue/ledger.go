@@ -27,7 +27,7 @@ type Ledger interface {
 	// Update changes the book and returns it.
 	Update(ctx context.Context, change func(*Book)) (Book, error)
 	// Range visits the events of a window in order, until visit wants no more. A slice is valid during the call only.
-	Range(ctx context.Context, w auditlog.Window, order cbc.Order, visit func([]Entry) (more bool)) error
+	Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) (more bool)) error
 	// After returns at most limit events that were added behind a cursor, in the order in which they were added.
 	After(ctx context.Context, from Cursor, limit int) (Changes, error)
 	// Head is the cursor behind everything that was added.
@@ -64,7 +64,7 @@ type Added struct {
 	New     int             // copies that the ledger did not have
 	Missing int             // copies among those added that the queue should have given and did not
 	Expired int             // distinct events that are older than the ledger keeps: they were left out
-	Again   auditlog.Window // the span of the events that another batch gave before: the book has a gap there
+	Again   auditlog.TimeRange // the span of the events that another batch gave before: the book has a gap there
 }
 
 // Held is how much a ledger holds.

@@ -79,12 +79,12 @@ func add(t testing.TB, l Ledger, id string, origin Origin, events ...auditlog.Ev
 }
 
 // everything is a window that holds all events of the tests.
-func everything() auditlog.Window {
-	return auditlog.NewWindow(base.Add(-1000*time.Hour), base.Add(1000*time.Hour))
+func everything() auditlog.TimeRange {
+	return auditlog.NewTimeRange(base.Add(-1000*time.Hour), base.Add(1000*time.Hour))
 }
 
 // contents reads a window and returns the ids of its events, and their ordinals, in the order in which they came.
-func contents(t testing.TB, l Ledger, w auditlog.Window, order cbc.Order) []string {
+func contents(t testing.TB, l Ledger, w auditlog.TimeRange, order cbc.Order) []string {
 	t.Helper()
 	list := []string{}
 	require.NoError(t, l.Range(context.Background(), w, order, func(entries []Entry) bool {
@@ -165,9 +165,9 @@ func TestLedgerRange(t *testing.T) {
 		require.Equal(t, all, contents(t, other, everything(), cbc.OldestFirst))
 		slices.Reverse(all)
 		require.Equal(t, all, contents(t, other, everything(), cbc.NewestFirst))
-		edge := auditlog.NewWindow(events[700].CreateTime, events[2100].CreateTime)
+		edge := auditlog.NewTimeRange(events[700].CreateTime, events[2100].CreateTime)
 		require.Equal(t, want(events[700:2100]...), contents(t, other, edge, cbc.OldestFirst), "half-open")
-		require.Empty(t, contents(t, other, auditlog.Window{From: edge.To, To: edge.From}, cbc.OldestFirst))
+		require.Empty(t, contents(t, other, auditlog.TimeRange{From: edge.To, To: edge.From}, cbc.OldestFirst))
 
 		seen := 0
 		require.NoError(t, other.Range(context.Background(), everything(), cbc.NewestFirst, func(entries []Entry) bool {
@@ -256,7 +256,7 @@ func TestLedgerBook(t *testing.T) {
 		require.Empty(t, book.Reading)
 		require.Len(t, book.Gaps, 1, "those of the start and of the loss overlap")
 		require.Equal(t, book.Opened-60_000, book.Gaps[0].From)
-		_, err = other.Update(ctx, func(b *Book) { b.close(b.Gaps[0].Window, b.Gaps[0].Ready) })
+		_, err = other.Update(ctx, func(b *Book) { b.close(b.Gaps[0].TimeRange, b.Gaps[0].Ready) })
 		require.NoError(t, err)
 		book, err = ledger.Book(ctx)
 		require.NoError(t, err)
@@ -366,8 +366,8 @@ func TestLedgerRangeBetweenMilliseconds(t *testing.T) {
 		add(t, ledger, "1", FromQueue, early, late)
 		edge := base.Add(10 * time.Millisecond)
 		for _, order := range []cbc.Order{cbc.OldestFirst, cbc.NewestFirst} {
-			require.Equal(t, want(late), contents(t, other, auditlog.NewWindow(edge, edge.Add(time.Millisecond)), order))
-			require.Equal(t, want(early), contents(t, other, auditlog.NewWindow(edge.Add(-time.Millisecond), edge), order))
+			require.Equal(t, want(late), contents(t, other, auditlog.NewTimeRange(edge, edge.Add(time.Millisecond)), order))
+			require.Equal(t, want(early), contents(t, other, auditlog.NewTimeRange(edge.Add(-time.Millisecond), edge), order))
 		}
 	})
 }

@@ -217,7 +217,7 @@ func (m *memory) forget(floor time.Time, n int) {
 	m.sorted = slices.Clone(m.sorted[n:])
 }
 
-func (m *memory) Range(_ context.Context, w auditlog.Window, order cbc.Order, visit func([]Entry) bool) error {
+func (m *memory) Range(_ context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) bool) error {
 	m.mu.Lock()
 	rest := m.sorted
 	m.mu.Unlock()

@@ -26,7 +26,7 @@ type place struct {
 
 // Range reads page by page, each from where the one before ended. Events of the same microsecond are put into the order of their
 // content here, so they are handed over together.
-func (p *postgres) Range(ctx context.Context, w auditlog.Window, order cbc.Order, visit func([]Entry) bool) error {
+func (p *postgres) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) bool) error {
 	ledger, err := p.id(ctx)
 	if err != nil {
 		return err

@@ -236,7 +236,7 @@ type waiting struct {
 	turn chan struct{}
 }
 
-func (s waiting) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {
+func (s waiting) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
 	select {
 	case <-s.turn:
 		return s.Searcher.SearchAll(ctx, w, visit)

@@ -16,7 +16,7 @@ func (r *reader) reconcile(ctx context.Context, c Config) error {
 	}
 	for _, gap := range book.Gaps {
 		if err := r.repair(ctx, c, gap, book.Now); err != nil {
-			return fmt.Errorf("events of %s may be missing until a search succeeds: %w", gap.Window, err)
+			return fmt.Errorf("events of %s may be missing until a search succeeds: %w", gap.TimeRange, err)
 		}
 	}
 	return r.audit(ctx, c)
@@ -25,7 +25,7 @@ func (r *reader) reconcile(ctx context.Context, c Config) error {
 // repair searches a gap: as soon as it is new, so that most of it is seen at once, then what was too young to be found, and all of
 // it once more when it is ready to be closed.
 func (r *reader) repair(ctx context.Context, c Config, gap Gap, now int64) error {
-	w, ready := gap.Window, gap.Ready <= now
+	w, ready := gap.TimeRange, gap.Ready <= now
 	if gap.Searched > 0 && !ready {
 		w.From = max(w.From, gap.Searched-2*c.Late.Milliseconds())
 	}
@@ -33,8 +33,8 @@ func (r *reader) repair(ctx context.Context, c Config, gap Gap, now int64) error
 		return err
 	}
 	_, err := r.ledger.Update(ctx, func(b *Book) {
-		if b.searched(gap.Window, now); ready {
-			b.close(gap.Window, now)
+		if b.searched(gap.TimeRange, now); ready {
+			b.close(gap.TimeRange, now)
 		}
 	})
 	return err
@@ -61,7 +61,7 @@ func (r *reader) audit(ctx context.Context, c Config) error {
 }
 
 // search adds what a search finds in a window, and counts the events that the queue should have given and did not.
-func (r *reader) search(ctx context.Context, c Config, w auditlog.Window, origin Origin) (missing int, err error) {
+func (r *reader) search(ctx context.Context, c Config, w auditlog.TimeRange, origin Origin) (missing int, err error) {
 	err = c.Searcher.SearchAll(ctx, w, func(events []auditlog.Event) error {
 		added, err := r.ledger.Add(ctx, Addition{Origin: origin, Events: events})
 		missing += added.Missing

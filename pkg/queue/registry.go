@@ -23,7 +23,7 @@ type Source interface {
 type Searcher interface {
 	// SearchAll visits every event of a window, in batches that hold every event of each of their milliseconds. Without an error
 	// the whole window was read, as it is now: nothing was cut or taken from an answer that is no longer true.
-	SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error
+	SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error
 }
 
 // Store opens a ledger for a key. Stores of the same name are the same one.
@@ -175,7 +175,7 @@ func (q *Queue) Close() {
 func (q *Queue) Touch(ctx context.Context) error { return q.reader().touch(ctx) }
 
 // Range visits the events of a window, from what the ledger holds, until visit wants no more. A slice is valid during the call only.
-func (q *Queue) Range(ctx context.Context, w auditlog.Window, order cbc.Order, visit func([]Entry) (more bool)) error {
+func (q *Queue) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) (more bool)) error {
 	return q.reader().ledger.Range(ctx, w, order, visit)
 }
 

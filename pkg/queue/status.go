@@ -19,10 +19,10 @@ type Status struct {
 	Drained time.Time
 	// Overdue says that the queue should have been read to its end since Drained and was not, by this or another process.
 	Overdue bool
-	Gaps    []auditlog.Window // spans in which events may be missing, until a search has closed them
+	Gaps    []auditlog.TimeRange // spans in which events may be missing, until a search has closed them
 	// Unsearched are those of the gaps in which no search has succeeded yet. In the others only such events are missing as no
 	// search could find then.
-	Unsearched []auditlog.Window
+	Unsearched []auditlog.TimeRange
 	// Suspected is when an audit last found events that the queue never gave, and Missing how many: another consumer reads the
 	// queue with the same API key. Suspects is when the first audit of the same story found any.
 	Suspected, Suspects time.Time
@@ -46,9 +46,9 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 	}
 	s.Overdue = book.Now-max(book.Drained, book.Opened) > r.config().quiet().Milliseconds()
 	for _, g := range book.Gaps {
-		s.Gaps = append(s.Gaps, g.Window)
+		s.Gaps = append(s.Gaps, g.TimeRange)
 		if g.Searched == 0 {
-			s.Unsearched = append(s.Unsearched, g.Window)
+			s.Unsearched = append(s.Unsearched, g.TimeRange)
 		}
 	}
 	return s, nil

@@ -22,7 +22,7 @@ type switched struct {
 	lag           time.Duration
 }
 
-func (s *switched) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {
+func (s *switched) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
 	if s.search != nil {
 		return s.search
 	}

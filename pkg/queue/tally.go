@@ -38,12 +38,12 @@ func (a *Addition) merge(before tally, it *item, added *Added) tally {
 
 // doubt widens the span of what came again. A time that may have lost its fraction of a second stands for the whole second.
 func (a *Added) doubt(t time.Time) {
-	w := auditlog.Window{From: t.UnixMilli(), To: t.UnixMilli() + 1}
+	w := auditlog.TimeRange{From: t.UnixMilli(), To: t.UnixMilli() + 1}
 	if w.From%1000 == 0 {
 		w.To += 999
 	}
-	if a.Again != (auditlog.Window{}) {
-		w = auditlog.Window{From: min(w.From, a.Again.From), To: max(w.To, a.Again.To)}
+	if a.Again != (auditlog.TimeRange{}) {
+		w = auditlog.TimeRange{From: min(w.From, a.Again.From), To: max(w.To, a.Again.To)}
 	}
 	a.Again = w
 }

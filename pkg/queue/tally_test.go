@@ -65,7 +65,7 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 		book, err := ledger.Book(context.Background())
 		require.NoError(t, err)
 		for _, gap := range book.Gaps {
-			_, err := ledger.Add(context.Background(), Addition{Origin: FromRepair, Events: within(gap.Window, happened)})
+			_, err := ledger.Add(context.Background(), Addition{Origin: FromRepair, Events: within(gap.TimeRange, happened)})
 			require.NoError(t, err)
 		}
 		got := []string{}
@@ -83,7 +83,7 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 	})
 }
 
-func within(w auditlog.Window, events []auditlog.Event) (inside []auditlog.Event) {
+func within(w auditlog.TimeRange, events []auditlog.Event) (inside []auditlog.Event) {
 	for _, e := range events {
 		if w.Contains(e.CreateTime) {
 			inside = append(inside, e)

@@ -70,7 +70,7 @@ type searcher struct {
 	now    func() time.Time // nil is time.Now
 }
 
-func (s searcher) SearchAll(ctx context.Context, w auditlog.Window, visit func([]auditlog.Event) error) error {
+func (s searcher) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
 	var failed error
 	h := history.New(history.Config{Searcher: s.client, Settle: s.settle, Reach: s.reach, Now: s.now})
 	q := history.Question{Window: w, Order: cbc.OldestFirst, Max: 1 << 30, All: true}
@@ -165,7 +165,7 @@ func same(t testing.TB, want, got []string) {
 	require.Equal(t, want, got, "the same events in another order")
 }
 
-func all() auditlog.Window { return auditlog.Window{From: 0, To: 1 << 45} }
+func all() auditlog.TimeRange { return auditlog.TimeRange{From: 0, To: 1 << 45} }
 
 // queued are the row ids that a queue shows.
 func queued(t testing.TB, q *Queue) []string {
@@ -249,7 +249,7 @@ func (l *tail) sorted() []string {
 // nothingFound is a search that is of no help.
 type nothingFound struct{}
 
-func (nothingFound) SearchAll(context.Context, auditlog.Window, func([]auditlog.Event) error) error {
+func (nothingFound) SearchAll(context.Context, auditlog.TimeRange, func([]auditlog.Event) error) error {
 	return nil
 }
 

@@ -64,7 +64,7 @@ type poller struct {
 
 // poll lists the margin, delivers what is new of it, and tells how long to wait. The error is one of delivery, or the context's.
 func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
-	window := auditlog.Window{From: p.margin.from, To: time.Now().UnixMilli()}
+	window := auditlog.TimeRange{From: p.margin.from, To: time.Now().UnixMilli()}
 	if window.Validate() != nil {
 		return p.Poll, nil // the clock was set back
 	}

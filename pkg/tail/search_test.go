@@ -147,7 +147,7 @@ func (w *world) step(t *rapid.T, h *history.History, settle time.Duration) {
 	}
 	if rapid.Bool().Draw(t, "panel") {
 		now := time.Now().UnixMilli()
-		q := history.Question{Window: auditlog.Window{From: now - 90_000, To: now}, Order: cbc.NewestFirst, Max: math.MaxInt}
+		q := history.Question{Window: auditlog.TimeRange{From: now - 90_000, To: now}, Order: cbc.NewestFirst, Max: math.MaxInt}
 		_, _ = h.Scan(context.Background(), q, &history.Cost{}, func(history.Batch) bool { return true })
 	}
 	time.Sleep(time.Duration(rapid.IntRange(0, 12_000).Draw(t, "pass ms")) * time.Millisecond)

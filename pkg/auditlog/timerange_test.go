@@ -25,10 +25,10 @@ func instant(t *rapid.T, about ...int64) time.Time {
 func TestAdjacentWindows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		from, middle, to := ordered(t)
-		whole, older, newer := auditlog.Window{From: from, To: to}, auditlog.Window{From: from, To: middle}, auditlog.Window{From: middle, To: to}
+		whole, older, newer := auditlog.TimeRange{From: from, To: to}, auditlog.TimeRange{From: from, To: middle}, auditlog.TimeRange{From: middle, To: to}
 		at := instant(t, from, middle, to)
 		parts := 0
-		for _, w := range []auditlog.Window{older, newer} {
+		for _, w := range []auditlog.TimeRange{older, newer} {
 			if w.Contains(at) {
 				parts++
 			}
@@ -49,7 +49,7 @@ func ordered(t *rapid.T) (from, middle, to int64) {
 func TestHalves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		from := milliseconds().Draw(t, "from")
-		w := auditlog.Window{From: from, To: from + rapid.Int64Range(2, 1e12).Draw(t, "length")}
+		w := auditlog.TimeRange{From: from, To: from + rapid.Int64Range(2, 1e12).Draw(t, "length")}
 		older, newer := w.Halves()
 		require.NoError(t, older.Validate())
 		require.NoError(t, newer.Validate())
@@ -60,17 +60,17 @@ func TestHalves(t *testing.T) {
 }
 
 func TestWindowValidate(t *testing.T) {
-	require.NoError(t, auditlog.Window{From: -1, To: 0}.Validate())
-	require.EqualError(t, auditlog.Window{From: 5, To: 5}.Validate(),
+	require.NoError(t, auditlog.TimeRange{From: -1, To: 0}.Validate())
+	require.EqualError(t, auditlog.TimeRange{From: 5, To: 5}.Validate(),
 		"the time range is empty: it starts and ends at 1970-01-01T00:00:00.005Z")
-	require.EqualError(t, auditlog.Window{From: 0, To: -1}.Validate(),
+	require.EqualError(t, auditlog.TimeRange{From: 0, To: -1}.Validate(),
 		"the time range is inverted: it starts at 1970-01-01T00:00:00.000Z and ends before that, at 1969-12-31T23:59:59.999Z")
 }
 
 func TestNewWindow(t *testing.T) {
 	auckland := time.FixedZone("Pacific/Auckland", 13*3600)
-	w := auditlog.NewWindow(time.Date(2024, 3, 1, 13, 0, 0, 1_999_999, auckland), time.Unix(0, -1))
-	require.Equal(t, auditlog.Window{From: 1709251200001, To: -1}, w)
+	w := auditlog.NewTimeRange(time.Date(2024, 3, 1, 13, 0, 0, 1_999_999, auckland), time.Unix(0, -1))
+	require.Equal(t, auditlog.TimeRange{From: 1709251200001, To: -1}, w)
 	require.Equal(t, time.Date(2024, 3, 1, 0, 0, 0, 1_000_000, time.UTC), w.Start())
 	require.Equal(t, time.Date(1969, 12, 31, 23, 59, 59, 999_000_000, time.UTC), w.End())
 	require.Equal(t, "2024-03-01T00:00:00.001Z to 1969-12-31T23:59:59.999Z", w.String())
