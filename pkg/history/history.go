@@ -93,17 +93,17 @@ type Question struct {
 
 // Coverage says how much of a question was answered.
 type Coverage struct {
-	Found    int             // events that the first page counted: about as many as there are, and maybe capped at the reach
-	Read     int             // events handed over
-	Kept     int             // of those, the ones that were at hand already
-	Complete bool            // the whole window was read
+	Found    int                // events that the first page counted: about as many as there are, and maybe capped at the reach
+	Read     int                // events handed over
+	Kept     int                // of those, the ones that were at hand already
+	Complete bool               // the whole window was read
 	Covered  auditlog.TimeRange // the part of the window that was read whole
-	Cut      int64           // a millisecond whose events could not all be read, 0 when there is none
-	Stale    time.Time       // when the end of the window was last looked at, if it could not be asked for now; else zero
-	Failure  error           // why it could not
-	AsOf     time.Time       // everything covered that was visible then was handed over: the asker's moment, or that of an answer at hand
-	Coarse   bool            // times are written in whole seconds: an event may have happened up to a second later
-	Until    time.Time       // when the end of the log will be asked for anew: a question before that brings nothing new
+	Cut      int64              // a millisecond whose events could not all be read, 0 when there is none
+	Stale    time.Time          // when the end of the window was last looked at, if it could not be asked for now; else zero
+	Failure  error              // why it could not
+	AsOf     time.Time          // everything covered that was visible then was handed over: the asker's moment, or that of an answer at hand
+	Coarse   bool               // times are written in whole seconds: an event may have happened up to a second later
+	Until    time.Time          // when the end of the log will be asked for anew: a question before that brings nothing new
 }
 
 // Scan reads the events of a window in the question's order and hands them to visit, in batches that hold every event of each

@@ -171,7 +171,9 @@ func manyEvents(n int, span time.Duration) []simulator.Event {
 	return events
 }
 
-func day(start time.Time) auditlog.TimeRange { return auditlog.NewTimeRange(start.Add(-24*time.Hour), start) }
+func day(start time.Time) auditlog.TimeRange {
+	return auditlog.NewTimeRange(start.Add(-24*time.Hour), start)
+}
 
 // What fits a page is asked for once, whatever the filters of the panels are, and again only for its end.
 func TestPanelsShareOneRequest(t *testing.T) {

@@ -19,8 +19,8 @@ type reader struct {
 	cost     *Cost
 	visit    func(Batch) bool
 	rest     auditlog.TimeRange // what is not handed over yet
-	came     int64           // when the question was asked: an answer at hand is as good as it was then, however long the wait
-	ready    []piece         // what was read while choosing, in the order of the question
+	came     int64              // when the question was asked: an answer at hand is as good as it was then, however long the wait
+	ready    []piece            // what was read while choosing, in the order of the question
 	coverage Coverage
 	pages    int // asked for
 	stopped  bool

@@ -18,9 +18,9 @@ type scan struct {
 	cost    *Cost
 	rest    auditlog.TimeRange // what is not read yet
 	strict  auditlog.TimeRange // what to read instead if events cannot be told apart by their times: no more than was asked for
-	found   int             // what the first page counted
-	rows    int             // the most events of a page; 0 is as many as can be had
-	coarse  bool            // the server writes times without a fraction of a second
+	found   int                // what the first page counted
+	rows    int                // the most events of a page; 0 is as many as can be had
+	coarse  bool               // the server writes times without a fraction of a second
 	// emit takes the events of a part, ascending. whole is false where the server did not give all of them.
 	emit func(events []auditlog.Event, part auditlog.TimeRange, whole bool)
 }

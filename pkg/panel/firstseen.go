@@ -47,9 +47,9 @@ func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
 type suspect struct {
 	group frame.Group
 	id    groupID
-	seen  bool            // it occurs in the baseline
-	came  bool            // a search for it brought an event of it
-	deaf  bool            // one did not, although there is one in the window: its values cannot be asked for
+	seen  bool               // it occurs in the baseline
+	came  bool               // a search for it brought an event of it
+	deaf  bool               // one did not, although there is one in the window: its values cannot be asked for
 	need  auditlog.TimeRange // the part of the baseline that has to be looked at yet
 }
 

@@ -61,9 +61,9 @@ type Addition struct {
 
 // Added is what an addition did.
 type Added struct {
-	New     int             // copies that the ledger did not have
-	Missing int             // copies among those added that the queue should have given and did not
-	Expired int             // distinct events that are older than the ledger keeps: they were left out
+	New     int                // copies that the ledger did not have
+	Missing int                // copies among those added that the queue should have given and did not
+	Expired int                // distinct events that are older than the ledger keeps: they were left out
 	Again   auditlog.TimeRange // the span of the events that another batch gave before: the book has a gap there
 }
 
