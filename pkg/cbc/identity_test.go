@@ -1,0 +1,65 @@
+package cbc
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestNormalizeURL(t *testing.T) {
+	for want, spellings := range map[string][]string{
+		"https://defense.conferdeploy.net:443": {
+			"https://defense.conferdeploy.net", "https://defense.conferdeploy.net/", "HTTPS://Defense.ConferDeploy.NET:443//",
+			" https://defense.conferdeploy.net. ", "https://defense.conferdeploy.net:0443/", "https://defense.conferdeploy.net:/./",
+		},
+		"https://defense.conferdeploy.net:8443/cbc": {
+			"https://defense.conferdeploy.net:8443/cbc", "https://defense.conferdeploy.net:8443/cbc/", "https://defense.conferdeploy.net:8443/a/../cbc",
+			"https://defense.conferdeploy.net:8443/%63bc",
+		},
+		"http://127.0.0.1:80":          {"http://127.0.0.1", "http://127.0.0.1:80/"},
+		"http://[::1]:8080":            {"http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]:8080/", "http://[0::1]:08080"},
+		"https://xn--mller-kva.de:443": {"https://müller.de", "https://MÜLLER.de/", "https://xn--mller-kva.de", "https://XN--mller-kva.de."},
+		"https://my_host:443":          {"https://my_host", "https://My_Host:443"},
+	} {
+		for _, spelling := range spellings {
+			got, err := NormalizeURL(spelling)
+			require.NoError(t, err, spelling)
+			require.Equal(t, want, got, spelling)
+			again, err := NormalizeURL(got)
+			require.NoError(t, err)
+			require.Equal(t, got, again, "normalizing twice changes nothing")
+		}
+	}
+	for _, bad := range []string{"", "defense.conferdeploy.net", "https://", "https://:443", "://x", "https://a b"} {
+		_, err := NormalizeURL(bad)
+		require.ErrorContains(t, err, "is not an address", bad)
+	}
+}
+
+func TestIdentityDiffersInEveryPart(t *testing.T) {
+	of := func(parts ...string) Identity {
+		id, err := NewIdentity(parts[0], parts[1], parts[2], parts[3])
+		require.NoError(t, err)
+		return id
+	}
+	base := []string{"https://a.example", "ORG", "ID", "secret"}
+	require.Equal(t, of(base...), of(base...))
+	for i, other := range []string{"https://b.example", "ORg", "ID2", "secret2"} {
+		changed := append([]string{}, base...)
+		changed[i] = other
+		require.NotEqual(t, of(base...), of(changed...))
+		require.Equal(t, i == 3, of(base...).APIKey == of(changed...).APIKey, "the secret is no part of the key's name")
+	}
+}
+
+func TestFingerprintHidesTheSecret(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		secret := rapid.StringN(4, 40, -1).Draw(t, "secret")
+		id, err := NewIdentity("https://a.example", "ORG", "ID", secret)
+		require.NoError(t, err)
+		require.False(t, strings.Contains(id.Fingerprint, secret))
+		require.Len(t, id.Fingerprint, 64)
+	})
+}
