@@ -20,14 +20,15 @@ const (
 var allowedImports = map[string][]string{
 	"pkg":          {"pkg/plugin"},
 	"pkg/auditlog": {},
+	"pkg/catalog":  {"pkg/auditlog"},
 	"pkg/cbc":      {"pkg/auditlog"},
 	"pkg/history":  {"pkg/auditlog", "pkg/cbc"},
 	"pkg/queue":    {"pkg/auditlog", "pkg/cbc"},
 	"pkg/frame":    {"pkg/auditlog"},
 	"pkg/export":   {"pkg/auditlog", "pkg/cbc", "pkg/history"},
 	"pkg/tail":     {"pkg/auditlog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/frame"},
-	"pkg/panel":    {"pkg/auditlog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/frame"},
-	"pkg/plugin":   {"pkg/auditlog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/frame", "pkg/panel", "pkg/tail", "pkg/export"},
+	"pkg/panel":    {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/frame"},
+	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/frame", "pkg/panel", "pkg/tail", "pkg/export"},
 
 	"dev/pgtest":        {},
 	"dev/simulator":     {},
@@ -36,7 +37,7 @@ var allowedImports = map[string][]string{
 	"dev/workbench/cmd": {"dev/workbench"},
 	"dev/chaos":         {},
 	"dev/demo":          {"dev/workbench", "dev/simulator"},
-	"dev/bench":         {"dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/panel", "pkg/plugin"},
+	"dev/bench":         {"dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/panel", "pkg/plugin"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {
@@ -59,7 +60,7 @@ func TestImportsPointOneWay(t *testing.T) {
 				require.Equal(t, "pkg/frame", pkg, "only frame builds data frames")
 			case strings.HasPrefix(imported, sdk):
 				require.True(t, slices.Contains([]string{"pkg", "pkg/plugin"}, pkg), "%s imports %s", pkg, imported)
-			case pkg == "pkg/cbc" || pkg == "pkg/auditlog":
+			case pkg == "pkg/cbc" || pkg == "pkg/auditlog" || pkg == "pkg/catalog":
 				require.False(t, strings.Contains(imported, ".") && !strings.HasPrefix(imported, module) && !strings.HasPrefix(imported, "golang.org/x/"),
 					"%s uses the standard library and golang.org/x only, not %s", pkg, imported)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
@@ -35,15 +36,15 @@ func measureCache(ctx context.Context, c *cloud, t *truth) (cacheFigures, error)
 	if err != nil {
 		return cacheFigures{}, err
 	}
-	catalog := auditlog.DefaultCatalog()
-	query, err := panel.ParseQuery([]byte(readAll.query), catalog, raisedMaxEvents)
+	classifier := catalog.Default()
+	query, err := panel.ParseQuery([]byte(readAll.query), classifier, raisedMaxEvents)
 	if err != nil {
 		return cacheFigures{}, err
 	}
 	before := liveHeap()
 	p := &panel.Panel{
 		History:    history.New(history.Config{Searcher: client, Settle: time.Minute, CacheBytes: roomForAll}),
-		Classifier: catalog, SearchPath: client.SearchPath(), MaxEvents: raisedMaxEvents,
+		Classifier: classifier, SearchPath: client.SearchPath(), MaxEvents: raisedMaxEvents,
 	}
 	group := func(width time.Duration) (data.Frames, error) {
 		return p.Answer(ctx, panel.Request{

@@ -32,7 +32,7 @@ func (l *lab) goTests(ctx context.Context) (f goFigures, err error) {
 		return f, err
 	}
 	f.page = parseBenchmarks(out)
-	if out, err = l.goTest(ctx, "./pkg/auditlog", "-run", "^$", "-bench", "Classify", "-benchtime", "1s"); err != nil {
+	if out, err = l.goTest(ctx, "./pkg/catalog", "-run", "^$", "-bench", "Classify", "-benchtime", "1s"); err != nil {
 		return f, err
 	}
 	f.classify = parseBenchmarks(out)

@@ -1,5 +1,5 @@
-// Package auditlog says what an audit log of Carbon Black Cloud is: the Event, the Window of time and the Filter that select
-// events, and the Catalog that classifies what an event's description tells. It is pure: no I/O and no clock.
+// Package auditlog defines an audit log event of Carbon Black Cloud, and the TimeRange and the Filter that select events. It is
+// pure: no I/O and no clock.
 package auditlog
 
 import (
@@ -83,7 +83,7 @@ func flags(flagged, verbose bool) byte {
 	return b
 }
 
-// Class is what the catalog makes of an event. Every field is lower case; an event that no row describes is Unknown.
+// Class is what the catalog derives from an event's description. Every field is lower case.
 type Class struct {
 	Category string // what it is about: authentication, api_key, policy, …
 	Action   string // what was done: login, create, update, …

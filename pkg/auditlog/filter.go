@@ -184,6 +184,12 @@ func (f Filter) Everything() Matcher {
 	return m
 }
 
+// ByClass returns a matcher for the part of the filter that the class of an event decides.
+func (f Filter) ByClass() Matcher {
+	derived := func(key Key, _ []string) bool { return key.Derived() }
+	return Matcher{criteria: f.Criteria.wanted(derived), exclusions: f.Exclusions.wanted(derived)}
+}
+
 func (t Terms) wanted(take func(Key, []string) bool) []wanted {
 	var out []wanted
 	for _, key := range Keys() {

@@ -91,10 +91,10 @@ func TestCloudCount(t *testing.T) {
 func TestLocalLeavesTextsToTheCloud(t *testing.T) {
 	e := &auditlog.Event{Description: "Logged in successfully", RequestURL: "/access/v2/orgs/ABCD1234/roles"}
 	for _, k := range []auditlog.Key{auditlog.KeyDescription, auditlog.KeyRequestURL} {
-		require.True(t, auditlog.Filter{Criteria: auditlog.Terms{k: {"logged in"}}}.Local().Match(e, auditlog.Unknown()))
-		require.True(t, auditlog.Filter{Exclusions: auditlog.Terms{k: {k.Value(e, auditlog.Unknown())}}}.Local().Match(e, auditlog.Unknown()))
-		require.False(t, auditlog.Filter{Criteria: auditlog.Terms{k: {""}}}.Local().Match(e, auditlog.Unknown()))
-		require.True(t, auditlog.Filter{Exclusions: auditlog.Terms{k: {""}}}.Local().Match(e, auditlog.Unknown()))
+		require.True(t, auditlog.Filter{Criteria: auditlog.Terms{k: {"logged in"}}}.Local().Match(e, auditlog.Class{}))
+		require.True(t, auditlog.Filter{Exclusions: auditlog.Terms{k: {k.Value(e, auditlog.Class{})}}}.Local().Match(e, auditlog.Class{}))
+		require.False(t, auditlog.Filter{Criteria: auditlog.Terms{k: {""}}}.Local().Match(e, auditlog.Class{}))
+		require.True(t, auditlog.Filter{Exclusions: auditlog.Terms{k: {""}}}.Local().Match(e, auditlog.Class{}))
 	}
 }
 

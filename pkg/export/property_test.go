@@ -12,6 +12,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 )
@@ -131,7 +132,7 @@ func (w *world) searched(t require.TestingT, f auditlog.Filter, window auditlog.
 	var cost history.Cost
 	coverage, err := w.config.OwnPast().Scan(context.Background(), question(f.Cloud(), window), &cost, func(b history.Batch) bool {
 		for e := range b.All() {
-			if f.Local().Match(e, auditlog.DefaultCatalog().ClassifyEvent(e)) {
+			if f.Local().Match(e, catalog.Default().ClassifyEvent(e)) {
 				out = append(out, record(*e))
 			}
 		}

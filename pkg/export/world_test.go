@@ -20,6 +20,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 )
@@ -106,7 +107,7 @@ func (w *world) service(t require.TestingT, key int) *Service {
 		return history.New(history.Config{Searcher: client, Now: w.clock.now, CacheBytes: 1 << 20, Settle: time.Minute, Reach: w.sim.Switches().Reach})
 	}
 	return New(Config{
-		Cloud: client, Past: past(), OwnPast: func() Past { return past() }, Classify: auditlog.DefaultCatalog().ClassifyEvent, OrgKey: w.sim.OrgKey(),
+		Cloud: client, Past: past(), OwnPast: func() Past { return past() }, Classify: catalog.Default().ClassifyEvent, OrgKey: w.sim.OrgKey(),
 		Secret: []byte(k.APISecret), Book: NewBook(), Settle: time.Minute, Now: w.clock.now, Random: rand.Reader,
 	})
 }
@@ -171,7 +172,7 @@ func (w *world) records(f auditlog.Filter, window auditlog.TimeRange, unit time.
 			CreateTime: s.CreateTime.Truncate(unit), OrgKey: s.OrgKey, Actor: s.Actor, ActorIP: s.ActorIP, RequestURL: s.RequestURL,
 			Description: s.Description, Flagged: s.Flagged, Verbose: s.Verbose,
 		}
-		class := auditlog.DefaultCatalog().ClassifyEvent(&e)
+		class := catalog.Default().ClassifyEvent(&e)
 		if window.Contains(s.CreateTime) && matcher.Match(&e, class) {
 			out = append(out, record(e))
 		}

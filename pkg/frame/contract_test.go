@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 )
 
@@ -122,7 +123,7 @@ func hostileRow(t *rapid.T) frame.Row {
 		require.NoError(t, err)
 		e.Extra = append(e.Extra, auditlog.Field{Name: name, Value: raw})
 	}
-	return frame.Row{Event: e, Class: auditlog.DefaultCatalog().ClassifyEvent(e), ID: e.ID().String()}
+	return frame.Row{Event: e, Class: catalog.Default().ClassifyEvent(e), ID: e.ID().String()}
 }
 
 // valid puts the replacement character in the place of each byte that is no UTF-8.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 )
 
@@ -53,7 +54,7 @@ func rows() []frame.Row {
 		},
 		{
 			Event: &auditlog.Event{CreateTime: time.Unix(-1, 0).UTC(), Extra: []auditlog.Field{{Name: "alpha", Value: json.RawMessage(`true`)}}},
-			Class: auditlog.Unknown(),
+			Class: catalog.Unknown(),
 			ID:    "00000000000000000000000000000002",
 		},
 	}

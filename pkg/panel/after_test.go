@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
 const loginAfterFailures = `{"queryType":"count","criteria":{"category":["authentication"],"outcome":["success"]},"groupBy":["actor"],
@@ -16,7 +17,7 @@ const loginAfterFailures = `{"queryType":"count","criteria":{"category":["authen
 
 // A sequence finds what a look at all pairs of events finds, in whatever order it gets them.
 func TestSequenceFindsWhatComesAfter(t *testing.T) {
-	query, err := ParseQuery([]byte(loginAfterFailures), auditlog.DefaultCatalog(), 100)
+	query, err := ParseQuery([]byte(loginAfterFailures), catalog.Default(), 100)
 	require.NoError(t, err)
 	rapid.Check(t, func(t *rapid.T) {
 		drawn := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) auditlog.Event {
@@ -42,7 +43,7 @@ func TestSequenceFindsWhatComesAfter(t *testing.T) {
 		}
 		s, got, total := newSequence(query), map[string]int{}, 0
 		for i := range drawn {
-			s.add(&drawn[i], auditlog.DefaultCatalog().Classify(drawn[i].Description))
+			s.add(&drawn[i], catalog.Default().Classify(drawn[i].Description))
 		}
 		n := s.replay(func(e *auditlog.Event, _ auditlog.Class) { got[e.Actor]++; total++ })
 		require.Equal(t, want, got)
@@ -53,7 +54,7 @@ func TestSequenceFindsWhatComesAfter(t *testing.T) {
 // The events before are those of the query, but for the keys that after names.
 func TestAfterReplacesKeys(t *testing.T) {
 	query, err := ParseQuery([]byte(`{"queryType":"top","query":"x","criteria":{"category":["authentication"],"outcome":["success"],"flagged":false},
-		"exclusions":{"actor":["z"]},"groupBy":["actor_ip"],"after":{"criteria":{"outcome":["failure"]},"exclusions":{"flagged":true}}}`), auditlog.DefaultCatalog(), 100)
+		"exclusions":{"actor":["z"]},"groupBy":["actor_ip"],"after":{"criteria":{"outcome":["failure"]},"exclusions":{"flagged":true}}}`), catalog.Default(), 100)
 	require.NoError(t, err)
 	require.Equal(t, 1, query.After.AtLeast)
 	require.Equal(t, auditlog.Filter{
@@ -77,7 +78,7 @@ func TestAfterThatMakesNoSense(t *testing.T) {
 		`"queryType":"count","after":{"criteria":{"outcome":["failure"]}}`:                                   `needs "groupBy"`,
 		`"queryType":"events","groupBy":["actor"],"after":{"criteria":{"outcome":["failure"]}}`:              `the queryType count, series or top`,
 	} {
-		_, err := ParseQuery(fmt.Appendf(nil, "{%s}", raw), auditlog.DefaultCatalog(), 100)
+		_, err := ParseQuery(fmt.Appendf(nil, "{%s}", raw), catalog.Default(), 100)
 		var wrong *QueryError
 		require.ErrorAs(t, err, &wrong, raw)
 		require.ErrorContains(t, err, want, raw)

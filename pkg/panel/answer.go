@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -48,7 +49,7 @@ func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 		return a.readLedger(ctx, take)
 	}
 	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.panel.MaxEvents, All: all, Pages: a.pages}
-	unknown := auditlog.Unknown()
+	unknown := catalog.Unknown()
 	a.matched, a.unknown = 0, 0
 	coverage, err := a.panel.History.Scan(ctx, question, &a.cost, func(batch history.Batch) bool {
 		more := true

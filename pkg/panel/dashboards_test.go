@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
 // board is the part of a provisioned dashboard that is looked at.
@@ -115,7 +115,7 @@ func TestDashboardsAreSound(t *testing.T) {
 					}
 				}
 				for _, raw := range p.Targets {
-					_, err := ParseQuery(variable.ReplaceAll(raw, nil), auditlog.DefaultCatalog(), 100_000)
+					_, err := ParseQuery(variable.ReplaceAll(raw, nil), catalog.Default(), 100_000)
 					require.NoError(t, err, p.Title)
 				}
 			}
@@ -146,8 +146,8 @@ func TestDashboardsComeWithThePlugin(t *testing.T) {
 
 // What a viewer can choose for the list of events is what the catalog has.
 func TestDashboardsOfferTheWordsOfTheCatalog(t *testing.T) {
-	catalog := auditlog.DefaultCatalog()
-	words := map[string][]string{"category": catalog.Categories(), "action": catalog.Actions(), "outcome": catalog.Outcomes()}
+	classifier := catalog.Default()
+	words := map[string][]string{"category": classifier.Categories(), "action": classifier.Actions(), "outcome": classifier.Outcomes()}
 	offered := 0
 	for _, b := range readBoards(t) {
 		for _, v := range b.Templating.List {
@@ -168,7 +168,7 @@ func TestPublicDashboardNamesNobody(t *testing.T) {
 	for _, p := range b.Panels {
 		require.Empty(t, p.links(t), p.Title)
 		for _, raw := range p.Targets {
-			q, err := ParseQuery(raw, auditlog.DefaultCatalog(), 100_000)
+			q, err := ParseQuery(raw, catalog.Default(), 100_000)
 			require.NoError(t, err)
 			require.NotEqual(t, ShapeEvents, q.Shape, p.Title)
 			for _, key := range q.GroupBy {

@@ -17,6 +17,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -60,7 +61,7 @@ func newPanel(t require.TestingT, events []simulator.Event, switches simulator.S
 	require.NoError(t, err)
 	return &panel.Panel{
 		History:    history.New(history.Config{Searcher: client, Reach: switches.Reach, Now: now}),
-		Classifier: auditlog.DefaultCatalog(),
+		Classifier: catalog.Default(),
 		SearchPath: client.SearchPath(),
 		MaxEvents:  100_000,
 	}, sim
@@ -166,11 +167,11 @@ func drawWindow(t *rapid.T) auditlog.TimeRange {
 
 // truth is the brute-force answer: the events of the window that the filter selects, in order of time.
 func truth(sim *simulator.Server, f auditlog.Filter, w auditlog.TimeRange) []auditlog.Event {
-	catalog := auditlog.DefaultCatalog()
+	classifier := catalog.Default()
 	selects := func(terms auditlog.Terms, e *auditlog.Event) (all, any bool) {
 		all = true
 		for key, values := range terms {
-			hit := slices.Contains(values, key.Value(e, catalog.ClassifyEvent(e)))
+			hit := slices.Contains(values, key.Value(e, classifier.ClassifyEvent(e)))
 			all, any = all && hit, any || hit
 		}
 		return all, any
@@ -290,7 +291,7 @@ func warnings(frames frame.Frames) []string {
 }
 
 func groupName(keys []auditlog.Key, e *auditlog.Event) string {
-	class := auditlog.DefaultCatalog().ClassifyEvent(e)
+	class := catalog.Default().ClassifyEvent(e)
 	parts := make([]string, len(keys))
 	for i, k := range keys {
 		parts[i] = fmt.Sprintf("%s=%q", k, k.Value(e, class))

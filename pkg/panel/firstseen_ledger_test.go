@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
@@ -55,11 +56,11 @@ func TestFirstSeenInTheLedger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reach, err := time.ParseDuration(c.reach)
 			require.NoError(t, err)
-			catalog := auditlog.DefaultCatalog()
-			query, err := panel.ParseQuery([]byte(`{"queryType":"firstSeen","source":"queue","groupBy":["actor"],"criteria":{"outcome":["failure"]},"baseline":"`+c.baseline+`"}`), catalog, 1000)
+			classifier := catalog.Default()
+			query, err := panel.ParseQuery([]byte(`{"queryType":"firstSeen","source":"queue","groupBy":["actor"],"criteria":{"outcome":["failure"]},"baseline":"`+c.baseline+`"}`), classifier, 1000)
 			require.NoError(t, err)
 			ledger := &heldLedger{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
-			p := &panel.Panel{Classifier: catalog, Queue: ledger, MaxEvents: 1000}
+			p := &panel.Panel{Classifier: classifier, Queue: ledger, MaxEvents: 1000}
 			ask := func(numbers bool) (map[string]int64, []string, error) {
 				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), Numbers: numbers})
 				if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -83,7 +84,7 @@ func newEvening(t require.TestingT, start time.Time, d dusk) *evening {
 		History: history.New(history.Config{
 			Searcher: client, Reach: d.switches.Reach, Settle: d.settle, Fresh: d.fresh, CacheBytes: d.cache, Now: clock,
 		}),
-		Classifier: auditlog.DefaultCatalog(), SearchPath: client.SearchPath(),
+		Classifier: catalog.Default(), SearchPath: client.SearchPath(),
 		MaxEvents: d.maxEvents, MaxStale: d.settle, Settle: d.settle, Fresh: d.fresh, Memory: panel.NewMemory(d.sightings),
 	}
 	return w

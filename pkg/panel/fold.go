@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
 // Carbon Black Cloud writes three or four entries with the same time for one change of a policy, one of them verbose (Broadcom
@@ -97,7 +98,7 @@ func (f *folder) flush() {
 	if len(shown) > 1 {
 		shown = f.fold()
 	}
-	unknown := auditlog.Unknown()
+	unknown := catalog.Unknown()
 	for _, e := range shown {
 		if !f.window.Contains(e.event.CreateTime) {
 			continue

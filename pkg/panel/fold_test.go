@@ -13,6 +13,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/panel"
 )
@@ -100,7 +101,7 @@ func editOf(all []auditlog.Event, e auditlog.Event) []auditlog.Event {
 // told is the most telling entry of an edit.
 func told(edit []auditlog.Event) auditlog.Event {
 	rank := func(e auditlog.Event) string {
-		class := auditlog.DefaultCatalog().ClassifyEvent(&e)
+		class := catalog.Default().ClassifyEvent(&e)
 		return fmt.Sprintf("%d %t", map[string]int{"error": 0, "warning": 1, "info": 2}[class.Severity], e.Verbose)
 	}
 	return slices.MinFunc(edit, func(a, b auditlog.Event) int {
@@ -256,11 +257,11 @@ func TestOneEditIsOneRow(t *testing.T) {
 
 // Folding is a member of the query like any other. Carbon Black Cloud cannot count what is folded, so it is read.
 func TestFoldMember(t *testing.T) {
-	catalog := auditlog.DefaultCatalog()
-	q, err := panel.ParseQuery([]byte(`{"fold":true}`), catalog, 100)
+	classifier := catalog.Default()
+	q, err := panel.ParseQuery([]byte(`{"fold":true}`), classifier, 100)
 	require.NoError(t, err)
 	require.True(t, q.Fold)
-	_, err = panel.ParseQuery([]byte(`{"fold":"yes"}`), catalog, 100)
+	_, err = panel.ParseQuery([]byte(`{"fold":"yes"}`), classifier, 100)
 	require.ErrorContains(t, err, "fold must be true or false")
 
 	events := make([]simulator.Event, 300)

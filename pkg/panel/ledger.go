@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/queue"
@@ -55,7 +56,7 @@ func (a *answer) visitLedger(ctx context.Context, take func(*auditlog.Event, aud
 	a.matched, a.unknown = 0, 0
 	a.coverage = history.Coverage{Complete: true, Covered: a.request.Window}
 	matcher := a.query.Filter.Everything()
-	unknown := auditlog.Unknown()
+	unknown := catalog.Unknown()
 	err := a.panel.Queue.Range(ctx, a.request.Window, order(a.query), func(entries []queue.Entry) bool {
 		more := true
 		for _, entry := range entries {

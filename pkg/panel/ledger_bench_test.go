@@ -11,6 +11,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
@@ -93,10 +94,10 @@ func fill(b *testing.B, ledger queue.Ledger, start time.Time) {
 
 // benchPanel answers a query and returns the rows of its frame.
 func benchPanel(b *testing.B, q *queue.Queue, text string, w auditlog.TimeRange) (rows int) {
-	catalog := auditlog.DefaultCatalog()
-	query, err := panel.ParseQuery([]byte(text), catalog, 100_000)
+	classifier := catalog.Default()
+	query, err := panel.ParseQuery([]byte(text), classifier, 100_000)
 	require.NoError(b, err)
-	p := &panel.Panel{History: history.New(history.Config{}), Classifier: catalog, Queue: q, MaxEvents: 100_000}
+	p := &panel.Panel{History: history.New(history.Config{}), Classifier: classifier, Queue: q, MaxEvents: 100_000}
 	for b.Loop() {
 		frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: w})
 		require.NoError(b, err)

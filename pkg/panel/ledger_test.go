@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
@@ -77,10 +78,10 @@ func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, numbers := range []bool{false, true} {
-				catalog := auditlog.DefaultCatalog()
-				query, err := panel.ParseQuery([]byte(`{"queryType":"count","source":"queue"}`), catalog, 1000)
+				classifier := catalog.Default()
+				query, err := panel.ParseQuery([]byte(`{"queryType":"count","source":"queue"}`), classifier, 1000)
 				require.NoError(t, err)
-				p := &panel.Panel{Classifier: catalog, Queue: &fakeLedger{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
+				p := &panel.Panel{Classifier: classifier, Queue: &fakeLedger{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
 				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: window, Numbers: numbers})
 				if numbers && c.fails {
 					var failed *panel.LedgerError

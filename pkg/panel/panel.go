@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -24,7 +25,7 @@ type Classifier interface {
 	ClassifyEvent(e *auditlog.Event) auditlog.Class
 	Subjects
 	// Prefilter is a Lucene text that finds everything that the filter's derived keys select, if there is one.
-	Prefilter(f auditlog.Filter) (auditlog.Prefilter, bool)
+	Prefilter(f auditlog.Filter) (catalog.Prefilter, bool)
 }
 
 // Panel answers the queries of one data source.

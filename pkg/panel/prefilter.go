@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -79,17 +80,17 @@ func (a *answer) run(ctx context.Context) (frame.Frames, error) {
 
 // prefilter returns the words to ask for, if they help. A query with a Lucene text of its own is sent as it is: how Carbon Black
 // Cloud would read the two together is not documented.
-func (a *answer) prefilter() (auditlog.Prefilter, bool) {
+func (a *answer) prefilter() (catalog.Prefilter, bool) {
 	w := a.panel.Words
 	if w == nil || a.query.Source == SourceQueue || a.cloud.Query != "" {
-		return auditlog.Prefilter{}, false
+		return catalog.Prefilter{}, false
 	}
 	if t, _ := w.known(); t.refused {
-		return auditlog.Prefilter{}, false
+		return catalog.Prefilter{}, false
 	}
 	words, ok := a.panel.Classifier.Prefilter(a.query.Filter)
 	if a.request.Numbers && !words.Sure {
-		return auditlog.Prefilter{}, false // a number that may be too low decides about no alert
+		return catalog.Prefilter{}, false // a number that may be too low decides about no alert
 	}
 	return words, ok
 }
@@ -117,7 +118,7 @@ func (a *answer) exceeds(ctx context.Context, roughly bool) bool {
 }
 
 // byWords answers by words, unless they cannot be trusted.
-func (a *answer) byWords(ctx context.Context, words auditlog.Prefilter) (frame.Frames, bool) {
+func (a *answer) byWords(ctx context.Context, words catalog.Prefilter) (frame.Frames, bool) {
 	t, ok := a.tryOut(ctx)
 	if !ok {
 		return nil, false
@@ -135,7 +136,7 @@ func (a *answer) byWords(ctx context.Context, words auditlog.Prefilter) (frame.F
 	return frames, true
 }
 
-func (a *answer) noteWords(words auditlog.Prefilter, t trial) {
+func (a *answer) noteWords(words catalog.Prefilter, t trial) {
 	const how = "there are more events than one answer reads (maxEvents), so Carbon Black Cloud was asked for words of the descriptions"
 	if words.Sure {
 		a.inform("%s; that it finds all of them by their words was tried out at %s on %d events", how, t.at.UTC().Format(stamp), t.events)
@@ -199,7 +200,7 @@ func (a *answer) tryOut(ctx context.Context) (trial, bool) {
 		for i, e := range sample {
 			descriptions[i] = e.Description
 		}
-		probe, ok := auditlog.NewWordProbe(descriptions)
+		probe, ok := catalog.NewWordProbe(descriptions)
 		if !ok || coverage.Failure != nil || coverage.Cut != 0 {
 			continue
 		}
@@ -213,7 +214,7 @@ func (a *answer) tryOut(ctx context.Context) (trial, bool) {
 }
 
 // compare asks for the words of a sample, which is everything in its window. It tells false when that could not be done now.
-func (a *answer) compare(ctx context.Context, probe auditlog.WordProbe, sample []*auditlog.Event, w auditlog.TimeRange) (trial, bool) {
+func (a *answer) compare(ctx context.Context, probe catalog.WordProbe, sample []*auditlog.Event, w auditlog.TimeRange) (trial, bool) {
 	filter := a.cloud
 	filter.Query = probe.Query
 	found, coverage, err := a.scan(ctx, history.Question{Filter: filter, Window: w, Order: order(a.query), Max: 2 * cbc.MaxRows}, anyEvent)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -117,7 +118,7 @@ func newWordPanel(f *finder, maxEvents int) *panel.Panel {
 	now := func() time.Time { return origin.Add(time.Hour) }
 	f.queries = map[string]int{}
 	return &panel.Panel{
-		History: history.New(history.Config{Searcher: f, Reach: f.reach, Now: now}), Classifier: auditlog.DefaultCatalog(),
+		History: history.New(history.Config{Searcher: f, Reach: f.reach, Now: now}), Classifier: catalog.Default(),
 		MaxEvents: maxEvents, Words: panel.NewWordSearch(now),
 	}
 }
@@ -140,7 +141,7 @@ func TestWordsNeverMakeAWrongAnswer(t *testing.T) {
 			want := map[string]int64{}
 			for i := range f.events {
 				e := &f.events[i]
-				class := auditlog.DefaultCatalog().ClassifyEvent(e)
+				class := catalog.Default().ClassifyEvent(e)
 				if window.Contains(e.CreateTime) && filter.Local().Match(e, class) {
 					want[groupName(keys, e)]++
 				}

@@ -5,17 +5,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
 // A rule that was made in Grafana's editor has instant and range in its query; nobody could save one otherwise.
 func TestWhatGrafanasAlertEditorAddsIsNoUnknownKey(t *testing.T) {
-	plain, err := ParseQuery([]byte(`{"queryType":"count","groupBy":["actor"]}`), auditlog.DefaultCatalog(), 100)
+	plain, err := ParseQuery([]byte(`{"queryType":"count","groupBy":["actor"]}`), catalog.Default(), 100)
 	require.NoError(t, err)
 	made, err := ParseQuery([]byte(`{"refId":"A","hide":false,"datasource":{"uid":"x"},"queryType":"count","groupBy":["actor"],"instant":true,"range":false,
-		"intervalMs":1000,"maxDataPoints":43200}`), auditlog.DefaultCatalog(), 100)
+		"intervalMs":1000,"maxDataPoints":43200}`), catalog.Default(), 100)
 	require.NoError(t, err)
 	require.Equal(t, plain, made)
-	_, err = ParseQuery([]byte(`{"queryType":"count","instants":true}`), auditlog.DefaultCatalog(), 100)
+	_, err = ParseQuery([]byte(`{"queryType":"count","instants":true}`), catalog.Default(), 100)
 	require.ErrorContains(t, err, `unknown key "instants"`)
 }

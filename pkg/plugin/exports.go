@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -21,14 +22,14 @@ import (
 const ownCacheBytes = 1 << 20
 
 // newExports makes the exports of an instance. They remember by API key, so that a change of the settings forgets none.
-func newExports(s settings, client *cbc.Client, past *history.History, catalog *auditlog.Catalog) *export.Service {
+func newExports(s settings, client *cbc.Client, past *history.History, classifier *catalog.Catalog) *export.Service {
 	return export.New(export.Config{
 		Cloud: client,
 		Past:  past,
 		OwnPast: func() export.Past {
 			return history.New(history.Config{Searcher: client, Settle: s.settle, CacheBytes: ownCacheBytes})
 		},
-		Classify: catalog.ClassifyEvent,
+		Classify: classifier.ClassifyEvent,
 		OrgKey:   s.orgKey,
 		Secret:   []byte(s.apiSecret),
 		Book:     export.BookFor(export.Key{Host: strings.ToLower(s.url), OrgKey: s.orgKey, APIID: s.apiID}),

@@ -10,7 +10,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/build/buildinfo"
 
-	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -42,7 +42,7 @@ type Instance struct {
 	client   *cbc.Client
 	governor *cbc.Governor
 	detach   func() // from the governor
-	catalog  *auditlog.Catalog
+	catalog  *catalog.Catalog
 	history  *history.History
 	queue    *queue.Queue // nil unless the settings enable it
 	panel    *panel.Panel
@@ -84,7 +84,7 @@ func assemble(parsed settings, httpClient, storage *http.Client) (*Instance, err
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := catalogWith(rulesKey, parsed.rules)
+	classifier, err := catalogWith(rulesKey, parsed.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +96,12 @@ func assemble(parsed settings, httpClient, storage *http.Client) (*Instance, err
 		client:   client,
 		governor: governor,
 		detach:   governor.Attach(parsed.requestsPerFiveMinutes),
-		catalog:  catalog,
+		catalog:  classifier,
 		history:  past,
 		streams:  newLifetime(),
 		panel: &panel.Panel{
 			History:    past,
-			Classifier: catalog,
+			Classifier: classifier,
 			SearchPath: client.SearchPath(),
 			MaxEvents:  parsed.maxEvents,
 			MaxStale:   parsed.settle,
@@ -120,7 +120,7 @@ func assemble(parsed settings, httpClient, storage *http.Client) (*Instance, err
 		d.queue, d.panel.Queue = opened, opened
 	}
 	d.panel.Observe = d.answered
-	d.exports = newExports(parsed, client, past, catalog)
+	d.exports = newExports(parsed, client, past, classifier)
 	d.CallResourceHandler = d.routes()
 	return d, nil
 }

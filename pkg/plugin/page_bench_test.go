@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 )
@@ -72,14 +73,14 @@ func streamed(tb testing.TB, body []byte) func() *data.Frame {
 	config := cbc.Config{URL: "https://cbc.example", OrgKey: "ABCD1234", APIID: "ABCDE12345", APISecret: "secret"}
 	client, err := cbc.New(config, &http.Client{Transport: memory(body)})
 	require.NoError(tb, err)
-	catalog := auditlog.DefaultCatalog()
+	classifier := catalog.Default()
 	return func() *data.Frame {
 		page, err := client.Search(context.Background(), cbc.SearchRequest{Rows: benchRows})
 		require.NoError(tb, err)
 		rows := make([]frame.Row, len(page.Events))
 		for i := range page.Events {
 			e := &page.Events[i]
-			rows[i] = frame.Row{Event: e, Class: catalog.ClassifyEvent(e), ID: e.ID().String()}
+			rows[i] = frame.Row{Event: e, Class: classifier.ClassifyEvent(e), ID: e.ID().String()}
 		}
 		f := frame.Logs(rows, frame.Meta{})[0]
 		f.Meta = nil
@@ -105,7 +106,7 @@ type naiveAnswer struct {
 // naive reads the answer whole and appends row by row, with a map of labels a row.
 func naive(tb testing.TB, body []byte) func() *data.Frame {
 	client := &http.Client{Transport: memory(body)}
-	catalog := auditlog.DefaultCatalog()
+	classifier := catalog.Default()
 	return func() *data.Frame {
 		resp, err := client.Post("https://cbc.example", "application/json", nil)
 		require.NoError(tb, err)
@@ -124,7 +125,7 @@ func naive(tb testing.TB, body []byte) func() *data.Frame {
 				CreateTime: r.CreateTime, OrgKey: r.OrgKey, Actor: r.Actor, ActorIP: r.ActorIP, RequestURL: r.RequestURL,
 				Description: r.Description, Flagged: r.Flagged, Verbose: r.Verbose,
 			}
-			class := catalog.ClassifyEvent(&e)
+			class := classifier.ClassifyEvent(&e)
 			f.AppendRow(e.CreateTime, e.Description, class.Severity, e.ID().String(), naiveLabels(tb, &e, class))
 		}
 		return f

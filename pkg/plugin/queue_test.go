@@ -14,6 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/queue"
 )
 
@@ -50,7 +51,7 @@ func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
 		if window.Contains(e.CreateTime) {
 			want++
 		}
-		if c := auditlog.DefaultCatalog().Classify(e.Description); wider.Contains(e.CreateTime) && c.Action == "login" && c.Outcome == "failure" {
+		if c := catalog.Default().Classify(e.Description); wider.Contains(e.CreateTime) && c.Action == "login" && c.Outcome == "failure" {
 			logins++
 		}
 	}

@@ -8,14 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
 // rulesKey is where the settings hold the rules of the catalog.
 const rulesKey = "catalogRules"
 
 // rules reads the rules of the settings. Provisioning from an environment variable turns the list into a text of JSON.
-func (r *settingsReader) rules() []auditlog.Rule {
+func (r *settingsReader) rules() []catalog.Rule {
 	value := r.values[rulesKey]
 	if text, ok := value.(string); ok {
 		value = nil
@@ -37,18 +37,18 @@ func (r *settingsReader) rules() []auditlog.Rule {
 }
 
 // catalogWith puts rules on top of the built-in catalog. An error names the list.
-func catalogWith(list string, rules []auditlog.Rule) (*auditlog.Catalog, error) {
-	catalog, err := auditlog.DefaultCatalog().With(rules)
+func catalogWith(list string, rules []catalog.Rule) (*catalog.Catalog, error) {
+	classifier, err := catalog.Default().With(rules)
 	if err != nil {
 		return nil, fmt.Errorf("%s%w", list, err)
 	}
-	return catalog, nil
+	return classifier, nil
 }
 
 var ruleKeys = []string{"action", "category", "code", "outcome", "pattern", "severity"}
 
 // decodeRules reads a decoded list of rules. An error names the list, the position and the key.
-func decodeRules(list string, value any) ([]auditlog.Rule, error) {
+func decodeRules(list string, value any) ([]catalog.Rule, error) {
 	if value == nil {
 		return nil, nil
 	}
@@ -56,7 +56,7 @@ func decodeRules(list string, value any) ([]auditlog.Rule, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s must be a list of rules, each with %s", list, strings.Join(ruleKeys, ", "))
 	}
-	rules := make([]auditlog.Rule, len(items))
+	rules := make([]catalog.Rule, len(items))
 	for i, item := range items {
 		object, ok := item.(map[string]any)
 		if !ok {
@@ -74,7 +74,7 @@ func decodeRules(list string, value any) ([]auditlog.Rule, error) {
 			texts[key] = text
 		}
 		word := func(key string) string { return strings.TrimSpace(texts[key]) }
-		rules[i] = auditlog.Rule{
+		rules[i] = catalog.Rule{
 			Pattern: texts["pattern"], Category: word("category"), Action: word("action"), Outcome: word("outcome"),
 			Severity: word("severity"), Code: word("code"),
 		}
@@ -101,7 +101,7 @@ const (
 
 // verdict is what the catalog makes of a description.
 type verdict struct {
-	auditlog.Row
+	catalog.Row
 	Description string `json:"description"`
 }
 
@@ -118,7 +118,7 @@ func testCatalog(w http.ResponseWriter, r *http.Request) {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, body, mostTestBody))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&asked)
-	var rules []auditlog.Rule
+	var rules []catalog.Rule
 	switch {
 	case err != nil:
 		err = fmt.Errorf(`expected {"rules":[…],"descriptions":["…"]}: %w`, err)
@@ -129,9 +129,9 @@ func testCatalog(w http.ResponseWriter, r *http.Request) {
 	default:
 		rules, err = decodeRules("rules", asked.Rules)
 	}
-	var catalog *auditlog.Catalog
+	var classifier *catalog.Catalog
 	if err == nil {
-		catalog, err = catalogWith("rules", rules)
+		classifier, err = catalogWith("rules", rules)
 	}
 	if err != nil {
 		sendJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
@@ -144,16 +144,16 @@ func testCatalog(w http.ResponseWriter, r *http.Request) {
 			sendJSON(w, http.StatusBadRequest, map[string]string{"error": fmt.Sprintf("the rules take more than %s for the first %d descriptions: begin them with a word, and use fewer placeholders", testTime, i)})
 			return
 		}
-		classes[i] = verdict{Row: rowFor(catalog, d), Description: d}
+		classes[i] = verdict{Row: rowFor(classifier, d), Description: d}
 	}
 	sendJSON(w, http.StatusOK, map[string]any{"classes": classes})
 }
 
 // rowFor is the row that classifies a description. That of unknown text has no pattern and no source.
-func rowFor(catalog *auditlog.Catalog, description string) auditlog.Row {
-	if row, ok := catalog.Find(description); ok {
+func rowFor(classifier *catalog.Catalog, description string) catalog.Row {
+	if row, ok := classifier.Find(description); ok {
 		return row
 	}
-	c := auditlog.Unknown()
-	return auditlog.Row{Code: c.Code, Category: c.Category, Action: c.Action, Outcome: c.Outcome, Severity: c.Severity, Sources: []string{}}
+	c := catalog.Unknown()
+	return catalog.Row{Code: c.Code, Category: c.Category, Action: c.Action, Outcome: c.Outcome, Severity: c.Severity, Sources: []string{}}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
-	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
 const mine = `[{"pattern":"Password did not match{rest}","category":"break_glass","action":" knock ","outcome":"failure","severity":"critical"}]`
@@ -31,7 +31,7 @@ func TestRulesOfTheSettings(t *testing.T) {
 	}
 	for _, none := range []any{nil, "", " ", json.RawMessage("[]"), "null"} {
 		d := newInstance(t, settingsOf(sim, url, 0, map[string]any{rulesKey: none}))
-		require.Same(t, auditlog.DefaultCatalog(), d.catalog)
+		require.Same(t, catalog.Default(), d.catalog)
 	}
 }
 
@@ -121,11 +121,11 @@ func TestCatalogTestIsBoundedInTime(t *testing.T) {
 		URL: "http://127.0.0.1:1", JSONData: []byte(`{"orgKey":"O","apiId":"A"}`), DecryptedSecureJSONData: map[string]string{"apiSecret": "S"},
 	})
 	var rules []map[string]string
-	for i := range auditlog.MostRules {
+	for i := range catalog.MaxRules {
 		rules = append(rules, map[string]string{"pattern": "{x}a" + strings.Repeat(" {b:id}", 90) + fmt.Sprint(" ", i), "category": "x", "action": "y"})
 	}
 	numbers := "" // so that no rule is passed over because of what the text lacks
-	for i := range auditlog.MostRules {
+	for i := range catalog.MaxRules {
 		numbers += fmt.Sprint(i, " ")
 	}
 	var descriptions []string

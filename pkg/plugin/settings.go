@@ -12,7 +12,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
-	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
 // settings are the data source's settings, checked and with their defaults.
@@ -28,7 +28,7 @@ type settings struct {
 	requestsPerFiveMinutes int
 	maxEvents              int
 	settle                 time.Duration
-	rules                  []auditlog.Rule // tried before the catalog's own rows
+	rules                  []catalog.Rule // tried before the catalog's own rows
 }
 
 // parseSettings reads the settings. Provisioning from environment variables turns numbers and switches into texts: those are

@@ -15,6 +15,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/panel"
 )
 
@@ -46,13 +47,13 @@ func TestValuesOfEveryField(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	d := newInstance(t, settingsOf(sim, url, 0, nil))
 	window := auditlog.NewTimeRange(present.Add(-12*time.Hour), present)
-	catalog := auditlog.DefaultCatalog()
+	classifier := catalog.Default()
 	for _, key := range auditlog.Keys() {
 		want := map[string]int64{}
 		for _, s := range sim.Events() {
 			e := auditlog.Event{CreateTime: s.CreateTime, Actor: s.Actor, ActorIP: s.ActorIP, RequestURL: s.RequestURL, Description: s.Description, Flagged: s.Flagged, Verbose: s.Verbose}
 			if window.Contains(e.CreateTime) {
-				want[key.Value(&e, catalog.ClassifyEvent(&e))]++
+				want[key.Value(&e, classifier.ClassifyEvent(&e))]++
 			}
 		}
 		status, got := getValues(t, d, "field="+string(key)+"&"+last(12*time.Hour))

@@ -13,6 +13,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 )
@@ -39,7 +40,7 @@ func TestSilenceOfTheCloud(t *testing.T) {
 		var s screen
 		settle := 20 * time.Second
 		search := Search{
-			History: history.New(history.Config{Searcher: client, Settle: settle, Fresh: fresh}), Classifier: auditlog.DefaultCatalog(),
+			History: history.New(history.Config{Searcher: client, Settle: settle, Fresh: fresh}), Classifier: catalog.Default(),
 			Settle: settle, Poll: fresh, Max: 1000,
 		}
 		stop := start(search, s.deliver)

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/queue"
 )
@@ -64,7 +65,7 @@ func (r *replica) tell(s queue.Status, failed error) {
 }
 
 func (r *replica) tail(f auditlog.Filter) Ledger {
-	return Ledger{Queue: r, Classifier: auditlog.DefaultCatalog(), Filter: f, Settle: time.Minute}
+	return Ledger{Queue: r, Classifier: catalog.Default(), Filter: f, Settle: time.Minute}
 }
 
 func add(t require.TestingT, l queue.Ledger, origin queue.Origin, events ...auditlog.Event) {

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
@@ -23,7 +24,7 @@ import (
 const fresh = 5 * time.Second
 
 func (w *world) tail(h *history.History, settle time.Duration, f auditlog.Filter) Search {
-	return Search{History: h, Classifier: auditlog.DefaultCatalog(), Filter: f, Settle: settle, Poll: fresh, Max: 100_000}
+	return Search{History: h, Classifier: catalog.Default(), Filter: f, Settle: settle, Poll: fresh, Max: 100_000}
 }
 
 // runner is a tail of either source.

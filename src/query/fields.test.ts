@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ACTIONS, CATEGORIES, OUTCOMES } from './fields';
 
-const lines = readFileSync(path.join(__dirname, '../../pkg/auditlog/catalog.tsv'), 'utf8')
+const lines = readFileSync(path.join(__dirname, '../../pkg/catalog/catalog.tsv'), 'utf8')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => line.split('\t'));

@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	"slices"
@@ -7,21 +7,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 func TestRulesGoBeforeTheCatalog(t *testing.T) {
-	c, err := DefaultCatalog().With([]Rule{
+	c, err := Default().With([]Rule{
 		{Pattern: "Login failed{rest}", Category: "authentication", Action: "login", Outcome: "failure", Severity: "critical", Code: "login.failed"},
 		{Pattern: "Login failed for {user:email}", Category: "break_glass", Action: "use2", Outcome: "failure"},
 		{Pattern: "{any}nightly{more}", Category: "other", Action: "backup"},
 	})
 	require.NoError(t, err)
-	for description, want := range map[string]Class{
-		"Login failed":                   {"authentication", "login", "failure", "critical", "login.failed"},
-		"Login failed for a@b.example\n": {"break_glass", "use2", "failure", "info", "break_glass.use2"},
-		"Login failed for nobody":        {"authentication", "login", "failure", "critical", "login.failed"},
-		"The nightly run":                {"other", "backup", "unknown", "info", "other.backup"},
-		"Connector x created":            {"connector", "create", "unknown", "warning", "connector.created"},
+	for description, want := range map[string]auditlog.Class{
+		"Login failed":                   class("authentication", "login", "failure", "critical", "login.failed"),
+		"Login failed for a@b.example\n": class("break_glass", "use2", "failure", "info", "break_glass.use2"),
+		"Login failed for nobody":        class("authentication", "login", "failure", "critical", "login.failed"),
+		"The nightly run":                class("other", "backup", "unknown", "info", "other.backup"),
+		"Connector x created":            class("connector", "create", "unknown", "warning", "connector.created"),
 		"Something nobody has seen":      Unknown(),
 	} {
 		require.Equal(t, want, c.Classify(description), description)
@@ -33,18 +35,18 @@ func TestRulesGoBeforeTheCatalog(t *testing.T) {
 	require.False(t, ok)
 
 	require.Equal(t, "Login failed{rest}", c.Rows()[0].Pattern)
-	require.Len(t, c.Rows(), len(DefaultCatalog().Rows())+3)
+	require.Len(t, c.Rows(), len(Default().Rows())+3)
 	require.Contains(t, c.Categories(), "break_glass")
 	require.True(t, slices.IsSorted(c.Categories()))
 	require.Contains(t, c.Actions(), "use2")
-	require.NotContains(t, DefaultCatalog().Actions(), "use2")
-	require.Equal(t, DefaultCatalog().Outcomes(), c.Outcomes())
+	require.NotContains(t, Default().Actions(), "use2")
+	require.Equal(t, Default().Outcomes(), c.Outcomes())
 }
 
 func TestNoRulesAreNoChange(t *testing.T) {
-	c, err := DefaultCatalog().With(nil)
+	c, err := Default().With(nil)
 	require.NoError(t, err)
-	require.Same(t, DefaultCatalog(), c)
+	require.Same(t, Default(), c)
 }
 
 func TestWrongRulesAreNamed(t *testing.T) {
@@ -72,14 +74,14 @@ func TestWrongRulesAreNamed(t *testing.T) {
 		`[1].code "other.unknown" is what no row fits`: with(func(r *Rule) { r.Action = "unknown" }),
 		` has 501 rules: at most 500 are allowed`:      make([]Rule, 501),
 	} {
-		_, err := DefaultCatalog().With(rules)
+		_, err := Default().With(rules)
 		require.ErrorContains(t, err, want)
 	}
 }
 
 // A rule on top changes nothing but the classes of the texts that it fits.
 func TestRulesLeaveTheRestAlone(t *testing.T) {
-	c := DefaultCatalog()
+	c := Default()
 	rows := c.Rows()
 	names := hostile(rows)
 	rapid.Check(t, func(t *rapid.T) {
@@ -115,11 +117,11 @@ func patterns(rows []Row) []string {
 }
 
 func FuzzRules(f *testing.F) {
-	for _, row := range DefaultCatalog().Rows() {
+	for _, row := range Default().Rows() {
 		f.Add(row.Pattern, row.Example)
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string) {
-		c, err := DefaultCatalog().With([]Rule{{Pattern: pattern, Category: "mine", Action: "paint"}})
+		c, err := Default().With([]Rule{{Pattern: pattern, Category: "mine", Action: "paint"}})
 		if err != nil {
 			require.ErrorContains(t, err, "[0].pattern")
 			return
@@ -129,7 +131,7 @@ func FuzzRules(f *testing.F) {
 		id, name := c.Subject(text)
 		require.Contains(t, text, id)
 		require.Contains(t, text, name)
-		c.Prefilter(Filter{Criteria: Terms{KeyCategory: {"mine"}}})
+		c.Prefilter(auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyCategory: {"mine"}}})
 	})
 }
 
@@ -154,11 +156,11 @@ func TestManyRowsAreTriedAlike(t *testing.T) {
 }
 
 func BenchmarkClassifyWithRules(b *testing.B) {
-	rules := make([]Rule, MostRules)
+	rules := make([]Rule, MaxRules)
 	for i := range rules {
 		rules[i] = Rule{Pattern: "{any}" + strings.Repeat("x", 1+i) + "{more}", Category: "mine", Action: "paint"}
 	}
-	c, err := DefaultCatalog().With(rules)
+	c, err := Default().With(rules)
 	require.NoError(b, err)
 	mix := realisticMix(c)
 	i := 0

@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	"strings"
@@ -13,8 +13,8 @@ func catalogOf(rows ...string) []byte {
 	return []byte(catalogHeader + "\n" + strings.Join(rows, "\n") + "\n")
 }
 
-func TestParseCatalogTakesCommentsBlankLinesAndWindowsLineEnds(t *testing.T) {
-	c, err := ParseCatalog([]byte("# head\r\n\r\n" + catalogHeader + "\r\n# more\r\n" + goodRow + "\r\n"))
+func TestParseTakesCommentsBlankLinesAndWindowsLineEnds(t *testing.T) {
+	c, err := Parse([]byte("# head\r\n\r\n" + catalogHeader + "\r\n# more\r\n" + goodRow + "\r\n"))
 	require.NoError(t, err)
 	require.Equal(t, "a.b", c.Classify("A x b").Code)
 	require.Equal(t, []Row{{
@@ -23,7 +23,7 @@ func TestParseCatalogTakesCommentsBlankLinesAndWindowsLineEnds(t *testing.T) {
 	}}, c.Rows())
 }
 
-func TestParseCatalogNamesTheRowAndWhatIsWrong(t *testing.T) {
+func TestParseNamesTheRowAndWhatIsWrong(t *testing.T) {
 	withCell := func(column int, value string) []byte {
 		cells := strings.Split(goodRow, "\t")
 		cells[column] = value
@@ -67,26 +67,26 @@ func TestParseCatalogNamesTheRowAndWhatIsWrong(t *testing.T) {
 		{withCell(pattern, "A {x:json} b"), at + "a placeholder for the rest must be the last"},
 		{withCell(pattern, "A {x}-{y:id}"), at + "between a placeholder for any text and a typed one there must be a space"},
 	} {
-		_, err := ParseCatalog(tt.data)
+		_, err := Parse(tt.data)
 		require.ErrorContains(t, err, tt.want)
 	}
 }
 
-func TestParseCatalogChecksPhrases(t *testing.T) {
+func TestParseChecksPhrases(t *testing.T) {
 	word := func(pattern string) []byte {
 		return catalogOf("a.b\tother\tcreate\tunknown\tinfo\tword\tsource\t" + pattern + "\tx")
 	}
 	for _, bad := range []string{"", "a + ", "1a", "a-", " a"} {
-		_, err := ParseCatalog(word(bad))
+		_, err := Parse(word(bad))
 		require.ErrorContains(t, err, `row "a.b": a phrase must start with a letter`, bad)
 	}
 	letters := strings.Split("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklm", "")
 	for i := range letters {
 		letters[i] = strings.Repeat(letters[i], 1+i/26)
 	}
-	_, err := ParseCatalog(word(strings.Join(letters[:64], " + ")))
+	_, err := Parse(word(strings.Join(letters[:64], " + ")))
 	require.NoError(t, err)
-	_, err = ParseCatalog(word(strings.Join(letters, " + ")))
+	_, err = Parse(word(strings.Join(letters, " + ")))
 	require.ErrorContains(t, err, "more than 64 phrases")
 }
 
@@ -95,7 +95,7 @@ func TestTheMostSpecificRowWins(t *testing.T) {
 		return code + "\tother\tcreate\tsuccess\tinfo\ttext\tsource\t" + pattern + "\tx"
 	}
 	word := "a.word\tother\tcreate\tunknown\tinfo\tword\tsource\tand\tx"
-	c, err := ParseCatalog(catalogOf(
+	c, err := Parse(catalogOf(
 		word,
 		row("a.open", "{x} and a very long tail"),
 		row("a.first", "one {x} two {y}"),

@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	"slices"
@@ -30,7 +30,7 @@ func NewWordProbe(descriptions []string) (WordProbe, bool) {
 			p.groups = append(p.groups, group)
 			capital = capital || strings.IndexFunc(firstOf(d, words[0]), unicode.IsUpper) == 0
 		}
-		if len(p.groups) == mostProbed {
+		if len(p.groups) == maxProbed {
 			break
 		}
 	}
@@ -39,8 +39,8 @@ func NewWordProbe(descriptions []string) (WordProbe, bool) {
 	return p, capital && p.parted(descriptions)
 }
 
-// mostProbed bounds the groups of a probe.
-const mostProbed = 60
+// maxProbed bounds the groups of a probe.
+const maxProbed = 60
 
 // Expects tells whether the probe must bring an event with the description back.
 func (p WordProbe) Expects(description string) bool { return p.groups.finds(blankWords(description)) }

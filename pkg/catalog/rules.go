@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	"cmp"
@@ -23,8 +23,8 @@ const SourceSettings = "settings"
 
 // Bounds of a list of rules, which keep classifying fast.
 const (
-	MostRules       = 500
-	MostPatternSize = 1000 // bytes
+	MaxRules       = 500
+	MaxPatternSize = 1000 // bytes
 )
 
 // With returns a catalog that tries the rules before the rows of c, the most specific rule first. An error begins with the
@@ -33,8 +33,8 @@ func (c *Catalog) With(rules []Rule) (*Catalog, error) {
 	if len(rules) == 0 {
 		return c, nil
 	}
-	if len(rules) > MostRules {
-		return nil, fmt.Errorf(" has %d rules: at most %d are allowed", len(rules), MostRules)
+	if len(rules) > MaxRules {
+		return nil, fmt.Errorf(" has %d rules: at most %d are allowed", len(rules), MaxRules)
 	}
 	own := &Catalog{below: c, categories: slices.Clone(c.categories), actions: slices.Clone(c.actions)}
 	seen := map[string]int{}
@@ -71,8 +71,8 @@ func (r Rule) row() (Row, error) {
 	switch {
 	case row.Pattern == "":
 		return row, errors.New("pattern is missing")
-	case len(row.Pattern) > MostPatternSize:
-		return row, fmt.Errorf("pattern has %d bytes: at most %d are allowed", len(row.Pattern), MostPatternSize)
+	case len(row.Pattern) > MaxPatternSize:
+		return row, fmt.Errorf("pattern has %d bytes: at most %d are allowed", len(row.Pattern), MaxPatternSize)
 	case !isName(row.Category):
 		return row, fmt.Errorf("category %.60q is %s", row.Category, notAName)
 	case !isName(row.Action):
@@ -90,12 +90,12 @@ func (r Rule) row() (Row, error) {
 }
 
 const (
-	mostNameSize = 40
-	notAName     = "not a word of a-z, 0-9 and _ that begins with a letter and has at most 40 characters"
+	maxNameSize = 40
+	notAName    = "not a word of a-z, 0-9 and _ that begins with a letter and has at most 40 characters"
 )
 
 func isName(s string) bool {
-	return s != "" && len(s) <= mostNameSize && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+	return s != "" && len(s) <= maxNameSize && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
 func sortedSet(values []string) []string {

@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	"strings"
@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // hostile values are what somebody might call a policy, a role or a report.
@@ -53,7 +55,7 @@ func render(t *rapid.T, parts []part, names *rapid.Generator[string]) string {
 // Whatever names contain, an event stays with its row. Only where a value may legitimately make the text a more specific one,
 // such as a role that contains Admin, may another row of the same category take it.
 func TestHostileNamesDoNotChangeWhatAnEventIs(t *testing.T) {
-	c := DefaultCatalog()
+	c := Default()
 	rows := c.Rows()
 	names := hostile(rows)
 	refined := map[string]string{
@@ -76,7 +78,7 @@ func TestHostileNamesDoNotChangeWhatAnEventIs(t *testing.T) {
 				if row.Code == "user.added_stranger" {
 					actor = "jane@example.com"
 				}
-				got := c.ClassifyEvent(&Event{Actor: actor, Description: text})
+				got := c.ClassifyEvent(&auditlog.Event{Actor: actor, Description: text})
 				if prefix, ok := refined[row.Code]; ok && strings.HasPrefix(got.Code, prefix) {
 					require.Equal(t, row.Category, got.Category)
 					return
@@ -121,7 +123,7 @@ func TestMatchFindsWhatTryingEverythingFinds(t *testing.T) {
 
 // classifyInvariants holds for any text at all.
 func classifyInvariants(t require.TestingT, text string) {
-	c := DefaultCatalog()
+	c := Default()
 	got := c.Classify(text)
 	require.Contains(t, knownClasses, got)
 	require.Equal(t, got, c.Classify(text+"\n"))
@@ -130,16 +132,16 @@ func classifyInvariants(t require.TestingT, text string) {
 	require.NotEqual(t, "authentication", c.Classify("Saved search "+text).Category)
 }
 
-var knownClasses = func() map[Class]bool {
-	known := map[Class]bool{Unknown(): true}
-	for _, row := range DefaultCatalog().Rows() {
+var knownClasses = func() map[auditlog.Class]bool {
+	known := map[auditlog.Class]bool{Unknown(): true}
+	for _, row := range Default().Rows() {
 		known[row.class()] = true
 	}
 	return known
 }()
 
 func FuzzClassify(f *testing.F) {
-	for _, row := range DefaultCatalog().Rows() {
+	for _, row := range Default().Rows() {
 		f.Add(row.Example)
 		f.Add(row.Pattern)
 	}
@@ -149,12 +151,12 @@ func FuzzClassify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { classifyInvariants(t, text) })
 }
 
-func FuzzParseCatalog(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add(catalogFile)
 	f.Add(catalogOf(goodRow))
 	f.Add(catalogOf(strings.Replace(goodRow, "A {name} b", "{a:id} {b", 1)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := ParseCatalog(data)
+		c, err := Parse(data)
 		if err != nil {
 			require.Nil(t, c)
 			return

@@ -1,10 +1,14 @@
-package auditlog
+// Package catalog classifies the description of an audit log event: what it is about, what was done, how it ended, and how severe
+// that is. It is pure: no I/O and no clock.
+package catalog
 
 import (
 	_ "embed"
 	"slices"
 	"strings"
 	"sync"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // Catalog classifies what the description of an event tells. It never changes once parsed and is safe for concurrent use.
@@ -54,9 +58,9 @@ var (
 //go:embed catalog.tsv
 var catalogFile []byte
 
-// DefaultCatalog returns the catalog that is built in.
-var DefaultCatalog = sync.OnceValue(func() *Catalog {
-	c, err := ParseCatalog(catalogFile)
+// Default returns the catalog that is built in.
+var Default = sync.OnceValue(func() *Catalog {
+	c, err := Parse(catalogFile)
 	if err != nil {
 		panic("built-in catalog: " + err.Error()) // a broken build, which the tests of this package refuse
 	}
@@ -64,17 +68,19 @@ var DefaultCatalog = sync.OnceValue(func() *Catalog {
 })
 
 // Unknown is the class of a description that no row fits.
-func Unknown() Class {
-	return Class{Category: "other", Action: "unknown", Outcome: "unknown", Severity: "info", Code: "other.unknown"}
+func Unknown() auditlog.Class {
+	return auditlog.Class{Category: "other", Action: "unknown", Outcome: "unknown", Severity: "info", Code: "other.unknown"}
 }
 
 // ClassifyEvent returns the class of an event: that of the most specific row that fits its description, or else Unknown.
-func (c *Catalog) ClassifyEvent(e *Event) Class { return c.classify(e.Description, e.Actor) }
+func (c *Catalog) ClassifyEvent(e *auditlog.Event) auditlog.Class {
+	return c.classify(e.Description, e.Actor)
+}
 
 // Classify returns the class of a description alone, of whatever actor.
-func (c *Catalog) Classify(description string) Class { return c.classify(description, "") }
+func (c *Catalog) Classify(description string) auditlog.Class { return c.classify(description, "") }
 
-func (c *Catalog) classify(description, actor string) Class {
+func (c *Catalog) classify(description, actor string) auditlog.Class {
 	if row := c.find(description, actor); row != nil {
 		return row.class()
 	}
@@ -127,6 +133,6 @@ func (c *Catalog) Actions() []string { return slices.Clone(c.actions) }
 // Outcomes lists how it can have ended, sorted, "unknown" included.
 func (c *Catalog) Outcomes() []string { return slices.Clone(outcomes) }
 
-func (r *Row) class() Class {
-	return Class{Category: r.Category, Action: r.Action, Outcome: r.Outcome, Severity: r.Severity, Code: r.Code}
+func (r *Row) class() auditlog.Class {
+	return auditlog.Class{Category: r.Category, Action: r.Action, Outcome: r.Outcome, Severity: r.Severity, Code: r.Code}
 }

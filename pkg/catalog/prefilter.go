@@ -1,9 +1,11 @@
-package auditlog
+package catalog
 
 import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // Prefilter is a Lucene text that finds, by words of their descriptions, every event that a filter's derived keys select, and
@@ -18,16 +20,16 @@ type Prefilter struct {
 
 // Prefilter returns the text for a filter. There is none when the filter does not ask for what the catalog makes of an event,
 // when it selects unknown text, or when a row that it selects has no word to look for.
-func (c *Catalog) Prefilter(f Filter) (Prefilter, bool) {
-	m := Matcher{criteria: f.Criteria.wanted(isDerived), exclusions: f.Exclusions.wanted(isDerived)}
-	if m.Match(&Event{}, Unknown()) {
+func (c *Catalog) Prefilter(f auditlog.Filter) (Prefilter, bool) {
+	m := f.ByClass()
+	if m.Match(&auditlog.Event{}, Unknown()) {
 		return Prefilter{}, false
 	}
 	out, any := Prefilter{Sure: true}, anyOf{}
 	for ; c != nil; c = c.below {
 		for i := range c.rows {
 			row := &c.rows[i]
-			if !m.Match(&Event{}, row.class()) {
+			if !m.Match(&auditlog.Event{}, row.class()) {
 				continue
 			}
 			words := row.searchWords()
@@ -40,15 +42,13 @@ func (c *Catalog) Prefilter(f Filter) (Prefilter, bool) {
 	}
 	any = any.shortest()
 	out.Query = any.lucene()
-	return out, len(any) > 0 && len(any) <= mostGroups
+	return out, len(any) > 0 && len(any) <= maxGroups
 }
-
-func isDerived(key Key, _ []string) bool { return key.Derived() }
 
 // Bounds of a prefilter: Lucene allows 1024 clauses in a text unless it is told otherwise.
 const (
-	mostGroups = 200
-	mostWords  = 4 // of one group
+	maxGroups = 200
+	maxWords  = 4 // of one group
 )
 
 // anyOf are groups of words, ascending: a description is found that has all words of any group.
@@ -92,7 +92,7 @@ func (r *Row) searchWords() []string {
 	} else if parts, err := splitParts(r.Pattern); err == nil {
 		words = literalWords(parts)
 	}
-	return longest(searchable(words), mostWords)
+	return longest(searchable(words), maxWords)
 }
 
 // literalWords are the words of a pattern that stand between blanks, or at an end of the description, whatever its placeholders

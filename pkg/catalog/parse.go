@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 
 const catalogHeader = "code\tcategory\taction\toutcome\tseverity\tevidence\tsources\tpattern\texample"
 
-// ParseCatalog reads a catalog in the format that the head of catalog.tsv describes. An error names the line, the row's code
+// Parse reads a catalog in the format that the head of catalog.tsv describes. An error names the line, the row's code
 // and what is wrong with it.
-func ParseCatalog(data []byte) (*Catalog, error) {
+func Parse(data []byte) (*Catalog, error) {
 	c := &Catalog{categories: categories, actions: actions}
 	seen := make(map[string]bool)
 	header := false

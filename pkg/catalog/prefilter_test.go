@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	"slices"
@@ -7,41 +7,45 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 func TestPrefilter(t *testing.T) {
-	only := func(key Key, values ...string) Filter { return Filter{Criteria: Terms{key: values}} }
+	only := func(key auditlog.Key, values ...string) auditlog.Filter {
+		return auditlog.Filter{Criteria: auditlog.Terms{key: values}}
+	}
 	for _, tt := range []struct {
-		filter Filter
+		filter auditlog.Filter
 		want   string
 		sure   bool
 	}{
-		{only(KeyAction, "quarantine"), "(description:quarantine AND description:set)", true},
-		{only(KeyAction, "bypass", "regenerate"), "(description:bypass AND description:sensor) OR (description:bypass AND description:set) OR (description:api AND description:key AND description:regenerated)", true},
-		{only(KeyCategory, "live_response"), "(description:liveresponse) OR (description:live AND description:response)", false},
-		{only(KeyCategory, "grant"), "(description:created) OR (description:modified) OR (description:updated)", true},
-		{Filter{Criteria: Terms{KeyCategory: {"device"}, KeyActor: {"a"}}, Exclusions: Terms{KeyAction: {"update", "delete", "unknown", "read", "reset", "enable", "disable", "register", "uninstall"}}},
+		{only(auditlog.KeyAction, "quarantine"), "(description:quarantine AND description:set)", true},
+		{only(auditlog.KeyAction, "bypass", "regenerate"), "(description:bypass AND description:sensor) OR (description:bypass AND description:set) OR (description:api AND description:key AND description:regenerated)", true},
+		{only(auditlog.KeyCategory, "live_response"), "(description:liveresponse) OR (description:live AND description:response)", false},
+		{only(auditlog.KeyCategory, "grant"), "(description:created) OR (description:modified) OR (description:updated)", true},
+		{auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyCategory: {"device"}, auditlog.KeyActor: {"a"}}, Exclusions: auditlog.Terms{auditlog.KeyAction: {"update", "delete", "unknown", "read", "reset", "enable", "disable", "register", "uninstall"}}},
 			"(description:bypass AND description:sensor) OR (description:bypass AND description:set) OR (description:quarantine AND description:set)", true},
 	} {
-		p, ok := DefaultCatalog().Prefilter(tt.filter)
+		p, ok := Default().Prefilter(tt.filter)
 		require.True(t, ok)
 		require.Equal(t, Prefilter{Query: tt.want, Sure: tt.sure}, p)
 	}
-	for name, f := range map[string]Filter{
-		"nothing derived":  {Criteria: Terms{KeyActor: {"a"}}},
-		"unknown text":     only(KeyCategory, "other"),
-		"unknown excluded": {Exclusions: Terms{KeyCategory: {"policy"}}},
-		"unknown outcome":  only(KeyOutcome, "unknown"),
-		"nothing at all":   {Criteria: Terms{KeyCategory: {"policy"}, KeyAction: {"login"}}},
+	for name, f := range map[string]auditlog.Filter{
+		"nothing derived":  {Criteria: auditlog.Terms{auditlog.KeyActor: {"a"}}},
+		"unknown text":     only(auditlog.KeyCategory, "other"),
+		"unknown excluded": {Exclusions: auditlog.Terms{auditlog.KeyCategory: {"policy"}}},
+		"unknown outcome":  only(auditlog.KeyOutcome, "unknown"),
+		"nothing at all":   {Criteria: auditlog.Terms{auditlog.KeyCategory: {"policy"}, auditlog.KeyAction: {"login"}}},
 	} {
-		_, ok := DefaultCatalog().Prefilter(f)
+		_, ok := Default().Prefilter(f)
 		require.False(t, ok, name)
 	}
 }
 
 // A rule without a word to look for leaves nothing to ask for, and neither do too many rules.
 func TestPrefilterWithRules(t *testing.T) {
-	mine := Filter{Criteria: Terms{KeyCategory: {"mine"}}}
+	mine := auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyCategory: {"mine"}}}
 	for pattern, want := range map[string]string{
 		"Ärger im Büro {x}":              "",
 		"go {x}":                         "",
@@ -51,7 +55,7 @@ func TestPrefilterWithRules(t *testing.T) {
 		"{x} Backup finished":            "(description:backup AND description:finished)",
 		"alpha bravo charlie delta echo": "(description:alpha AND description:bravo AND description:charlie AND description:delta)",
 	} {
-		c, err := DefaultCatalog().With([]Rule{{Pattern: pattern, Category: "mine", Action: "paint"}})
+		c, err := Default().With([]Rule{{Pattern: pattern, Category: "mine", Action: "paint"}})
 		require.NoError(t, err)
 		p, ok := c.Prefilter(mine)
 		require.Equal(t, want != "", ok, pattern)
@@ -64,7 +68,7 @@ func TestPrefilterWithRules(t *testing.T) {
 			rules = append(rules, Rule{Pattern: word, Category: "mine", Action: "paint"})
 		}
 	}
-	c, err := DefaultCatalog().With(rules)
+	c, err := Default().With(rules)
 	require.NoError(t, err)
 	_, ok := c.Prefilter(mine)
 	require.False(t, ok)
@@ -72,7 +76,7 @@ func TestPrefilterWithRules(t *testing.T) {
 
 // Whatever its placeholders stand for, a description of a row has the words that it is looked for by, between blanks.
 func TestRowsAreFoundByTheirWords(t *testing.T) {
-	rows := DefaultCatalog().Rows()
+	rows := Default().Rows()
 	names := hostile(rows)
 	for _, row := range rows {
 		words := row.searchWords()
@@ -120,7 +124,7 @@ func TestWordProbe(t *testing.T) {
 	}
 	p, ok = NewWordProbe(many)
 	require.True(t, ok)
-	require.Len(t, p.groups, mostProbed)
+	require.Len(t, p.groups, maxProbed)
 }
 
 func TestSubject(t *testing.T) {
@@ -138,7 +142,7 @@ func TestSubject(t *testing.T) {
 		"Policy update applied, from policy to Standard":                          {"", ""},
 		"Something nobody has seen":                                               {"", ""},
 	} {
-		id, name := DefaultCatalog().Subject(description)
+		id, name := Default().Subject(description)
 		require.Equal(t, want, [2]string{id, name}, description)
 	}
 }

@@ -1,4 +1,4 @@
-package auditlog
+package catalog
 
 import (
 	_ "embed"
@@ -10,21 +10,23 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // Codes stand in other people's links and filters: one may be added here, never renamed or given another meaning.
 //
-//go:embed testdata/catalog_classes.txt
+//go:embed testdata/classes.txt
 var stableClasses string
 
 // samples are descriptions as public material shows them, names replaced.
 //
-//go:embed testdata/catalog_samples.txt
+//go:embed testdata/samples.txt
 var samples string
 
 // golden are all patterns of public material, numbered, each with the class that it must have.
 //
-//go:embed testdata/catalog_golden.txt
+//go:embed testdata/golden.txt
 var golden string
 
 func TestEveryPublicPatternHasItsClass(t *testing.T) {
@@ -36,16 +38,16 @@ func TestEveryPublicPatternHasItsClass(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, []int{last, last + 1}, n, "patterns are numbered without a gap")
 		last = n
-		c := DefaultCatalog().Classify(strings.ReplaceAll(cells[2], `\n`, "\n"))
+		c := Default().Classify(strings.ReplaceAll(cells[2], `\n`, "\n"))
 		require.Equal(t, cells[1], strings.Join([]string{c.Category, c.Action, c.Outcome, c.Severity}, " "), cells[2])
 	}
 	require.Equal(t, 73, last)
 }
 
 func TestEveryExampleIsOfItsOwnRow(t *testing.T) {
-	c := DefaultCatalog()
+	c := Default()
 	for _, row := range c.Rows() {
-		e := Event{Actor: "jane@example.com", Description: row.Example}
+		e := auditlog.Event{Actor: "jane@example.com", Description: row.Example}
 		require.Equal(t, row.class(), c.ClassifyEvent(&e), row.Code)
 		e.Description += "\r\n"
 		require.Equal(t, row.class(), c.ClassifyEvent(&e), "%s with a line break", row.Code)
@@ -58,18 +60,18 @@ func TestStrangers(t *testing.T) {
 		"jane@example.com": "user.added_stranger", "jane@other.example": "user.added", "jane@OTHER.example": "user.added",
 		"A1B2C3D4E5": "user.added", "": "user.added", "jane@": "user.added",
 	} {
-		e := Event{Actor: actor, Description: "Added user eve@other.example to org 4821 (Email Invitation)"}
-		require.Equal(t, want, DefaultCatalog().ClassifyEvent(&e).Code, actor)
-		require.Equal(t, "user.added", DefaultCatalog().Classify(e.Description).Code)
+		e := auditlog.Event{Actor: actor, Description: "Added user eve@other.example to org 4821 (Email Invitation)"}
+		require.Equal(t, want, Default().ClassifyEvent(&e).Code, actor)
+		require.Equal(t, "user.added", Default().Classify(e.Description).Code)
 	}
 }
 
 func TestExamplesNeedTheirRow(t *testing.T) {
 	lines := slices.Collect(strings.Lines(string(catalogFile)))
-	for _, row := range DefaultCatalog().Rows() {
+	for _, row := range Default().Rows() {
 		without := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.HasPrefix(line, row.Code+"\t") })
 		require.Len(t, without, len(lines)-1)
-		c, err := ParseCatalog([]byte(strings.Join(without, "")))
+		c, err := Parse([]byte(strings.Join(without, "")))
 		require.NoError(t, err)
 		require.NotEqual(t, row.Code, c.Classify(row.Example).Code)
 	}
@@ -80,7 +82,7 @@ func TestSamples(t *testing.T) {
 	for line := range strings.Lines(samples) {
 		code, description, found := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		require.True(t, found, line)
-		require.Equal(t, code, DefaultCatalog().Classify(description).Code, description)
+		require.Equal(t, code, Default().Classify(description).Code, description)
 		n++
 	}
 	require.Greater(t, n, 70)
@@ -88,14 +90,14 @@ func TestSamples(t *testing.T) {
 
 func TestClassesAreStable(t *testing.T) {
 	var b strings.Builder
-	for _, r := range DefaultCatalog().Rows() {
+	for _, r := range Default().Rows() {
 		fmt.Fprintln(&b, r.Code, r.Category, r.Action, r.Outcome, r.Severity, r.Evidence)
 	}
 	require.Equal(t, stableClasses, b.String())
 }
 
 func TestVocabularyIsClosedSortedAndUsed(t *testing.T) {
-	c := DefaultCatalog()
+	c := Default()
 	used := [4]map[string]bool{{}, {}, {}, {}}
 	for _, row := range append(c.Rows(), rowOf(Unknown())) {
 		for i, v := range []string{row.Category, row.Action, row.Outcome, row.Severity} {
@@ -107,17 +109,21 @@ func TestVocabularyIsClosedSortedAndUsed(t *testing.T) {
 	}
 }
 
-func rowOf(c Class) Row {
+func class(category, action, outcome, severity, code string) auditlog.Class {
+	return auditlog.Class{Category: category, Action: action, Outcome: outcome, Severity: severity, Code: code}
+}
+
+func rowOf(c auditlog.Class) Row {
 	return Row{Code: c.Code, Category: c.Category, Action: c.Action, Outcome: c.Outcome, Severity: c.Severity}
 }
 
 func TestTheVendorsFourKindsAreCovered(t *testing.T) {
-	c := DefaultCatalog()
-	for description, want := range map[string]Class{
-		"Login failed": {"authentication", "login", "failure", "warning", "login.failed"},
-		"Updated connector siem with api key Q7W8E9R0T1Y2U3I4": {"connector", "update", "success", "warning", "connector.updated"},
-		"A connector was created":                              {"connector", "create", "unknown", "warning", "connector.created"},
-		"User a@example.com did something in LiveResponse.":    {"live_response", "unknown", "unknown", "warning", "live_response.activity"},
+	c := Default()
+	for description, want := range map[string]auditlog.Class{
+		"Login failed": class("authentication", "login", "failure", "warning", "login.failed"),
+		"Updated connector siem with api key Q7W8E9R0T1Y2U3I4": class("connector", "update", "success", "warning", "connector.updated"),
+		"A connector was created":                              class("connector", "create", "unknown", "warning", "connector.created"),
+		"User a@example.com did something in LiveResponse.":    class("live_response", "unknown", "unknown", "warning", "live_response.activity"),
 	} {
 		require.Equal(t, want, c.Classify(description))
 	}
@@ -125,7 +131,7 @@ func TestTheVendorsFourKindsAreCovered(t *testing.T) {
 
 func TestWordRowsClaimNoOutcomeAndNoLogin(t *testing.T) {
 	n := 0
-	for _, row := range DefaultCatalog().Rows() {
+	for _, row := range Default().Rows() {
 		if row.Evidence == EvidenceWord {
 			require.Equal(t, "unknown", row.Outcome, row.Code)
 			require.NotEqual(t, "authentication", row.Category, row.Code)
@@ -215,17 +221,17 @@ func TestNearMisses(t *testing.T) {
 		{"connectors created", "other.unknown"},
 		{"Downloaded a watchlist", "intel.watchlist"},
 	} {
-		require.Equal(t, tt.code, DefaultCatalog().Classify(tt.description).Code, "%q", tt.description)
+		require.Equal(t, tt.code, Default().Classify(tt.description).Code, "%q", tt.description)
 	}
 }
 
 func TestUnknownNeverGuesses(t *testing.T) {
-	require.Equal(t, Class{Category: "other", Action: "unknown", Outcome: "unknown", Severity: "info", Code: "other.unknown"}, Unknown())
-	require.Equal(t, Unknown(), DefaultCatalog().Classify("Something nobody has seen"))
+	require.Equal(t, auditlog.Class{Category: "other", Action: "unknown", Outcome: "unknown", Severity: "info", Code: "other.unknown"}, Unknown())
+	require.Equal(t, Unknown(), Default().Classify("Something nobody has seen"))
 }
 
 func TestCallersCannotChangeTheCatalog(t *testing.T) {
-	c := DefaultCatalog()
+	c := Default()
 	rows, names := c.Rows(), c.Categories()
 	rows[0].Code, rows[0].Sources[0], names[0] = "x", "x", "x"
 	c.Actions()[0], c.Outcomes()[0] = "x", "x"
@@ -237,7 +243,7 @@ func TestCallersCannotChangeTheCatalog(t *testing.T) {
 }
 
 func TestClassifyAllocatesNothing(t *testing.T) {
-	c := DefaultCatalog()
+	c := Default()
 	descriptions := append(realisticMix(c), "Something nobody has seen", "A live RESPONSE session\n")
 	require.Zero(t, testing.AllocsPerRun(20, func() {
 		for _, d := range descriptions {
@@ -247,7 +253,7 @@ func TestClassifyAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkClassify(b *testing.B) {
-	c := DefaultCatalog()
+	c := Default()
 	unknown := "Some action that no row of the catalog describes, about ws-01.example.com and 3391201 other things"
 	for name, descriptions := range map[string][]string{"mix": realisticMix(c), "unknown": {unknown}} {
 		b.Run(name, func(b *testing.B) {
