@@ -47,4 +47,4 @@ func (w TimeRange) Halves() (older, newer TimeRange) {
 
 func (w TimeRange) String() string { return text(w.From) + " to " + text(w.To) }
 
-func text(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
+func text(ms int64) string { return time.UnixMilli(ms).UTC().Format(TimeLayout) }

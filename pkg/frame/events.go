@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
@@ -81,8 +80,8 @@ func appendLabels(buf []byte, r Row) []byte {
 		if buf[len(buf)-1] != '{' {
 			buf = append(buf, ',')
 		}
-		buf = append(appendString(buf, name), ':')
-		buf = appendString(buf, value)
+		buf = append(auditlog.AppendJSONString(buf, name), ':')
+		buf = auditlog.AppendJSONString(buf, value)
 	}
 	label("actor", r.Event.Actor)
 	label("actor_ip", r.Event.ActorIP)
@@ -130,22 +129,6 @@ func plainValue(raw json.RawMessage) string {
 		}
 	}
 	return string(raw)
-}
-
-// appendString appends s as a JSON string.
-func appendString(buf []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, err := json.Marshal(s)
-			if err != nil {
-				quoted = []byte(`""`) // a string always marshals
-			}
-			return append(buf, quoted...)
-		}
-	}
-	buf = append(buf, '"')
-	buf = append(buf, s...)
-	return append(buf, '"')
 }
 
 // Table makes a table of events with a column a field.

@@ -107,7 +107,7 @@ func (j *joining) count(it *item, before, after tally, found bool) {
 	var text string
 	for n := before.copies(); n < after.copies(); n++ {
 		if text == "" {
-			text = string(encode(nil, it.event))
+			text = string(it.event.AppendJSON(nil))
 		}
 		var t tally
 		if n == 0 {
