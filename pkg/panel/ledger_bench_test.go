@@ -45,7 +45,7 @@ func BenchmarkLedgerPanel(b *testing.B) {
 	for name, open := range map[string]func() (queue.Ledger, error){
 		"memory": func() (queue.Ledger, error) { return queue.NewMemory(queue.MemoryConfig{Bytes: 1 << 30}), nil }, // the default holds some 600,000 of them
 		"postgres": func() (queue.Ledger, error) {
-			return queue.NewPostgres(queue.PostgresConfig{DSN: pgtest.New(b).DSN}, queue.Key{Host: "h"})
+			return queue.NewPostgres(queue.PostgresConfig{DSN: pgtest.New(b).DSN}, cbc.APIKey{URL: "h"})
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -54,7 +54,7 @@ func BenchmarkLedgerPanel(b *testing.B) {
 			end := time.Now().Truncate(time.Millisecond)
 			fill(b, ledger, end.Add(-24*time.Hour))
 			q, err := new(queue.Readers).Open(queue.Config{
-				Source: noQueue{}, Searcher: noQueue{}, Store: queue.Store{Open: func(queue.Key) (queue.Ledger, error) { return ledger, nil }}, Late: time.Minute,
+				Source: noQueue{}, Searcher: noQueue{}, Store: queue.Store{Open: func(cbc.APIKey) (queue.Ledger, error) { return ledger, nil }}, Late: time.Minute,
 			})
 			require.NoError(b, err)
 			defer q.Close()

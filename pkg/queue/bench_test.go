@@ -58,7 +58,7 @@ var durable = map[string]func(b *testing.B) Ledger{
 	"postgres": func(b *testing.B) Ledger {
 		database := pgtest.New(b)
 		database.Durable(b)
-		ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, Key{Host: "h"})
+		ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "h"})
 		require.NoError(b, err)
 		b.Cleanup(ledger.Close)
 		return ledger
@@ -91,7 +91,7 @@ func BenchmarkTail(b *testing.B) {
 			ledger := store(b)
 			source := feed{make(chan auditlog.Event, 1000)}
 			q, err := new(Readers).Open(Config{
-				Source: source, Searcher: nothingFound{}, Store: Store{Open: func(Key) (Ledger, error) { return ledger, nil }}, Poll: tailPoll, Late: time.Minute,
+				Source: source, Searcher: nothingFound{}, Store: Store{Open: func(cbc.APIKey) (Ledger, error) { return ledger, nil }}, Poll: tailPoll, Late: time.Minute,
 			})
 			require.NoError(b, err)
 			defer q.Close()

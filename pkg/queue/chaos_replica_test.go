@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
 // replica is a process that runs the plugin: one or two instances of the data source share its reader.
@@ -32,7 +34,7 @@ func (c *chaos) start() {
 	p.source = breaker{client, new(atomic.Pointer[fragile])}
 	now := func() time.Time { return time.Now().Add(skew) }
 	p.config = Config{
-		Key: c.key, Source: p.source, Searcher: searcher{client, c.late, c.sim.Switches().Reach, now}, Store: memoryStore("chaos", p.ledger),
+		Identity: cbc.Identity{APIKey: c.key}, Source: p.source, Searcher: searcher{client, c.late, c.sim.Switches().Reach, now}, Store: memoryStore("chaos", p.ledger),
 		Poll: c.pace.poll, Late: c.late, AuditEvery: c.pace.audit,
 	}
 	if !c.thief {

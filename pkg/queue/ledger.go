@@ -17,6 +17,11 @@ var ErrNotLeading = errors.New("this replica does not lead any more")
 
 // Ledger keeps the events of one API key's queue. It is safe for concurrent use, here and by other replicas.
 type Ledger interface {
+	// Knows reports whether the ledger was last trusted to this secret. A ledger that ends with the process knows
+	// everybody: who may use it is decided here.
+	Knows(ctx context.Context, secret Secret) (bool, error)
+	// Trust makes the ledger know this secret, and no other from then on.
+	Trust(ctx context.Context, secret Secret) error
 	// Lead asks to be the only reader of the queue. It does not wait: the error is ErrHeld while another replica is. A leader that
 	// says nothing for longer than quiet may be taken for dead.
 	Lead(ctx context.Context, quiet time.Duration) (Lead, error)

@@ -28,7 +28,7 @@ var stores = map[string]func(t testing.TB) (open func() Ledger){
 	"postgres": func(t testing.TB) func() Ledger {
 		database := pgtest.New(t)
 		return func() Ledger {
-			ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, Key{"https://cbc.test:443", "ABCD1234", "P3KEDZJRI8"})
+			ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "https://cbc.test:443", OrgKey: "ABCD1234", APIID: "P3KEDZJRI8"})
 			require.NoError(t, err)
 			t.Cleanup(ledger.Close)
 			return ledger
@@ -268,7 +268,7 @@ func TestLedgerForgetsWhatIsOld(t *testing.T) {
 	opens := map[string]func(t *testing.T) Ledger{
 		"memory": func(*testing.T) Ledger { return NewMemory(MemoryConfig{Age: 30 * time.Minute}) },
 		"postgres": func(t *testing.T) Ledger {
-			ledger, err := NewPostgres(PostgresConfig{DSN: pgtest.New(t).DSN, Retention: 30 * time.Minute}, Key{Host: "h"})
+			ledger, err := NewPostgres(PostgresConfig{DSN: pgtest.New(t).DSN, Retention: 30 * time.Minute}, cbc.APIKey{URL: "h"})
 			require.NoError(t, err)
 			return ledger
 		},
@@ -305,9 +305,9 @@ func TestLedgerTellsWhatItHolds(t *testing.T) {
 		},
 		"postgres": func(t *testing.T) (long, short Ledger) {
 			database := pgtest.New(t)
-			long, err := NewPostgres(PostgresConfig{DSN: database.DSN}, Key{Host: "h"})
+			long, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "h"})
 			require.NoError(t, err)
-			short, err = NewPostgres(PostgresConfig{DSN: database.DSN, Retention: span}, Key{Host: "h"})
+			short, err = NewPostgres(PostgresConfig{DSN: database.DSN, Retention: span}, cbc.APIKey{URL: "h"})
 			require.NoError(t, err)
 			t.Cleanup(long.Close)
 			return long, short

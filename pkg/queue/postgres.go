@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
 // DefaultRetention is how long PostgreSQL keeps events when nobody says otherwise.
@@ -34,16 +36,17 @@ type PostgresConfig struct {
 // postgres is a ledger that replicas share. Its clock is the database's.
 type postgres struct {
 	config PostgresConfig
-	key    Key
+	key    cbc.APIKey
 	pool   *pgxpool.Pool
 
 	turn   chan struct{} // of the one who looks at the schema
 	ledger atomic.Int32  // id of the key's row; 0 while the schema was not looked at
+	known  atomic.Pointer[knownSecret]
 }
 
 // NewPostgres returns a ledger of a key in PostgreSQL. It does not connect: a database that cannot be reached shows when the
 // ledger is used, and one that comes back is used again.
-func NewPostgres(c PostgresConfig, key Key) (Ledger, error) {
+func NewPostgres(c PostgresConfig, key cbc.APIKey) (Ledger, error) {
 	if c.Retention == 0 {
 		c.Retention = DefaultRetention
 	}
@@ -93,13 +96,13 @@ func (p *postgres) id(ctx context.Context) (int32, error) {
 		return 0, err
 	}
 	_, err := p.pool.Exec(ctx, `insert into cbc_audit_ledger (host, org_key, api_id) values ($1, $2, $3) on conflict do nothing`,
-		p.key.Host, p.key.OrgKey, p.key.APIID)
+		p.key.URL, p.key.OrgKey, p.key.APIID)
 	if err != nil {
 		return 0, failed(err)
 	}
 	var ledger int32
 	err = p.pool.QueryRow(ctx, `select id from cbc_audit_ledger where host = $1 and org_key = $2 and api_id = $3`,
-		p.key.Host, p.key.OrgKey, p.key.APIID).Scan(&ledger)
+		p.key.URL, p.key.OrgKey, p.key.APIID).Scan(&ledger)
 	p.ledger.Store(ledger)
 	return ledger, failed(err)
 }

@@ -15,7 +15,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-func openPostgres(t *testing.T, dsn string, key Key) *postgres {
+func openPostgres(t *testing.T, dsn string, key cbc.APIKey) *postgres {
 	t.Helper()
 	ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, key)
 	require.NoError(t, err)
@@ -26,12 +26,12 @@ func openPostgres(t *testing.T, dsn string, key Key) *postgres {
 func TestPostgresHasOneLeader(t *testing.T) {
 	ctx := context.Background()
 	database := pgtest.New(t)
-	a, b := openPostgres(t, database.DSN, Key{Host: "h"}), openPostgres(t, database.DSN, Key{Host: "h"})
+	a, b := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"}), openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 	first, err := a.Lead(ctx, quiet)
 	require.NoError(t, err)
 	_, err = b.Lead(ctx, quiet)
 	require.ErrorIs(t, err, ErrHeld)
-	elsewhere, err := openPostgres(t, database.DSN, Key{Host: "h", APIID: "another"}).Lead(ctx, quiet)
+	elsewhere, err := openPostgres(t, database.DSN, cbc.APIKey{URL: "h", APIID: "another"}).Lead(ctx, quiet)
 	require.NoError(t, err, "another key has a leader of its own")
 	elsewhere.Release(ctx)
 	first.Release(ctx)
@@ -50,7 +50,7 @@ func TestPostgresReplacesALeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			database := pgtest.New(t)
-			a, b := openPostgres(t, database.DSN, Key{Host: "h"}), openPostgres(t, database.DSN, Key{Host: "h"})
+			a, b := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"}), openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 			old, err := a.Lead(ctx, 300*time.Millisecond)
 			require.NoError(t, err)
 			defer old.Release(ctx)
@@ -72,7 +72,7 @@ func TestPostgresReplacesALeader(t *testing.T) {
 // Where an engine grants the lock to two, the generation decides.
 func TestPostgresFencesALeaderOfThePast(t *testing.T) {
 	ctx := context.Background()
-	ledger := openPostgres(t, pgtest.New(t).DSN, Key{Host: "h"})
+	ledger := openPostgres(t, pgtest.New(t).DSN, cbc.APIKey{URL: "h"})
 	lead, err := ledger.Lead(ctx, quiet)
 	require.NoError(t, err)
 	defer lead.Release(ctx)
@@ -88,7 +88,7 @@ func TestPostgresReplicasAddTogether(t *testing.T) {
 	database := pgtest.New(t)
 	var adding sync.WaitGroup
 	for range 4 {
-		ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+		ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 		adding.Go(func() {
 			for n := range 20 {
 				_, err := ledger.Add(context.Background(), Addition{Origin: FromSearch, Events: events(n*5, n*5+20)})
@@ -97,7 +97,7 @@ func TestPostgresReplicasAddTogether(t *testing.T) {
 		})
 	}
 	adding.Wait()
-	ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 	same(t, want(events(0, 115)...), contents(t, ledger, everything(), cbc.OldestFirst))
 	changes, err := ledger.After(context.Background(), 0, 1000)
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestPostgresReplicasAddTogether(t *testing.T) {
 func TestPostgresComesBack(t *testing.T) {
 	ctx := context.Background()
 	database := pgtest.New(t)
-	ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 	add(t, ledger, "1", FromQueue, event(1, "before"))
 	restore := database.Interrupt(t)
 	_, _ = ledger.Add(ctx, Addition{ID: "2", Events: events(1, 2)}) // a server that is not the test's own only loses its connections
@@ -122,7 +122,7 @@ func TestPostgresComesBack(t *testing.T) {
 
 func TestPostgresTellsNoPassword(t *testing.T) {
 	for _, dsn := range []string{"postgres://u:geheim@127.0.0.1:1/db", "host=127.0.0.1 port=1 user=u password=geheim", "postgres://u:geheim@[", "password=geheim port=x"} {
-		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, Key{})
+		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, cbc.APIKey{})
 		if err == nil {
 			_, err = ledger.Head(context.Background())
 			ledger.Close()
@@ -136,7 +136,7 @@ func TestPostgresTellsNoPassword(t *testing.T) {
 // every page.
 func TestPostgresReadsByTheIndex(t *testing.T) {
 	ctx := context.Background()
-	ledger := openPostgres(t, pgtest.New(t).DSN, Key{Host: "h"})
+	ledger := openPostgres(t, pgtest.New(t).DSN, cbc.APIKey{URL: "h"})
 	for n := range 10 {
 		add(t, ledger, strconv.Itoa(n), FromQueue, events(n*1000, n*1000+1000)...)
 	}
@@ -162,7 +162,7 @@ func TestPostgresSchemaIsWaitedForInTime(t *testing.T) {
 	_, err = other.Exec(ctx, `select pg_advisory_lock($1, 0)`, int32(lockClass))
 	require.NoError(t, err)
 
-	ledger := openPostgres(t, database.DSN, Key{Host: "h"})
+	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 	first := make(chan error, 1)
 	go func() {
 		_, err := ledger.Book(ctx)
@@ -193,7 +193,7 @@ func TestPostgresTellsNoPartOfAPassword(t *testing.T) {
 		"postgres://user:part@geheim@127.0.0.1:1/db", "postgres://user:12/geheim@127.0.0.1:1/db", "postgres://user:/geheim@127.0.0.1:1/db",
 		"postgres://user:geheim@127.0.0.1:1/db", "postgres://user:pa%40geheim@127.0.0.1:1/db", "postgres:geheim",
 	} {
-		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, Key{Host: "h"})
+		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, cbc.APIKey{URL: "h"})
 		if err == nil {
 			_, err = ledger.Book(context.Background())
 			ledger.Close()

@@ -19,8 +19,7 @@ const (
 
 // look reads the queue to its end, then sees to what searches have to make good. Those are of use even when the queue could not
 // be read.
-func (r *reader) look(ctx context.Context, p *Poll) error {
-	c := r.config()
+func (r *reader) look(ctx context.Context, c Config, p *Poll) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}

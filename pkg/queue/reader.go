@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,12 +21,11 @@ type reader struct {
 	retire context.CancelFunc // makes the goroutine end after a read that is under way
 	idle   sync.WaitGroup
 
-	// Of a key that data sources with different stores take from each other; the registry's lock is held.
-	replaced *reader // what read before, with another store
-	unused   bool    // all its data sources have gone
+	report func(*Queue, error) // takes what a poll by a data source came to
 
 	mu       sync.Mutex
-	queues   []*Queue // its users; the last decides how to read
+	users    []*Queue // the data sources that were admitted; the last one decides how to read
+	settings *Queue   // the one that decides, or that did while there were any
 	running  bool
 	demanded time.Time // when somebody last wanted to see events
 	audience audience
@@ -39,7 +39,7 @@ type reader struct {
 	lead    Lead       // nil while another replica leads, or nobody wants to
 	held    *Addition  // a batch that could not be stored yet: nothing is read meanwhile
 	full    int        // the largest batch ever seen: a smaller one is not full
-	away    bool       // others read in its place before: what they were given may be missing
+	away    bool       // another reader read before, into another ledger: what it was given may be missing here
 	mending chan error // what searches come to that go on; nil when there are none
 }
 
@@ -51,8 +51,9 @@ type Poll struct {
 	Err          error // nil when the queue was read to its end, or another replica does so
 }
 
-func newReader(store string, ledger Ledger, before *reader) *reader {
-	r := &reader{store: store, ledger: ledger, before: before, round: make(chan struct{})}
+// newReader returns a reader that takes the place of before, if that is not nil.
+func newReader(store string, ledger Ledger, before *reader, report func(*Queue, error)) *reader {
+	r := &reader{store: store, ledger: ledger, before: before, away: before != nil, report: report, round: make(chan struct{})}
 	r.audience.changed = make(chan struct{})
 	r.life, r.retire = context.WithCancel(cbc.WithLane(context.Background(), cbc.LaneBackground))
 	if before != nil {
@@ -75,33 +76,52 @@ func (r *reader) leave() {
 func (r *reader) end() {
 	r.leave()
 	r.idle.Wait()
+	r.inherit() // in case it never ran
 	r.ledger.Close()
 }
 
-func (r *reader) attach(q *Queue) {
+// attach adds a data source. Its settings come into force if they have worked, or if there are no others.
+func (r *reader) attach(q *Queue, worked bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queues = append(r.queues, q)
-}
-
-func (r *reader) detach(q *Queue) (last bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range r.queues {
-		if r.queues[i] == q && len(r.queues) > 1 { // the last one's settings hold to the end
-			r.queues = append(r.queues[:i:i], r.queues[i+1:]...)
-			return false
-		}
+	if worked {
+		r.users = append(r.users, q)
+	} else {
+		r.users = slices.Insert(r.users, 0, q)
 	}
-	r.unused = true
-	return true
+	r.settings = r.users[len(r.users)-1]
+	if worked && (rejected(r.last.Err) || unreachable(r.last.Err)) { // by settings that are not in force any more
+		r.begun, r.last = time.Time{}, Poll{}
+	}
 }
 
-func (r *reader) config() Config {
+// detach takes a data source away. The settings of the last one hold to the end.
+func (r *reader) detach(q *Queue) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.queues[len(r.queues)-1].config
+	r.users = slices.DeleteFunc(r.users, func(other *Queue) bool { return other == q })
+	if len(r.users) > 0 {
+		r.settings = r.users[len(r.users)-1]
+	}
 }
+
+// yield lets another data source's settings come into force, after a poll with those of q has failed.
+func (r *reader) yield(q *Queue) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.users); n > 1 && r.users[n-1] == q {
+		r.users = slices.Insert(r.users[:n-1:n-1], 0, q)
+		r.settings = r.users[n-1]
+	}
+}
+
+func (r *reader) user() *Queue {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.settings
+}
+
+func (r *reader) config() Config { return r.user().config }
 
 // touch waits for a read that is no older than the poll interval.
 func (r *reader) touch(ctx context.Context) error {
@@ -159,14 +179,18 @@ func (r *reader) run() {
 	}
 }
 
-// inherit waits until the reader whose place this one took has come to an end, and takes over what it could not store.
+// inherit waits until the reader whose place this one took has come to an end, takes over what it could not store, and closes its
+// ledger.
 func (r *reader) inherit() {
-	if r.before == nil {
+	before := r.before
+	if before == nil {
 		return
 	}
-	r.before.idle.Wait()
-	r.before.inherit() // in case it never ran
-	r.held, r.full, r.before = r.before.held, r.before.full, nil
+	r.before = nil
+	before.idle.Wait()
+	before.inherit() // in case it never ran
+	r.held, r.full = before.held, before.full
+	before.ledger.Close()
 }
 
 func (r *reader) resign() {
@@ -233,14 +257,31 @@ func (r *reader) poll() {
 	p := Poll{Begun: time.Now()}
 	r.mu.Lock()
 	r.begun = p.Begun
+	tries := max(len(r.users), 1)
 	r.mu.Unlock()
-	err := r.look(r.life, &p)
-	if p.Following = errors.Is(err, ErrHeld); !p.Following {
+	for ; tries > 0; tries-- {
+		user := r.user()
+		err := r.look(r.life, user.config, &p)
+		if p.Following = errors.Is(err, ErrHeld); p.Following {
+			break
+		}
 		p.Err = err
+		r.report(user, err)
+		if !rejected(err) && !unreachable(err) {
+			break
+		}
+		r.yield(user)
 	}
 	p.Ended = time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = p
 	r.turn()
+}
+
+// unreachable reports whether a request did not come to Carbon Black Cloud, which may be for settings that another data source has
+// not.
+func unreachable(err error) bool {
+	var failed *cbc.Error
+	return errors.As(err, &failed) && failed.Kind == cbc.KindHost
 }

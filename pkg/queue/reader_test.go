@@ -192,44 +192,6 @@ func TestALostAnswerIsMadeGoodBySearch(t *testing.T) {
 	}
 }
 
-// Two data sources with one key and different stores: the last one opened reads, and gives the key back when it is closed.
-func TestAKeyComesBackFromAnotherStore(t *testing.T) {
-	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		ctx := context.Background()
-		var readers Readers
-		share := func(name string) *Queue {
-			q, err := readers.Open(w.config(t, memoryStore(name, NewMemory(MemoryConfig{}))))
-			require.NoError(t, err)
-			return q
-		}
-		see := func(q *Queue) {
-			w.happen(4)
-			time.Sleep(time.Hour)
-			require.NoError(t, q.Touch(ctx))
-			require.Equal(t, w.truth(), queued(t, q))
-		}
-		one := share("one")
-		see(one)
-		two, again := share("two"), share("two")
-		see(two)
-		two.Close()
-		see(again)
-		require.ErrorIs(t, one.Touch(ctx), errEnded)
-		three := share("three")
-		again.Close()
-		see(three)
-		three.Close()
-		see(one)
-		time.Sleep(time.Hour)
-		require.NoError(t, one.Touch(ctx))
-		require.Empty(t, status(t, one).Gaps)
-		require.Zero(t, status(t, one).Suspected, "nobody else is blamed")
-		require.Nil(t, readers.byKey[w.key].replaced)
-		one.Close()
-		require.Empty(t, readers.byKey)
-	})
-}
-
 // waiting is a search that gets no turn.
 type waiting struct {
 	Searcher
@@ -458,8 +420,8 @@ func TestAnotherStoreTakesOver(t *testing.T) {
 		c.Searcher = nothingFound{}
 		after, err := readers.Open(c)
 		require.NoError(t, err)
-		require.ErrorIs(t, before.Touch(ctx), errEnded)
 		require.NoError(t, after.Touch(ctx))
+		require.ErrorIs(t, before.Touch(ctx), errEnded)
 		require.Equal(t, w.truth(), queued(t, after))
 		before.Close()
 		w.happen(5)

@@ -11,9 +11,6 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// Key is whose queue it is: Carbon Black Cloud keeps one for each API key.
-type Key struct{ Host, OrgKey, APIID string }
-
 // Source takes batches out of the queue.
 type Source interface {
 	Queue(ctx context.Context) (cbc.Batch, error)
@@ -21,22 +18,35 @@ type Source interface {
 
 // Searcher asks Carbon Black Cloud's search, which forgets nothing.
 type Searcher interface {
-	// SearchAll visits every event of a window, in batches that hold every event of each of their milliseconds. Without an error
-	// the whole window was read, as it is now: nothing was cut or taken from an answer that is no longer true.
+	// SearchAll visits every event of a time range, in batches that hold every event of each of their milliseconds. Without an error
+	// the whole range was read, as it is now: nothing was cut or taken from an answer that is no longer true.
 	SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error
 }
 
-// Store opens a ledger for a key. Stores of the same name are the same one.
+// Prover shows whether a data source holds the secret of the API key that it names.
+type Prover interface {
+	// AcceptedAt is when the last request was sent that was signed with the data source's secret and that Carbon Black Cloud has
+	// answered; zero: none was.
+	AcceptedAt() time.Time
+	// Verify sends such a request. Its error says why the secret is not proved.
+	Verify(ctx context.Context) error
+}
+
+// Store opens a ledger for an API key. Stores of the same name are the same one.
 type Store struct {
-	Name string
-	Open func(Key) (Ledger, error)
+	Name   string
+	Shared bool // among processes, and so it knows secrets that Carbon Black Cloud has accepted elsewhere
+	Open   func(cbc.APIKey) (Ledger, error)
 }
 
 // Config describes the queue of a data source.
 type Config struct {
-	Key        Key
+	Identity   cbc.Identity
+	Owner      string // the data source, whatever its settings: the next Config of the same owner replaces this one
 	Source     Source
 	Searcher   Searcher
+	Prover     Prover                   // nil: the secret needs no proof
+	Derive     func(salt []byte) []byte // see Secret
 	Store      Store
 	Poll       time.Duration // the least time between two reads; 0 means a minute
 	Late       time.Duration // how late an event may be found by a search, and how far Carbon Black Cloud's clock may be off
@@ -71,119 +81,172 @@ func (c Config) withDefaults() Config {
 // quiet is how long nothing may be heard of a leader that reads the queue.
 func (c Config) quiet() time.Duration { return 2*c.Poll + ledgerTime }
 
+func (c Config) secret() Secret {
+	return Secret{Fingerprint: c.Identity.Fingerprint, Derive: c.Derive}
+}
+
 func (c Config) policy() policy {
 	return policy{late: c.Late.Milliseconds(), lookback: c.Lookback.Milliseconds()}
 }
 
-// Readers are the readers of a process: one a key, however many data sources use it.
+// Readers are the readers of a process: one per API key, however many data sources use it. A data source takes part once its secret
+// is proved; see [Queue.admit].
 type Readers struct {
 	mu    sync.Mutex
-	byKey map[Key]*reader
+	byKey map[cbc.APIKey]*slot
+}
+
+// slot is what a process keeps for one API key. The lock of Readers guards it.
+type slot struct {
+	open     map[*Queue]bool // every data source with this key, admitted or not
+	reader   *reader         // nil until the first data source is admitted
+	accepted map[string]bool // fingerprints of the secrets that Carbon Black Cloud accepted and has not rejected since
+	since    time.Time       // when accepted last changed: proofs from before do not count any more
 }
 
 // process are the readers of this process. Grafana replaces a data source's instance at will and lets the old one live on for
 // a while: both must share.
 var process Readers
 
-// Open returns the process's queue of a key, which must be closed. It sends nothing and starts nothing. Where two data sources
-// open the same key, the settings of the one that came last hold for both; when its store is another one, what was opened
-// before shows the old ledger, which gets nothing new until the other one is closed.
+// Open returns the process's queue of an API key for a data source. It must be closed. It sends nothing, starts nothing, and shows
+// nothing that another data source has filled until the secret is proved. The error is one of the store's settings.
 func Open(c Config) (*Queue, error) { return process.Open(c) }
 
-// Open is the same for readers of one's own.
+// Open is the same among the readers of p.
 func (p *Readers) Open(c Config) (*Queue, error) {
-	c = c.withDefaults()
+	q := &Queue{readers: p, config: c.withDefaults(), admitting: make(chan struct{}, 1)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.byKey[c.Key]
-	if before == nil || before.store != c.Store.Name {
-		ledger, err := c.Store.Open(c.Key)
-		if err != nil {
-			return nil, err
-		}
-		if p.byKey == nil {
-			p.byKey = map[Key]*reader{}
-		}
-		p.byKey[c.Key] = newReader(c.Store.Name, ledger, before)
-		p.byKey[c.Key].replaced = before
+	key := c.Identity.APIKey
+	s := p.byKey[key]
+	if s == nil {
+		s = &slot{open: map[*Queue]bool{}, accepted: map[string]bool{}}
 	}
-	q := &Queue{readers: p, key: c.Key, config: c}
-	q.current.Store(p.byKey[c.Key])
-	q.reader().attach(q)
+	if _, err := s.ledgerFor(q); err != nil {
+		return nil, err
+	}
+	if p.byKey == nil {
+		p.byKey = map[cbc.APIKey]*slot{}
+	}
+	p.byKey[key] = s
+	s.open[q] = true
 	return q, nil
 }
 
-// detach takes a queue from its reader and ends the reader with its last one.
-func (p *Readers) detach(q *Queue) {
+// close takes a queue out. With the last data source of an API key its reader ends. A reader without admitted data sources is kept
+// as long as one waits for its admission: Grafana disposes an old instance before the new one is asked for events.
+func (p *Readers) close(q *Queue) {
 	p.mu.Lock()
-	r := q.reader()
-	last := r.detach(q)
-	if last && p.byKey[q.key] == r {
-		delete(p.byKey, q.key)
-		p.restore(q.key, r)
-	}
-	for used := p.byKey[q.key]; last && used != nil; used = used.replaced {
-		used.replaced = used.replaced.inUse() // what nobody uses is not kept
+	key := q.config.Identity.APIKey
+	s := p.byKey[key]
+	delete(s.open, q)
+	unused := q.retire()
+	var ended *reader
+	if len(s.open) == 0 {
+		ended = s.reader
+		delete(p.byKey, key)
 	}
 	p.mu.Unlock()
-	if last {
-		r.end()
+	if unused != nil {
+		unused.Close()
+	}
+	if ended != nil {
+		ended.end()
 	}
 }
 
-// restore gives the key back to the data sources with another store from which a reader that has come to its end took it.
-func (p *Readers) restore(key Key, ended *reader) {
-	old := ended.replaced.inUse()
-	if old == nil {
+// report takes a poll into account that was made with a data source's secret.
+func (p *Readers) report(q *Queue, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.byKey[q.config.Identity.APIKey]
+	switch {
+	case s == nil || !s.open[q]:
+	case err == nil:
+		s.accept(q)
+	case rejected(err):
+		delete(s.accepted, q.config.Identity.Fingerprint)
+		s.since = time.Now()
+	}
+}
+
+// accept notes that Carbon Black Cloud has accepted a data source's secret. A secret that is accepted for the first time has replaced
+// those before it: whoever still uses one of them must prove it anew.
+func (s *slot) accept(q *Queue) {
+	fingerprint := q.config.Identity.Fingerprint
+	if s.accepted[fingerprint] {
 		return
 	}
-	r := newReader(old.store, old.ledger, ended)
-	r.queues, r.replaced, r.away = old.queues, old.replaced, true
-	for _, q := range r.queues {
-		q.current.Store(r)
+	s.accepted = map[string]bool{fingerprint: true}
+	s.since = time.Now()
+	for other := range s.open {
+		if other.config.Identity.Fingerprint != fingerprint {
+			other.expel()
+		}
 	}
-	p.byKey[key] = r
-}
-
-// inUse is the reader itself, or else the next one before it that has data sources.
-func (r *reader) inUse() *reader {
-	for r != nil && r.unused {
-		r = r.replaced
-	}
-	return r
 }
 
 // Queue is one data source's share in a reader and its ledger. It is safe for concurrent use.
 type Queue struct {
-	readers *Readers
-	key     Key
-	current atomic.Pointer[reader]
-	config  Config
-	closing sync.Once
-}
+	readers   *Readers
+	config    Config
+	closing   sync.Once
+	admitting chan struct{} // taken by the one caller who sees to the admission
+	admitted  atomic.Pointer[admission]
 
-func (q *Queue) reader() *reader { return q.current.Load() }
+	// The lock of Readers guards what follows.
+	own     Ledger // opened for an admission that has not succeeded yet
+	retired bool   // closed, or replaced by settings with another store
+}
 
 // Close gives the share back. The last one waits for a read that is under way, and ends the reader and its ledger.
 func (q *Queue) Close() {
-	q.closing.Do(func() { q.readers.detach(q) })
+	q.closing.Do(func() { q.readers.close(q) })
 }
 
 // Touch says that somebody wants to see the queue's events. It returns when the last read is no older than the poll interval,
 // with what that read failed with; what the ledger holds can be used all the same. Between two touches nothing is read for
 // longer than an interval.
-func (q *Queue) Touch(ctx context.Context) error { return q.reader().touch(ctx) }
+func (q *Queue) Touch(ctx context.Context) error {
+	a, err := q.admit(ctx)
+	if err != nil {
+		return err
+	}
+	return a.reader.touch(ctx)
+}
 
-// Range visits the events of a window, from what the ledger holds, until visit wants no more. A slice is valid during the call only.
+// Range visits the events of a time range, from what the ledger holds, until visit wants no more. A slice is valid during the call
+// only.
 func (q *Queue) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) (more bool)) error {
-	return q.reader().ledger.Range(ctx, w, order, visit)
+	a, err := q.admit(ctx)
+	if err != nil {
+		return err
+	}
+	return a.reader.ledger.Range(ctx, w, order, visit)
 }
 
 // Head is the cursor behind everything that the ledger holds.
-func (q *Queue) Head(ctx context.Context) (Cursor, error) { return q.reader().ledger.Head(ctx) }
+func (q *Queue) Head(ctx context.Context) (Cursor, error) {
+	a, err := q.admit(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return a.reader.ledger.Head(ctx)
+}
 
 // Subscribe hands over everything that is added behind a cursor, each event once and in the order of addition, which is the same
 // on every replica, until the context ends or deliver fails. As long as somebody subscribes, the queue is read.
 func (q *Queue) Subscribe(ctx context.Context, from Cursor, deliver func(Changes) error) error {
-	return q.reader().subscribe(ctx, from, deliver)
+	a, err := q.admit(ctx)
+	if err != nil {
+		return err
+	}
+	subscribed, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.ctx, cancel)()
+	err = a.reader.subscribe(subscribed, from, deliver)
+	if a.ctx.Err() != nil && ctx.Err() == nil {
+		return q.endError()
+	}
+	return err
 }

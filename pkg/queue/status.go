@@ -29,13 +29,22 @@ type Status struct {
 	Missing             int
 }
 
-// Status tells what the ledger holds for certain. The error is one of the ledger; what is known without it is told all the same.
+// Status returns what the ledger holds for certain. It sends nothing to Carbon Black Cloud: the error is [ErrUnproved] while the
+// secret would have to be proved by a request. With an error of the ledger, what is known without it is returned all the same.
 func (q *Queue) Status(ctx context.Context) (Status, error) {
-	r := q.reader()
-	r.mu.Lock()
-	s := Status{Last: r.last, Leading: r.leads}
-	r.mu.Unlock()
-	book, err := r.ledger.Book(ctx)
+	r, ledger, err := q.glance(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	var s Status
+	quiet := q.config.quiet()
+	if r != nil {
+		quiet = r.config().quiet()
+		r.mu.Lock()
+		s.Last, s.Leading = r.last, r.leads
+		r.mu.Unlock()
+	}
+	book, err := ledger.Book(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -44,7 +53,7 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 	if s.Missing = book.Missing; book.Opened != 0 {
 		s.From = at(book.From)
 	}
-	s.Overdue = book.Now-max(book.Drained, book.Opened) > r.config().quiet().Milliseconds()
+	s.Overdue = book.Now-max(book.Drained, book.Opened) > quiet.Milliseconds()
 	for _, g := range book.Gaps {
 		s.Gaps = append(s.Gaps, g.TimeRange)
 		if g.Searched == 0 {
@@ -54,8 +63,14 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// Held tells how much the ledger holds.
-func (q *Queue) Held(ctx context.Context) (Held, error) { return q.reader().ledger.Held(ctx) }
+// Held returns how much the ledger holds. Like Status it sends nothing.
+func (q *Queue) Held(ctx context.Context) (Held, error) {
+	_, ledger, err := q.glance(ctx)
+	if err != nil {
+		return Held{}, err
+	}
+	return ledger.Held(ctx)
+}
 
 func at(ms int64) time.Time {
 	if ms == 0 {

@@ -40,7 +40,7 @@ func (t inProcess) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 // world is a simulated cloud and what one process asks it with.
 type world struct {
 	sim  *simulator.Server
-	key  Key
+	key  cbc.APIKey
 	late time.Duration
 }
 
@@ -51,7 +51,7 @@ func newWorld(sw simulator.Switches, late time.Duration) *world {
 // newWorldAt makes a world in which the cloud has a clock of its own.
 func newWorldAt(sw simulator.Switches, late time.Duration, now func() time.Time) *world {
 	sim := simulator.New(simulator.Config{Events: []simulator.Event{}, Switches: sw, Now: now})
-	return &world{sim: sim, key: Key{"https://cbc.test:443", sim.OrgKey(), sim.Keys()[0].APIID}, late: late}
+	return &world{sim: sim, key: cbc.APIKey{URL: "https://cbc.test:443", OrgKey: sim.OrgKey(), APIID: sim.Keys()[0].APIID}, late: late}
 }
 
 func (w *world) client(t testing.TB) *cbc.Client {
@@ -92,14 +92,14 @@ func (s searcher) SearchAll(ctx context.Context, w auditlog.TimeRange, visit fun
 func (w *world) config(t testing.TB, store Store) Config {
 	client := w.client(t)
 	return Config{
-		Key: w.key, Source: breaker{client, new(atomic.Pointer[fragile])}, Searcher: searcher{client: client, settle: w.late}, Store: store,
+		Identity: cbc.Identity{APIKey: w.key}, Source: breaker{client, new(atomic.Pointer[fragile])}, Searcher: searcher{client: client, settle: w.late}, Store: store,
 		Poll: time.Minute, Late: w.late, AuditEvery: 5 * time.Minute,
 	}
 }
 
 // memoryStore opens the one ledger each time.
 func memoryStore(name string, ledger Ledger) Store {
-	return Store{Name: name, Open: func(Key) (Ledger, error) { return ledger, nil }}
+	return Store{Name: name, Open: func(cbc.APIKey) (Ledger, error) { return ledger, nil }}
 }
 
 var serial atomic.Int64

@@ -1,0 +1,281 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+var (
+	// ErrUnproved says that a data source may not see the queue's events yet, and that nothing was sent to find out.
+	ErrUnproved = errors.New("the API secret of this data source is not checked yet: run Save & test, or any query")
+	// errReplaced ends what a data source does with a secret that another one has replaced.
+	errReplaced = errors.New("another API secret was accepted for this API key: the secret of this data source must be accepted again")
+	// errOtherStore refuses a second store.
+	errOtherStore = errors.New("another data source keeps the queue of this API key in another store: give both the same store (store, storeDsn), or this one an API key of its own")
+)
+
+// recheckEvery is how often a store is asked whether it still knows the secret: another process may have opened it with a new one.
+const recheckEvery = time.Minute
+
+// Secret stands for an API secret and does not give it away.
+type Secret struct {
+	Fingerprint string // within this process
+	// Derive returns by what a store that outlives the process recognizes the secret; nil: it need not.
+	Derive func(salt []byte) []byte
+}
+
+// admission is a data source's part in a reader, after its secret was proved.
+type admission struct {
+	reader  *reader
+	ctx     context.Context // ends with the admission
+	end     context.CancelFunc
+	worked  bool         // Carbon Black Cloud has answered a request of this data source
+	checked atomic.Int64 // when it was last made sure that the admission holds, in nanoseconds
+}
+
+// admit returns the data source's admission, and sees to it when there is none. A data source is admitted
+//   - to a reader that others use when Carbon Black Cloud has answered one of its own requests, so that new settings take part only
+//     after they have worked; if Carbon Black Cloud cannot be asked just now, a secret that it has accepted before will do;
+//   - as the first one when the ledger is new, or knows the secret.
+//
+// An admission is looked at again every minute.
+func (q *Queue) admit(ctx context.Context) (*admission, error) {
+	if a := q.admitted.Load(); a != nil && !a.recheckDue() {
+		return a, nil
+	}
+	select {
+	case q.admitting <- struct{}{}:
+		defer func() { <-q.admitting }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if a := q.admitted.Load(); a != nil && (!a.recheckDue() || q.stillHolds(ctx, a)) {
+		return a, nil
+	}
+	for {
+		a, err := q.tryAdmit(ctx)
+		if a != nil || err != nil {
+			return a, err
+		}
+	}
+}
+
+func (a *admission) recheckDue() bool {
+	return time.Now().UnixNano()-a.checked.Load() > int64(recheckEvery)
+}
+
+// stillHolds reports whether the store still knows the secret, and lets settings take part that have worked only now. A store that
+// cannot be reached changes nothing.
+func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
+	a.checked.Store(time.Now().UnixNano())
+	known, err := a.reader.ledger.Knows(ctx, q.config.secret())
+	holds := known || err != nil
+	if holds && !a.worked {
+		worked, err := q.prove(ctx, time.Time{})
+		holds = !worked && !rejected(err)
+	}
+	if !holds {
+		q.readers.mu.Lock()
+		defer q.readers.mu.Unlock()
+		q.expel()
+	}
+	return holds
+}
+
+// tryAdmit returns neither an admission nor an error when the reader has changed meanwhile.
+func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
+	c, err := q.readers.candidate(q)
+	if err != nil {
+		return nil, err
+	}
+	known, err := c.ledger.Knows(ctx, q.config.secret())
+	if err != nil {
+		return nil, err
+	}
+	c.accepted = c.accepted || known && q.config.Store.Shared
+	if c.reader != nil || !known {
+		if !known { // another secret may have been accepted elsewhere a moment ago
+			c.since = time.Now()
+		}
+		c.worked, err = q.prove(ctx, c.since)
+		if err != nil && (!known || !c.accepted || rejected(err)) {
+			return nil, err
+		}
+	}
+	if c.worked && !known {
+		if err := c.ledger.Trust(ctx, q.config.secret()); err != nil {
+			return nil, err
+		}
+	}
+	a, unused, err := q.readers.join(q, c)
+	if unused != nil {
+		unused.Close()
+	}
+	return a, err
+}
+
+// prove reports whether Carbon Black Cloud has answered a request of this data source that was sent after a time. If none was, it
+// sends one.
+func (q *Queue) prove(ctx context.Context, since time.Time) (bool, error) {
+	p := q.config.Prover
+	if p == nil || p.AcceptedAt().After(since) {
+		return true, nil
+	}
+	err := p.Verify(ctx)
+	return err == nil, err
+}
+
+// glance returns what a data source may see without a request and without taking part: its reader, if there is one, and its ledger.
+func (q *Queue) glance(ctx context.Context) (*reader, Ledger, error) {
+	if a := q.admitted.Load(); a != nil {
+		return a.reader, a.reader.ledger, nil
+	}
+	c, err := q.readers.candidate(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := c.ledger.Knows(ctx, q.config.secret())
+	switch p := q.config.Prover; {
+	case err != nil:
+		return nil, nil, err
+	case !known, c.reader != nil && !c.accepted && !q.config.Store.Shared && p != nil && !p.AcceptedAt().After(c.since):
+		return nil, nil, ErrUnproved
+	case c.reader == nil || c.reader.ledger != c.ledger:
+		return nil, c.ledger, nil
+	}
+	return c.reader, c.ledger, nil
+}
+
+// rejected reports whether Carbon Black Cloud has turned an API key down.
+func rejected(err error) bool {
+	var failed *cbc.Error
+	if !errors.As(err, &failed) {
+		return false
+	}
+	return failed.Kind == cbc.KindKey || failed.Kind == cbc.KindOrgKey || failed.Kind == cbc.KindPermission
+}
+
+// endError says why an admission has ended.
+func (q *Queue) endError() error {
+	q.readers.mu.Lock()
+	defer q.readers.mu.Unlock()
+	if q.retired {
+		return errEnded
+	}
+	return errReplaced
+}
+
+// expel ends the admission of a data source. The lock of Readers is held.
+func (q *Queue) expel() {
+	if a := q.admitted.Swap(nil); a != nil {
+		a.reader.detach(q)
+		a.end()
+	}
+}
+
+// retire expels a data source for good, and returns the ledger that it has opened in vain, if any. The lock of Readers is held.
+func (q *Queue) retire() (unused Ledger) {
+	q.expel()
+	q.retired = true
+	unused, q.own = q.own, nil
+	return unused
+}
+
+// candidate is what a data source would be admitted to.
+type candidate struct {
+	reader   *reader // nil: there is none yet
+	ledger   Ledger
+	accepted bool      // Carbon Black Cloud has accepted this secret before
+	since    time.Time // proofs from before do not count
+	worked   bool      // Carbon Black Cloud has answered a request of this data source
+}
+
+// candidate returns what a data source would be admitted to: the reader of its API key and, in the reader's store, its ledger. In
+// another store it is a ledger of its own.
+func (p *Readers) candidate(q *Queue) (candidate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q.retired {
+		return candidate{}, errEnded
+	}
+	s := p.byKey[q.config.Identity.APIKey]
+	if s.otherStore(q) {
+		return candidate{}, errOtherStore
+	}
+	c := candidate{reader: s.reader, accepted: s.accepted[q.config.Identity.Fingerprint], since: s.since}
+	var err error
+	c.ledger, err = s.ledgerFor(q)
+	return c, err
+}
+
+// ledgerFor returns the ledger of the reader, if the data source has the same store, or else one of its own.
+func (s *slot) ledgerFor(q *Queue) (Ledger, error) {
+	if s.reader != nil && s.reader.store == q.config.Store.Name {
+		return s.reader.ledger, nil
+	}
+	if q.own == nil {
+		ledger, err := q.config.Store.Open(q.config.Identity.APIKey)
+		if err != nil {
+			return nil, err
+		}
+		q.own = ledger
+	}
+	return q.own, nil
+}
+
+// join admits a data source to its candidate's reader, or to a new one. It returns nothing when another reader has taken the
+// place of the candidate's meanwhile.
+func (p *Readers) join(q *Queue, c candidate) (a *admission, unused Ledger, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.byKey[q.config.Identity.APIKey]
+	switch {
+	case q.retired:
+		return nil, nil, errEnded
+	case s.reader != c.reader:
+		return nil, nil, nil
+	case s.otherStore(q):
+		return nil, nil, errOtherStore
+	}
+	if c.worked {
+		s.accept(q)
+	}
+	if c.reader == nil || c.reader.store != q.config.Store.Name {
+		s.retirePredecessors()
+		s.reader, q.own = newReader(q.config.Store.Name, c.ledger, c.reader, p.report), nil
+	}
+	a = &admission{reader: s.reader, worked: c.worked || c.reader == nil}
+	a.ctx, a.end = context.WithCancel(context.Background())
+	a.checked.Store(time.Now().UnixNano())
+	s.reader.attach(q, a.worked)
+	q.admitted.Store(a)
+	unused, q.own = q.own, nil
+	return a, unused, nil
+}
+
+// otherStore reports whether another data source keeps the queue in another store. The same data source does until new settings
+// take part.
+func (s *slot) otherStore(q *Queue) bool {
+	if s.reader == nil || s.reader.store == q.config.Store.Name {
+		return false
+	}
+	for other := range s.open {
+		if other.admitted.Load() != nil && other.config.Owner != q.config.Owner {
+			return true
+		}
+	}
+	return false
+}
+
+// retirePredecessors retires what the data source has opened before with another store.
+func (s *slot) retirePredecessors() {
+	for other := range s.open {
+		if other.admitted.Load() != nil {
+			other.retire() // it has no ledger of its own: it was admitted
+		}
+	}
+}
