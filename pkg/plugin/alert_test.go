@@ -36,7 +36,7 @@ func rulesIn(t *testing.T, test func(t *testing.T, sim *simulator.Server, road *
 		road := &trouble{cloud: &wire{cloud: sim}}
 		parsed, err := parseSettings(settingsOf(sim, fmt.Sprintf("https://rules-%d.test", crowds.Add(1)), 0, nil))
 		require.NoError(t, err)
-		d, err := assemble(parsed, &http.Client{Transport: road, Timeout: 30 * time.Second}, nil)
+		d, err := assemble(parsed, "1/test", &http.Client{Transport: road, Timeout: 30 * time.Second}, nil)
 		require.NoError(t, err)
 		defer d.Dispose()
 		test(t, sim, road, func(query string) (backend.DataResponse, time.Duration) {
@@ -106,7 +106,7 @@ func TestEveryQueryOfARuleFailsInWords(t *testing.T) {
 		parsed, err := parseSettings(backend.DataSourceInstanceSettings{URL: fmt.Sprintf("https://rules-%d.test", crowds.Add(1)),
 			JSONData: []byte(`{"orgKey":"O","apiId":"A"}`), DecryptedSecureJSONData: map[string]string{"apiSecret": "S"}})
 		require.NoError(t, err)
-		d, err := assemble(parsed, &http.Client{Transport: road}, nil)
+		d, err := assemble(parsed, "1/test", &http.Client{Transport: road}, nil)
 		require.NoError(t, err)
 		defer d.Dispose()
 		var queries []backend.DataQuery

@@ -3,6 +3,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -37,6 +38,8 @@ type Instance struct {
 	backend.CallResourceHandler
 
 	settings settings
+	identity cbc.Identity
+	owner    string // the data source, whatever its settings
 	http     *http.Client
 	idle     func() // closes idle connections
 	client   *cbc.Client
@@ -60,7 +63,7 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	if err != nil {
 		return nil, settingsError(err)
 	}
-	d, err := assemble(parsed, clients.api, clients.storage)
+	d, err := assemble(parsed, ownerOf(ctx, s), clients.api, clients.storage)
 	if err != nil {
 		return nil, settingsError(err)
 	}
@@ -68,8 +71,17 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	return d, nil
 }
 
+// ownerOf names a data source of Grafana: by its organization, in which its UID is unique.
+func ownerOf(ctx context.Context, s backend.DataSourceInstanceSettings) string {
+	return fmt.Sprintf("%d/%s", backend.PluginConfigFromContext(ctx).OrgID, s.UID)
+}
+
 // assemble makes an instance that sends its requests by httpClient, and follows redirects to other hosts by storage.
-func assemble(parsed settings, httpClient, storage *http.Client) (*Instance, error) {
+func assemble(parsed settings, owner string, httpClient, storage *http.Client) (*Instance, error) {
+	identity, err := cbc.NewIdentity(parsed.url, parsed.orgKey, parsed.apiID, parsed.apiSecret)
+	if err != nil {
+		return nil, err
+	}
 	governor := cbc.GovernorFor(parsed.url)
 	client, err := cbc.New(cbc.Config{
 		URL:       parsed.url,
@@ -91,6 +103,8 @@ func assemble(parsed settings, httpClient, storage *http.Client) (*Instance, err
 	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor})
 	d := &Instance{
 		settings: parsed,
+		identity: identity,
+		owner:    owner,
 		http:     httpClient,
 		idle:     httpClient.CloseIdleConnections,
 		client:   client,
@@ -112,7 +126,7 @@ func assemble(parsed settings, httpClient, storage *http.Client) (*Instance, err
 		},
 	}
 	if parsed.queueEnabled {
-		opened, err := openQueue(parsed, client)
+		opened, err := openQueue(parsed, identity, owner, client)
 		if err != nil {
 			d.Dispose()
 			return nil, err

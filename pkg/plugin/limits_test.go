@@ -129,7 +129,7 @@ func crowd(t *testing.T, sw simulator.Switches, lasts time.Duration, askers []as
 		w = &wire{cloud: sim}
 		parsed, err := parseSettings(settingsOf(sim, fmt.Sprintf("https://crowd-%d.test", crowds.Add(1)), 0, map[string]any{"requestsPerFiveMinutes": 300}))
 		require.NoError(t, err)
-		d, err := assemble(parsed, &http.Client{Transport: w, Timeout: 30 * time.Second}, nil)
+		d, err := assemble(parsed, "1/test", &http.Client{Transport: w, Timeout: 30 * time.Second}, nil)
 		require.NoError(t, err)
 		defer d.Dispose()
 		var group sync.WaitGroup

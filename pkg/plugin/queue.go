@@ -2,9 +2,12 @@ package plugin
 
 import (
 	"context"
+	"crypto/pbkdf2"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -14,31 +17,88 @@ import (
 )
 
 // openQueue opens the queue of the data source's API key. It sends nothing: the queue is read when somebody asks for it.
-func openQueue(s settings, client *cbc.Client) (*queue.Queue, error) {
-	store := queue.Store{Name: "memory", Open: func(queue.Key) (queue.Ledger, error) { return queue.NewMemory(queue.MemoryConfig{}), nil }}
-	if s.store == "postgres" {
-		if s.storeDSN == "" {
-			return nil, errors.New("storeDsn is missing: store postgres needs the address of a database, such as postgres://user:password@host/name")
-		}
-		store = queue.Store{Name: "postgres " + s.storeDSN, Open: func(k queue.Key) (queue.Ledger, error) {
-			return queue.NewPostgres(queue.PostgresConfig{DSN: s.storeDSN}, k)
-		}}
+func openQueue(s settings, id cbc.Identity, owner string, client *cbc.Client) (*queue.Queue, error) {
+	store, err := queueStore(s)
+	if err != nil {
+		return nil, err
 	}
+	source := &provenSource{client: client}
 	return queue.Open(queue.Config{
-		Key:      queue.Key{Host: cbc.HostOf(s.url), OrgKey: s.orgKey, APIID: s.apiID},
-		Source:   background{client},
+		Identity: id,
+		Owner:    owner,
+		Source:   source,
 		Searcher: background{client},
+		Prover:   source,
+		Derive:   verifierOf(s.apiSecret),
 		Store:    store,
 		Poll:     s.queuePoll,
 		Late:     max(s.settle, time.Minute),
 	})
 }
 
-// background asks Carbon Black Cloud for the ledger's sake.
-type background struct{ client *cbc.Client }
+func queueStore(s settings) (queue.Store, error) {
+	if s.store != "postgres" {
+		return queue.Store{Name: "memory", Open: func(cbc.APIKey) (queue.Ledger, error) { return queue.NewMemory(queue.MemoryConfig{}), nil }}, nil
+	}
+	if s.storeDSN == "" {
+		return queue.Store{}, errors.New("storeDsn is missing: store postgres needs the address of a database, such as postgres://user:password@host/name")
+	}
+	return queue.Store{Name: "postgres " + s.storeDSN, Shared: true, Open: func(key cbc.APIKey) (queue.Ledger, error) {
+		return queue.NewPostgres(queue.PostgresConfig{DSN: s.storeDSN}, key)
+	}}, nil
+}
+
+// verifierIterations make a guess at a secret cost some ten milliseconds for whoever has read the database. An API secret is long and
+// random, so that guesses are hopeless anyway.
+const verifierIterations = 100_000
+
+// verifierOf derives what a database may keep of an API secret.
+func verifierOf(secret string) func(salt []byte) []byte {
+	return func(salt []byte) []byte {
+		derived, err := pbkdf2.Key(sha256.New, secret, salt, verifierIterations, sha256.Size)
+		if err != nil { // only for a length that cannot be had
+			return nil
+		}
+		return derived
+	}
+}
+
+// provenSource takes batches out of the queue, and knows whether Carbon Black Cloud accepts the API secret.
+type provenSource struct {
+	client   *cbc.Client
+	accepted atomic.Pointer[time.Time]
+}
 
 // Queue takes one batch. The reader says how urgent it is.
-func (b background) Queue(ctx context.Context) (cbc.Batch, error) { return b.client.Queue(ctx) }
+func (p *provenSource) Queue(ctx context.Context) (cbc.Batch, error) {
+	sent := time.Now()
+	batch, err := p.client.Queue(ctx)
+	if err == nil {
+		p.accepted.Store(&sent)
+	}
+	return batch, err
+}
+
+// Verify sends the cheapest search: one event of the last minute.
+func (p *provenSource) Verify(ctx context.Context) error {
+	sent := time.Now()
+	_, err := p.client.Search(ctx, cbc.SearchRequest{Start: sent.Add(-time.Minute), End: sent, Order: cbc.NewestFirst, Rows: 1})
+	if err == nil {
+		p.accepted.Store(&sent)
+	}
+	return err
+}
+
+// AcceptedAt is when the last request was sent that was answered.
+func (p *provenSource) AcceptedAt() time.Time {
+	if at := p.accepted.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// background asks Carbon Black Cloud for the ledger's sake.
+type background struct{ client *cbc.Client }
 
 // SearchAll visits every event of a window, asked for anew.
 func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {

@@ -79,11 +79,11 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.streams.ctx, cancel)()
-	key := d.streamKey(req.Path)
-	place, err := d.run(ctx, l, places.take(key, time.Now()), l.show(sender))
+	key := d.checkpointKey(req.Path)
+	checkpoint, err := d.run(ctx, l, checkpoints.take(key, time.Now()), l.show(sender))
 	switch {
 	case d.streams.ctx.Err() != nil:
-		places.put(key, place, time.Now())
+		checkpoints.put(key, checkpoint, time.Now())
 		return errReplaced
 	case errors.Is(err, context.Canceled):
 		return nil
@@ -92,7 +92,7 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 }
 
 // run tails the source that the query names.
-func (d *Instance) run(ctx context.Context, l live, from tail.Place, deliver tail.Deliver) (tail.Place, error) {
+func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, deliver tail.Deliver) (tail.Checkpoint, error) {
 	if l.query.Source == panel.SourceQueue {
 		return d.ledgerTail(l).Run(ctx, from, deliver)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -208,7 +207,7 @@ func hasty(t testing.TB, sim *simulator.Server, url string, poll time.Duration) 
 	parsed.queuePoll = poll
 	parsed.requestsPerFiveMinutes = 100_000
 	client := &http.Client{Transport: &http.Transport{}}
-	d, err := assemble(parsed, client, client)
+	d, err := assemble(parsed, "1/test", client, client)
 	require.NoError(t, err)
 	t.Cleanup(d.Dispose)
 	return d
@@ -243,32 +242,13 @@ func TestTailOfASeldomReadQueue(t *testing.T) {
 	require.GreaterOrEqual(t, d.ledgerTail(live{}).Settle, 2*time.Hour)
 }
 
-func TestPlacesAreForgotten(t *testing.T) {
-	var k placeKeeper
+func TestCheckpointsAreDropped(t *testing.T) {
+	var s checkpointStore
 	now := time.Now()
 	for i := range 100 {
-		k.put(strconv.Itoa(i), tail.Place{}, now.Add(time.Duration(i)*10*time.Second))
+		s.put(checkpointKey{path: strconv.Itoa(i)}, tail.Checkpoint{}, now.Add(time.Duration(i)*10*time.Second))
 	}
-	require.LessOrEqual(t, len(k.byKey), 7)
-	k.take("99", now)
-	require.NotContains(t, k.byKey, "99")
-}
-
-// TestTailDelay measures how long it takes from an event that is in the queue to its row at the subscriber: one poll at most,
-// and little more than that.
-func TestTailDelay(t *testing.T) {
-	const poll, events = 150 * time.Millisecond, 20
-	sim, url := liveCloud(t)
-	d := hasty(t, sim, url, poll)
-	v, _, _ := watch(t, d, `{"refId":"A","source":"queue","criteria":{"actor":["delay@example.org"]}}`)
-	delays := make([]time.Duration, 0, events)
-	for range events {
-		at := time.Now()
-		sim.Add(simulator.Event{Actor: "delay@example.org", Description: "User logged in"})
-		delays = append(delays, v.next().came.Sub(at))
-		time.Sleep(time.Until(at.Add(poll / 3))) // at another moment of the poll each time
-	}
-	slices.Sort(delays)
-	t.Logf("from the queue to the subscriber, poll %v: median %v, worst %v of %d", poll, delays[events/2], delays[events-1], events)
-	require.LessOrEqual(t, delays[events/2], poll+100*time.Millisecond)
+	require.LessOrEqual(t, len(s.byKey), 7)
+	s.take(checkpointKey{path: "99"}, now)
+	require.NotContains(t, s.byKey, checkpointKey{path: "99"})
 }

@@ -38,7 +38,7 @@ type Ledger struct {
 }
 
 // Run delivers events in the order of the ledger, until the context ends, the queue is closed or deliver fails.
-func (l Ledger) Run(ctx context.Context, from Place, deliver Deliver) (Place, error) {
+func (l Ledger) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
 	f := &follower{Ledger: l, viewer: newViewer(deliver), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
 	if f.opened = !f.begins.IsZero(); !f.opened {
 		f.begins = time.Now().Add(-Lead)
@@ -48,9 +48,9 @@ func (l Ledger) Run(ctx context.Context, from Place, deliver Deliver) (Place, er
 	group.Go(func() error { return history.Guard(func() error { return f.check(ctx) }) })
 	err := group.Wait()
 	if !f.opened {
-		return Place{}, err
+		return Checkpoint{}, err
 	}
-	return Place{begins: f.begins, cursor: f.cursor}, err
+	return Checkpoint{begins: f.begins, cursor: f.cursor}, err
 }
 
 // follower is a ledger tail that is running.

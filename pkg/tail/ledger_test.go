@@ -178,7 +178,7 @@ func TestPanicEndsOneTail(t *testing.T) {
 	bubble(t, func() {
 		r := &replica{Ledger: queue.NewMemory(queue.MemoryConfig{})}
 		add(t, r.Ledger, queue.FromQueue, login(time.Now(), "ann"))
-		_, err := r.tail(auditlog.Filter{}).Run(context.Background(), Place{}, func([]frame.Row, []frame.Notice) error { panic("boom") })
+		_, err := r.tail(auditlog.Filter{}).Run(context.Background(), Checkpoint{}, func([]frame.Row, []frame.Notice) error { panic("boom") })
 		require.ErrorContains(t, err, "boom")
 	})
 }

@@ -36,7 +36,7 @@ type Search struct {
 
 // Run delivers events until the context ends or deliver fails. They are in the order of their times within a poll; one that
 // becomes visible late, or that a failure held back, comes late.
-func (s Search) Run(ctx context.Context, from Place, deliver Deliver) (Place, error) {
+func (s Search) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
 	ctx = cbc.WithLane(ctx, cbc.LaneBackground)
 	p := &poller{Search: s, viewer: newViewer(deliver), margin: from.margin, rows: from.rows}
 	if p.margin == nil {
@@ -48,7 +48,7 @@ func (s Search) Run(ctx context.Context, from Place, deliver Deliver) (Place, er
 			err = pause(ctx, wait)
 		}
 		if err != nil {
-			return Place{margin: p.margin, rows: p.rows}, err
+			return Checkpoint{margin: p.margin, rows: p.rows}, err
 		}
 	}
 }

@@ -29,12 +29,12 @@ func (w *world) tail(h *history.History, settle time.Duration, f auditlog.Filter
 
 // runner is a tail of either source.
 type runner interface {
-	Run(ctx context.Context, from Place, deliver Deliver) (Place, error)
+	Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error)
 }
 
 // start runs a new tail until stop is called.
 func start(s runner, deliver Deliver) (stop func() error) {
-	leave := startAt(s, Place{}, deliver)
+	leave := startAt(s, Checkpoint{}, deliver)
 	return func() error {
 		_, err := leave()
 		return err
@@ -42,16 +42,16 @@ func start(s runner, deliver Deliver) (stop func() error) {
 }
 
 // startAt runs a tail from a place until stop is called, which tells how far it has come.
-func startAt(s runner, from Place, deliver Deliver) (stop func() (Place, error)) {
+func startAt(s runner, from Checkpoint, deliver Deliver) (stop func() (Checkpoint, error)) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var place Place
+	var place Checkpoint
 	ended := make(chan error, 1)
 	go func() {
 		var err error
 		place, err = s.Run(ctx, from, deliver)
 		ended <- err
 	}()
-	return sync.OnceValues(func() (Place, error) {
+	return sync.OnceValues(func() (Checkpoint, error) {
 		cancel()
 		err := <-ended
 		return place, err
@@ -79,7 +79,7 @@ func TestEveryEventIsDeliveredOnce(t *testing.T) {
 			h := w.history(settle, rapid.SampledFrom([]time.Duration{0, fresh}).Draw(r, "fresh"))
 			opened := time.Now()
 			var one, two screen
-			stopOne := startAt(w.tail(h, settle, byActor(actor)), Place{}, one.deliver)
+			stopOne := startAt(w.tail(h, settle, byActor(actor)), Checkpoint{}, one.deliver)
 			defer func() { _, _ = stopOne() }()
 			time.Sleep(time.Duration(rapid.IntRange(0, 7000).Draw(r, "second tail ms")) * time.Millisecond)
 			openedLater := time.Now()
@@ -238,7 +238,7 @@ func TestNoticeDoesNotOutliveItsTail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{reach: 1000}
 		var s screen
-		stop := startAt(w.tail(w.history(0, fresh), 0, auditlog.Filter{}), Place{}, s.deliver)
+		stop := startAt(w.tail(w.history(0, fresh), 0, auditlog.Filter{}), Checkpoint{}, s.deliver)
 		w.fail(&cbc.Error{Kind: cbc.KindServer, Status: 503})
 		time.Sleep(time.Second)
 		require.Contains(t, s.notices(), "cannot be asked")
@@ -292,7 +292,7 @@ func TestDeliveryEndsTheTail(t *testing.T) {
 		w := &world{reach: 1000}
 		w.happen(time.Now(), time.Now(), "ann")
 		gone := errors.New("gone")
-		_, err := w.tail(w.history(0, 0), 0, auditlog.Filter{}).Run(context.Background(), Place{}, func([]frame.Row, []frame.Notice) error { return gone })
+		_, err := w.tail(w.history(0, 0), 0, auditlog.Filter{}).Run(context.Background(), Checkpoint{}, func([]frame.Row, []frame.Notice) error { return gone })
 		require.ErrorIs(t, err, gone)
 	})
 }

@@ -19,9 +19,9 @@ import (
 // Lead is how long before its opening a tail begins, so that it does not open on an empty page.
 const Lead = time.Minute
 
-// Place is how far a tail has come: another one of the same filter and source goes on there, so that its viewers neither miss
-// nor see twice what happened in between. The zero Place is a new tail's.
-type Place struct {
+// Checkpoint is how far a tail has come: another one of the same filter and source goes on there, so that its viewers neither miss
+// nor see twice what happened in between. The zero Checkpoint is a new tail's.
+type Checkpoint struct {
 	margin *margin
 	rows   []frame.Row // taken and not delivered yet
 	cursor queue.Cursor
