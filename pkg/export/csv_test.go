@@ -34,9 +34,9 @@ func relayed(t require.TestingT, file io.Reader, format cbc.ExportFormat, safe b
 	return out.sink.(*download).String(), k, nil
 }
 
-func year(format cbc.ExportFormat) ticket {
+func year(format cbc.ExportFormat) token {
 	w := auditlog.NewTimeRange(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
-	return ticket{Job: "1", Filter: &auditlog.Filter{}, From: w.From, To: w.To, Format: format, Census: census{Bounds: narrow}}
+	return token{Job: "1", Filter: &auditlog.Filter{}, From: w.From, To: w.To, Format: format, Census: census{Bounds: narrow}}
 }
 
 const at = "2026-03-10T09:00:00.000Z"

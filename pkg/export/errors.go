@@ -42,9 +42,14 @@ func fail(kind Kind, format string, args ...any) *Error {
 	return e
 }
 
-var errNoExport = fail(Missing, "there is no such export: the id is not one of this data source")
+var (
+	errNoExport   = fail(Missing, "there is no such export: the id is not one of this data source")
+	errBusySource = fail(Busy, "this data source hands out %d files at the moment, which is its maximum: try again when a download has ended", maxDownloads)
+	errBusyUser   = fail(Busy, "you are downloading %d files at the moment, which is the maximum: try again when a download has ended", maxDownloadsPerUser)
+)
 
-var errBusy = fail(Busy, "%d files of this data source are being downloaded at the moment: try again when one is done", mostFiles)
+// ErrStalled ends a download of which nothing was taken for a while.
+var ErrStalled = fail(Broken, "the download ended, because nothing of the file was taken for %v: download it again", stallTimeout)
 
 var errTooLong = fail(TooLarge, "the query is too long for an export: shorten its lists of values or its Lucene text")
 

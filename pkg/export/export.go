@@ -41,23 +41,40 @@ type Config struct {
 	Past     Past
 	OwnPast  func() Past
 	Classify func(*auditlog.Event) auditlog.Class
-	OrgKey   string
-	Secret   []byte // signs the ids
-	Book     *Book
+	Owner    Owner
+	Secret   []byte        // of the API key
+	Registry *Registry     // that of the process if nil
 	Settle   time.Duration // how late an event may be
 	Now      func() time.Time
+	After    func(time.Duration) <-chan time.Time
 	Random   io.Reader
 }
 
-// Service starts exports, watches them and hands out their files. It is safe for concurrent use and holds nothing open.
-type Service struct{ config Config }
+// Service starts exports, reports how they are and hands out their files. It is safe for concurrent use and holds nothing open.
+type Service struct {
+	config     Config
+	signingKey []byte
+}
 
 // New returns a Service. It sends nothing.
 func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{config: c}
+	if c.After == nil {
+		c.After = time.After
+	}
+	if c.Registry == nil {
+		c.Registry = processRegistry
+	}
+	return &Service{config: c, signingKey: signingKey(c.Secret, c.Owner)}
+}
+
+// ForOrg returns the service for the exports of one organization of Grafana.
+func (s *Service) ForOrg(orgID int64) *Service {
+	c := s.config
+	c.Owner.OrgID = orgID
+	return New(c)
 }
 
 // The ways in which a file is made.

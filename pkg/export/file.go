@@ -36,14 +36,17 @@ const (
 	slowChunk  = time.Second
 )
 
-// Download streams the file of an export. safe makes cells of a CSV that a spreadsheet would take for formulas into texts. With
-// an error the sink has got a part of the file, which must not pass for the whole, or nothing, if it was not begun.
-func (s *Service) Download(ctx context.Context, id string, safe bool, sink Sink) error {
+// Download streams the file of an export to a user. safe makes cells of a CSV that a spreadsheet would take for formulas into texts.
+// With an error the sink has got a part of the file, which must not pass for the whole, or nothing, if it was not begun. After
+// ErrStalled, or when ctx has ended, the sink may still be in use.
+func (s *Service) Download(ctx context.Context, id, login string, safe bool, sink Sink) error {
 	e, err := s.ready(ctx, id)
 	if err != nil {
 		return err
 	}
-	made, err := s.make(ctx, e, safe, sink)
+	guard := newStallGuard(ctx, sink, s.config.After)
+	defer guard.close()
+	made, err := s.make(ctx, e, login, safe, guard)
 	if err != nil {
 		return err
 	}
@@ -52,7 +55,7 @@ func (s *Service) Download(ctx context.Context, id string, safe bool, sink Sink)
 }
 
 // learn notes what a whole file was found to be.
-func (e *entry) learn(safe bool, made facts) {
+func (e *trackedExport) learn(safe bool, made facts) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.facts[safe], e.last = made, safe; made.Format == cbc.ExportJSON {
@@ -61,7 +64,7 @@ func (e *entry) learn(safe bool, made facts) {
 }
 
 // ready returns the export of an id when its file can be had.
-func (s *Service) ready(ctx context.Context, id string) (*entry, error) {
+func (s *Service) ready(ctx context.Context, id string) (*trackedExport, error) {
 	e, err := s.find(id)
 	if err != nil {
 		return nil, err
@@ -97,13 +100,12 @@ type facts struct {
 }
 
 // make produces the file of an export, beside a few others at most.
-func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (made facts, err error) {
-	select {
-	case s.config.Book.files <- struct{}{}:
-		defer func() { <-s.config.Book.files }()
-	default:
-		return made, errBusy
+func (s *Service) make(ctx context.Context, e *trackedExport, login string, safe bool, sink Sink) (made facts, err error) {
+	release, err := s.config.Registry.places.take(s.config.Owner.DataSource, login)
+	if err != nil {
+		return made, err
 	}
+	defer release()
 	err = background(func() error {
 		return history.Guard(func() (err error) {
 			made, err = s.produce(ctx, e, safe, sink)
@@ -115,7 +117,7 @@ func (s *Service) make(ctx context.Context, e *entry, safe bool, sink Sink) (mad
 
 // produce hands on the file of a job. One that cannot be used is replaced by one made of searches, as long as nothing was handed
 // on; afterwards only the next download can be.
-func (s *Service) produce(ctx context.Context, e *entry, safe bool, sink Sink) (made facts, err error) {
+func (s *Service) produce(ctx context.Context, e *trackedExport, safe bool, sink Sink) (made facts, err error) {
 	t, st, bySearch := e.now()
 	out := newChunker(sink, s.announce(t, t.Format), s.config.Now)
 	if t.Job != "" && bySearch == "" {
@@ -143,7 +145,7 @@ func (s *Service) produce(ctx context.Context, e *entry, safe bool, sink Sink) (
 }
 
 // searchWhole makes a file by searches, and begins anew with more columns when an event turns out to need them.
-func (s *Service) searchWhole(ctx context.Context, e *entry, safe bool, out *chunker) (facts, error) {
+func (s *Service) searchWhole(ctx context.Context, e *trackedExport, safe bool, out *chunker) (facts, error) {
 	for {
 		t, _, _ := e.now()
 		made, err := s.search(ctx, t, e.columns(), safe, out)
@@ -183,8 +185,8 @@ func (u *unusable) Error() string { return u.reason }
 var unsafeName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
 // announce names the file of an export.
-func (s *Service) announce(t ticket, format cbc.ExportFormat) File {
-	name := "audit-log_" + unsafeName.ReplaceAllString(s.config.OrgKey, "-")
+func (s *Service) announce(t token, format cbc.ExportFormat) File {
+	name := "audit-log_" + unsafeName.ReplaceAllString(s.config.Owner.OrgKey, "-")
 	if t.known() {
 		name += "_" + stamp(t.From) + "_" + stamp(t.To)
 	} else {
@@ -298,7 +300,7 @@ func (c *chunker) reset(f File) { *c = *newChunker(c.sink, f, c.now) }
 
 // contains tells whether a row of a time belongs to the window. Where times are written without a fraction of a second, the
 // server's own choice is trusted within a second.
-func (t *ticket) contains(ms int64) bool {
+func (t *token) contains(ms int64) bool {
 	unit := int64(1)
 	if t.Census.Bounds == trusted {
 		unit = 1000
@@ -308,7 +310,7 @@ func (t *ticket) contains(ms int64) bool {
 
 // torn tells whether an edge of the window lies within the second that begins at ms. Of an event whose time is written without a
 // fraction it cannot be told then whether it belongs to the window.
-func (t *ticket) torn(ms int64) bool {
+func (t *token) torn(ms int64) bool {
 	within := func(edge int64) bool { return ms < edge && edge < ms+1000 }
 	return ms%1000 == 0 && t.Census.Bounds != trusted && (within(t.From) || within(t.To))
 }

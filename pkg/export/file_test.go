@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
@@ -44,7 +45,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, KindSearch, x.Kind)
 		require.Contains(t, x.Reason, strings.TrimSpace(words))
-		m, err := w.Manifest(context.Background(), x.ID, nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
 		require.NoError(t, err)
 		require.Equal(t, KindSearch, m.Kind)
 		require.True(t, m.Complete, m.Note)
@@ -61,7 +62,7 @@ func TestColumnThatIsMissing(t *testing.T) {
 		w := newWorld(t, sample(60), simulator.Switches{CSVColumns: have})
 		x := w.complete(t, order(cbc.ExportCSV))
 		require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
-		m, err := w.Manifest(context.Background(), x.ID, nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
 		require.NoError(t, err)
 		require.Equal(t, kind, m.Kind, lacking)
 		told := kind == KindJob && lacking != "" && lacking != "org_key"
@@ -101,12 +102,12 @@ func TestShortFileIsNeverPassedOff(t *testing.T) {
 	events := sample(9000)
 	w := newWorld(t, events, simulator.Switches{ExportRowCap: 8000})
 	x := w.complete(t, order(cbc.ExportJSON))
-	m, err := w.service(t, 0).Manifest(context.Background(), x.ID, nil)
+	m, err := w.service(t, 0).Manifest(context.Background(), x.ID, "mary", nil)
 	require.NoError(t, err, "of what was read for its facts alone, nothing was handed on")
 	require.Equal(t, KindSearch, m.Kind)
 	require.True(t, m.Complete, m.Note)
 	part := &download{}
-	err = w.Download(context.Background(), x.ID, true, part)
+	err = w.Download(context.Background(), x.ID, "mary", true, part)
 	require.Equal(t, Broken, kindOf(t, err))
 	require.Equal(t, 1, part.begun)
 	whole := fetch(t, w.Service, x.ID, true)
@@ -122,10 +123,10 @@ func TestConnectionCutHalfWay(t *testing.T) {
 			w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "truncate", Endpoint: "download"}}})
 			x := w.complete(t, order(format))
 			part := &download{}
-			err := w.Download(context.Background(), x.ID, false, part)
+			err := w.Download(context.Background(), x.ID, "mary", false, part)
 			require.Equal(t, Broken, kindOf(t, err))
 			require.Contains(t, err.Error(), "broke off")
-			_, err = w.Manifest(context.Background(), x.ID, nil)
+			_, err = w.Manifest(context.Background(), x.ID, "mary", nil)
 			require.Error(t, err, "a broken file has no manifest")
 			w.sim.SetFaults(simulator.Faults{})
 			require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 9000, "and a new try is whole")
@@ -145,7 +146,7 @@ func TestAPartEndsWithARow(t *testing.T) {
 	})
 	x := w.complete(t, order(cbc.ExportCSV))
 	part := &download{}
-	require.Equal(t, Broken, kindOf(t, w.Download(context.Background(), x.ID, true, part)))
+	require.Equal(t, Broken, kindOf(t, w.Download(context.Background(), x.ID, "mary", true, part)))
 	require.Equal(t, 1, part.begun)
 	require.True(t, strings.HasSuffix(part.String(), "\"\r\n"), "it ends with %q", part.String()[part.Len()-20:])
 	require.Zero(t, bytes.Count(part.Bytes(), []byte(`"`))%2)
@@ -256,14 +257,14 @@ func TestClientGone(t *testing.T) {
 	})
 	x := w.complete(t, order(cbc.ExportCSV))
 	ctx, cancel := context.WithCancel(context.Background())
-	err := w.Download(ctx, x.ID, true, leaver{cancel})
+	err := w.Download(ctx, x.ID, "mary", true, leaver{cancel})
 	require.Error(t, err)
 	<-g.open
 	require.True(t, g.closed.Load())
 
 	x = w.complete(t, order(cbc.ExportCSV))
 	g.open = make(chan struct{})
-	require.ErrorIs(t, w.Download(context.Background(), x.ID, true, deaf{}), errDeaf)
+	require.ErrorIs(t, w.Download(context.Background(), x.ID, "mary", true, deaf{}), errDeaf)
 	<-g.open
 }
 
@@ -304,7 +305,7 @@ func TestRedirects(t *testing.T) {
 		"not https ": "ftp://127.0.0.1/x", "not https  ": "file:///etc/passwd",
 	} {
 		location = where
-		err := w.Download(context.Background(), x.ID, true, &download{})
+		err := w.Download(context.Background(), x.ID, "mary", true, &download{})
 		require.ErrorContains(t, err, strings.TrimSpace(words))
 	}
 	require.Zero(t, tokens.Load())
@@ -346,9 +347,9 @@ func TestManyRows(t *testing.T) {
 		}), k)
 		x := w.complete(t, order(c.format))
 		watch := &heapWatch{before: liveHeap()}
-		require.NoError(t, w.Download(context.Background(), x.ID, true, watch))
+		require.NoError(t, w.Download(context.Background(), x.ID, "mary", true, watch))
 		require.Less(t, watch.most-watch.before, int64(mostHeap))
-		m, err := w.Manifest(context.Background(), x.ID, nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
 		require.NoError(t, err)
 		require.Equal(t, KindJob, m.Kind)
 		require.Equal(t, rows, m.Rows)
@@ -379,24 +380,51 @@ func heapNow() int64 {
 	return int64(read[0].Value.Uint64())
 }
 
-// So many files may be on their way at a time, and no more.
-func TestBusy(t *testing.T) {
+// So many files may be on their way at a time, and no more: of a user, and of a data source.
+func TestPlaces(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	x := w.complete(t, order(cbc.ExportCSV))
 	first := fetch(t, w.Service, x.ID, true)
 	inside := make(chan struct{})
 	leave := make(chan struct{})
 	var group sync.WaitGroup
-	for range mostFiles {
-		group.Go(func() { _ = w.Download(context.Background(), x.ID, true, &waiter{inside, leave}) })
-	}
-	for range mostFiles {
+	start := func(login string) {
+		group.Go(func() { assert.NoError(t, w.Download(context.Background(), x.ID, login, true, &waiter{inside, leave})) })
 		<-inside
 	}
-	err := w.Download(context.Background(), x.ID, true, &download{})
-	require.Equal(t, Busy, kindOf(t, err))
+	refused := func(login, words string) {
+		err := w.Download(context.Background(), x.ID, login, true, &download{})
+		require.Equal(t, Busy, kindOf(t, err))
+		require.ErrorContains(t, err, words)
+		unread := false
+		_, err = w.Manifest(context.Background(), x.ID, login, &unread)
+		require.Equal(t, Busy, kindOf(t, err), "reading a file for its manifest takes a place, too")
+	}
+	start("mary")
+	start("mary")
+	refused("mary", "you are downloading 2 files")
+	for _, login := range []string{"john", "john", "", "", "ann"} {
+		start(login)
+	}
+	start("bob")
+	refused("bob", "this data source hands out 8 files")
+	refused("ann", "this data source hands out 8 files")
+	other := w.config
+	other.Owner.UID = "other"
+	elsewhere := New(other)
+	y, err := elsewhere.Start(context.Background(), order(cbc.ExportJSON))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		w.clock.turn(lastPoll)
+		y, err = elsewhere.Get(context.Background(), y.ID)
+		return err == nil && y.Status == StatusCompleted
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, elsewhere.Download(context.Background(), y.ID, "bob", true, &download{}), "another data source has places of its own")
+	require.Equal(t, Busy, kindOf(t, elsewhere.Download(context.Background(), y.ID, "mary", true, &download{})), "but a user has none more")
 	close(leave)
 	group.Wait()
+	require.Empty(t, w.config.Registry.places.users)
+	require.Empty(t, w.config.Registry.places.sources)
 	require.Equal(t, first.String(), fetch(t, w.Service, x.ID, true).String())
 }
 
@@ -410,6 +438,62 @@ func (w *waiter) Begin(File) error {
 }
 
 func (w *waiter) Write([]byte) error { return nil }
+
+// Whoever takes nothing of a file for a minute loses the download and its place; whoever takes a little now and then does not.
+func TestStalledDownload(t *testing.T) {
+	const rows = 100_000
+	row := "2026-03-10T00:00:00.000Z,mary@example.org,Logged in successfully\r\n"
+	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "create_time,actor,description\r\n"+strings.Repeat(row, rows))
+	})
+	x := w.complete(t, order(cbc.ExportCSV))
+	for _, before := range []int{0, 1, 2} { // messages that are taken before
+		s := &stuckSink{messages: before, stuck: make(chan struct{}), leave: make(chan struct{})}
+		failed := make(chan error, 1)
+		go func() { failed <- w.Download(context.Background(), x.ID, "mary", true, s) }()
+		<-s.stuck
+		w.clock.turn(stallTimeout - time.Second)
+		select {
+		case err := <-failed:
+			t.Fatal(err)
+		default:
+		}
+		w.clock.turn(time.Second)
+		require.ErrorIs(t, <-failed, ErrStalled)
+		require.Empty(t, w.config.Registry.places.users)
+		close(s.leave)
+	}
+	slow := &slowSink{clock: w.clock}
+	require.NoError(t, w.Download(context.Background(), x.ID, "mary", true, slow))
+	require.Equal(t, len("create_time,actor,description\r\n")+rows*len(row), slow.Len())
+}
+
+// stuckSink takes some messages and then nothing any more.
+type stuckSink struct {
+	messages     int
+	stuck, leave chan struct{}
+}
+
+func (s *stuckSink) Begin(File) error { return s.Write(nil) }
+
+func (s *stuckSink) Write([]byte) error {
+	if s.messages--; s.messages < 0 {
+		close(s.stuck)
+		<-s.leave
+	}
+	return nil
+}
+
+// slowSink takes a message just before it would be too late.
+type slowSink struct {
+	download
+	clock *clock
+}
+
+func (s *slowSink) Write(chunk []byte) error {
+	s.clock.turn(stallTimeout - time.Second)
+	return s.download.Write(chunk)
+}
 
 // A file that merely ends with its connection may have been cut within its last cell, which no count of rows shows.
 func TestCutWithinTheLastCell(t *testing.T) {
@@ -427,7 +511,7 @@ func TestCutWithinTheLastCell(t *testing.T) {
 		})
 		x := w.complete(t, order(cbc.ExportCSV))
 		same(t, w.records(auditlog.Filter{}, order(cbc.ExportCSV).Window, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
-		m, err := w.Manifest(context.Background(), x.ID, nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
 		require.NoError(t, err)
 		require.True(t, m.Complete)
 		require.Equal(t, kind, m.Kind, cut)

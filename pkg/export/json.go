@@ -63,7 +63,7 @@ func eachJSON(in *window, rows *cbc.JSONRows, k *keeper) error {
 			switch {
 			case errors.Is(err, errMore):
 				err = in.more()
-			case errors.Is(err, io.EOF) && !k.ticket.known() && k.raw == 0 && rows.Wrapped():
+			case errors.Is(err, io.EOF) && !k.token.known() && k.raw == 0 && rows.Wrapped():
 				return errForm // whose empty list it is cannot be told, and what stands around it may be anything
 			case errors.Is(err, io.EOF):
 				return nil
@@ -74,7 +74,7 @@ func eachJSON(in *window, rows *cbc.JSONRows, k *keeper) error {
 			continue
 		}
 		event := in.rest()[gap : gap+length]
-		if !k.ticket.known() && k.raw == 0 && !cbc.IsEvent(event) {
+		if !k.token.known() && k.raw == 0 && !cbc.IsEvent(event) {
 			return errForm
 		}
 		keep, err := k.keepJSON(rows.CreateTime(), event)

@@ -40,15 +40,15 @@ type Manifest struct {
 // mostReading bounds how long a file is read for its facts.
 const mostReading = 5 * time.Minute
 
-// Manifest returns the manifest of an export. Facts that no download of this process has brought are found by reading the file.
-// Without safe it is that of the last download, or of safe cells.
-func (s *Service) Manifest(ctx context.Context, id string, safe *bool) (Manifest, error) {
+// Manifest returns the manifest of an export for a user. Facts that no download of this process has brought are found by reading
+// the file. Without safe it is that of the last download, or of safe cells.
+func (s *Service) Manifest(ctx context.Context, id, login string, safe *bool) (Manifest, error) {
 	e, err := s.ready(ctx, id)
 	if err != nil {
 		return Manifest{}, err
 	}
 	mode := e.mode(safe)
-	made, err := s.read(ctx, e, mode)
+	made, err := s.read(ctx, e, login, mode)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -56,7 +56,7 @@ func (s *Service) Manifest(ctx context.Context, id string, safe *bool) (Manifest
 }
 
 // mode is the switch whose file is meant.
-func (e *entry) mode(asked *bool) bool {
+func (e *trackedExport) mode(asked *bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if asked != nil {
@@ -65,7 +65,7 @@ func (e *entry) mode(asked *bool) bool {
 	return e.last
 }
 
-func (e *entry) fact(safe bool) (facts, bool) {
+func (e *trackedExport) fact(safe bool) (facts, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f, known := e.facts[safe]
@@ -73,7 +73,7 @@ func (e *entry) fact(safe bool) (facts, bool) {
 }
 
 // read finds the facts of a file, by reading it if need be: once for all who ask.
-func (s *Service) read(ctx context.Context, e *entry, safe bool) (facts, error) {
+func (s *Service) read(ctx context.Context, e *trackedExport, login string, safe bool) (facts, error) {
 	if made, known := e.fact(safe); known {
 		return made, nil
 	}
@@ -88,7 +88,7 @@ func (s *Service) read(ctx context.Context, e *entry, safe bool) (facts, error) 
 	if made, known := e.fact(safe); known {
 		return made, nil
 	}
-	made, err := s.make(ctx, e, safe, nobody{})
+	made, err := s.make(ctx, e, login, safe, nobody{})
 	if err != nil {
 		return facts{}, err
 	}
@@ -104,14 +104,14 @@ type nobody struct{}
 func (nobody) Begin(File) error   { return nil }
 func (nobody) Write([]byte) error { return nil }
 
-func (s *Service) manifest(e *entry, made facts, safe bool) (Manifest, error) {
-	x, err := s.view(e)
+func (s *Service) manifest(e *trackedExport, made facts, safe bool) (Manifest, error) {
+	x, err := s.describe(e)
 	if err != nil {
 		return Manifest{}, err
 	}
 	t, _, _ := e.now()
 	m := Manifest{
-		ID: x.ID, Kind: made.Kind, Reason: made.Reason, Query: x.Query, From: x.From, To: x.To, OrgKey: s.config.OrgKey, Who: x.Who, CreatedAt: x.CreatedAt,
+		ID: x.ID, Kind: made.Kind, Reason: made.Reason, Query: x.Query, From: x.From, To: x.To, OrgKey: s.config.Owner.OrgKey, Who: x.Who, CreatedAt: x.CreatedAt,
 		Job: t.Job, Format: string(made.Format), Safe: safe && made.Format == cbc.ExportCSV, File: s.announce(t, made.Format).Name,
 		Rows: made.Rows, Bytes: made.Bytes, SHA256: made.SHA256, ReadAt: made.At, Received: made.Received,
 	}
@@ -125,7 +125,7 @@ func (s *Service) manifest(e *entry, made facts, safe bool) (Manifest, error) {
 }
 
 // verdict holds a file against what was counted at the start.
-func (s *Service) verdict(t ticket, made facts) (count *int, complete bool, note string) {
+func (s *Service) verdict(t token, made facts) (count *int, complete bool, note string) {
 	if !t.known() {
 		return nil, false, "what was asked for is not known here, so whether the file is whole cannot be told"
 	}

@@ -105,7 +105,7 @@ func TestFileIsTheSearch(t *testing.T) {
 			want = w.searched(rt, r.Filter, r.Window) // only the server knows: then its choice is the search's
 		}
 		same(rt, want, parsed(rt, d), x.Reason, d.String())
-		m, err := w.Manifest(context.Background(), x.ID, nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
 		require.NoError(rt, err)
 		require.Equal(rt, len(want), m.Rows)
 		require.True(rt, m.Complete, m.Note)

@@ -13,7 +13,7 @@ import (
 )
 
 // relay hands on the file of a job, row by row: rows that are kept stay as they are, byte for byte.
-func (s *Service) relay(ctx context.Context, t ticket, done time.Time, safe bool, out *chunker) (facts, error) {
+func (s *Service) relay(ctx context.Context, t token, done time.Time, safe bool, out *chunker) (facts, error) {
 	fresh := func() bool { return s.young(t) || s.config.Now().Sub(done) < unborn }
 	body, err := s.openFile(ctx, t, fresh)
 	switch {
@@ -55,7 +55,7 @@ func (s *Service) relay(ctx context.Context, t ticket, done time.Time, safe bool
 
 // openFile opens the file of a job. That of a job that was just started or completed may, like the job itself, be known a little
 // later only.
-func (s *Service) openFile(ctx context.Context, t ticket, fresh func() bool) (io.ReadCloser, error) {
+func (s *Service) openFile(ctx context.Context, t token, fresh func() bool) (io.ReadCloser, error) {
 	for pause := firstPoll; ; pause *= 2 {
 		body, err := s.config.Cloud.Download(ctx, t.Job)
 		if status(err) != 404 || !fresh() || pause > mostPause {
@@ -73,7 +73,7 @@ func (s *Service) openFile(ctx context.Context, t ticket, fresh func() bool) (io
 const mostPause = time.Second
 
 // young tells whether the job may have been started so recently that it is not known everywhere.
-func (s *Service) young(t ticket) bool {
+func (s *Service) young(t token) bool {
 	return t.Created > 0 && s.config.Now().Sub(t.created()) < unborn
 }
 
@@ -92,7 +92,7 @@ func explain(ctx context.Context, err error) error {
 
 // keeper decides which rows of a job's file belong to the export, and counts.
 type keeper struct {
-	ticket   ticket
+	token    token
 	needs    []auditlog.Key // what the plugin's part of the filter looks at
 	matcher  auditlog.Matcher
 	clock    clockReader
@@ -102,8 +102,8 @@ type keeper struct {
 	lacks    []string // columns of an audit log that a CSV does not have
 }
 
-func (s *Service) keeper(t ticket) *keeper {
-	k := &keeper{ticket: t}
+func (s *Service) keeper(t token) *keeper {
+	k := &keeper{token: t}
 	if t.known() {
 		k.needs, k.matcher = decidedHere(*t.Filter), t.Filter.Local()
 	}
@@ -116,11 +116,11 @@ func (k *keeper) inside(created []byte) (bool, error) {
 	if !ok {
 		return false, &unusable{"its times are not understood"}
 	}
-	if k.ticket.torn(ms) && bytes.IndexAny(created, ".,") < 0 {
+	if k.token.torn(ms) && bytes.IndexAny(created, ".,") < 0 {
 		return false, errCoarse
 	}
 	k.raw++
-	if k.ticket.known() && !k.ticket.contains(ms) {
+	if k.token.known() && !k.token.contains(ms) {
 		return false, nil
 	}
 	k.received++
@@ -138,7 +138,7 @@ func (k *keeper) passes(e *auditlog.Event) bool {
 
 // drops tells whether rows may have to be left out.
 func (k *keeper) drops() bool {
-	return k.ticket.known() && (k.ticket.Census.Bounds == wide || len(k.needs) > 0)
+	return k.token.known() && (k.token.Census.Bounds == wide || len(k.needs) > 0)
 }
 
 // short tells whether the file is known to lack events, or to write their times in a way that puts them outside the window.

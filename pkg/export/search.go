@@ -17,7 +17,7 @@ import (
 
 // search makes a file by reading the window page by page, oldest events first. It takes its time when the rate limit wants it to.
 // extras are columns that a CSV is known to need beyond those of every event.
-func (s *Service) search(ctx context.Context, t ticket, extras []string, safe bool, out *chunker) (facts, error) {
+func (s *Service) search(ctx context.Context, t token, extras []string, safe bool, out *chunker) (facts, error) {
 	made := facts{Kind: KindSearch, Format: t.Format, Raw: -1}
 	var w eventWriter = &jsonWriter{}
 	if t.Format == cbc.ExportCSV {

@@ -61,7 +61,7 @@ func TestStates(t *testing.T) {
 			require.Equal(t, 60, *x.Total)
 			require.Less(t, *x.Completed, 60)
 		}
-		_, err = w.Manifest(context.Background(), x.ID, nil)
+		_, err = w.Manifest(context.Background(), x.ID, "mary", nil)
 		if x.Status != StatusCompleted && err != nil {
 			require.Equal(t, NotReady, kindOf(t, err))
 		}
@@ -128,7 +128,7 @@ func TestJobThatFails(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, StatusFailed, x.Status)
 	require.Contains(t, x.Error, "Export failed")
-	err = w.Download(context.Background(), x.ID, true, &download{})
+	err = w.Download(context.Background(), x.ID, "mary", true, &download{})
 	require.Equal(t, NotReady, kindOf(t, err))
 	require.Zero(t, w.calls("download"))
 }
@@ -168,7 +168,7 @@ func TestWhereJobsAreClosed(t *testing.T) {
 			require.Zero(t, w.calls("export"), "a job that nobody can fetch is not started")
 			d := fetch(t, w.Service, x.ID, false)
 			same(t, w.records(auditlog.Filter{}, order(format).Window, time.Millisecond), parsed(t, d))
-			m, err := w.Manifest(context.Background(), x.ID, nil)
+			m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
 			require.NoError(t, err)
 			require.Equal(t, KindSearch, m.Kind)
 			require.Contains(t, m.Reason, "jobs.status READ")
@@ -200,10 +200,10 @@ func TestLateFields(t *testing.T) {
 		w := newWorld(t, events, simulator.Switches{})
 		w.Service = w.service(t, 1) // the key for audit logs only
 		x := w.complete(t, order(cbc.ExportCSV))
-		m, err := w.service(t, 1).Manifest(context.Background(), x.ID, nil)
+		m, err := w.service(t, 1).Manifest(context.Background(), x.ID, "mary", nil)
 		require.NoError(t, err)
 		if n > 300 {
-			err := w.Download(context.Background(), x.ID, true, &download{})
+			err := w.Download(context.Background(), x.ID, "mary", true, &download{})
 			require.Equal(t, Broken, kindOf(t, err))
 			require.Contains(t, err.Error(), "download it again")
 		}
@@ -227,13 +227,13 @@ func TestIDs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, x, y)
 	require.Equal(t, want, fetch(t, other, x.ID, true).String())
-	m, err := other.Manifest(context.Background(), x.ID, nil)
+	m, err := other.Manifest(context.Background(), x.ID, "mary", nil)
 	require.NoError(t, err)
 	require.True(t, m.Complete)
 	require.Equal(t, "mary", m.Who)
 	unread := w.service(t, 0)
 	for range 2 {
-		m, err = unread.Manifest(context.Background(), x.ID, nil)
+		m, err = unread.Manifest(context.Background(), x.ID, "mary", nil)
 		require.NoError(t, err)
 		require.True(t, m.Safe, "of safe cells, as a download without the switch, however often it is asked for")
 	}
@@ -269,7 +269,9 @@ func TestJobIDsThatComeAgain(t *testing.T) {
 	x := w.complete(t, order(cbc.ExportJSON))
 	require.NoError(t, w.Forget(x.ID))
 	again := newWorld(t, sample(60), simulator.Switches{})
-	again.config.Book = w.config.Book
+	c := again.config
+	c.Owner, c.Secret, c.Registry = w.config.Owner, w.config.Secret, w.config.Registry
+	again.Service = New(c)
 	x = again.complete(t, order(cbc.ExportCSV))
 	require.Equal(t, "csv", x.Format)
 	require.Equal(t, "text/csv; charset=utf-8", fetch(t, again.Service, x.ID, true).MediaType)
@@ -306,10 +308,10 @@ func TestYoungFile(t *testing.T) {
 	require.Equal(t, 60, *x.Completed)
 	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
 	missing = 9
-	err := w.Download(context.Background(), x.ID, false, &download{})
+	err := w.Download(context.Background(), x.ID, "mary", false, &download{})
 	require.Equal(t, NotReady, kindOf(t, err))
 	w.clock.turn(unborn)
-	err = w.Download(context.Background(), x.ID, false, &download{})
+	err = w.Download(context.Background(), x.ID, "mary", false, &download{})
 	require.Equal(t, Missing, kindOf(t, err))
 }
 
@@ -341,7 +343,7 @@ func TestExpired(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	x := w.complete(t, order(cbc.ExportCSV))
 	w.clock.turn(31 * 24 * time.Hour)
-	err := w.Download(context.Background(), x.ID, true, &download{})
+	err := w.Download(context.Background(), x.ID, "mary", true, &download{})
 	require.Equal(t, Missing, kindOf(t, err))
 	require.Contains(t, err.Error(), "30 days")
 	later := w.service(t, 0)
@@ -374,7 +376,7 @@ func TestOtherProducts(t *testing.T) {
 		list, _, _ = other.List(context.Background())
 		require.Len(t, list, 1)
 		d := &download{}
-		err := other.Download(context.Background(), list[0].ID, true, d)
+		err := other.Download(context.Background(), list[0].ID, "mary", true, d)
 		require.Equal(t, Missing, kindOf(t, err), file)
 		require.Zero(t, d.begun)
 	}

@@ -24,14 +24,14 @@ func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
 	if r.Format != cbc.ExportCSV && r.Format != cbc.ExportJSON {
 		return Export{}, fail(Bad, "format has an unknown value %q: allowed are csv, json", r.Format)
 	}
-	t := ticket{
+	t := token{
 		Query: r.Query, Filter: &r.Filter, From: r.Window.From, To: r.Window.To, Format: r.Format, Who: r.Who,
 		Created: s.config.Now().UnixMilli(), Nonce: make([]byte, 9), Reason: readsHere(r.Filter),
 	}
 	if _, err := io.ReadFull(s.config.Random, t.Nonce); err != nil {
 		return Export{}, err
 	}
-	if id, err := s.seal(t); err != nil || len(id) > mostID-spare {
+	if id, err := s.seal(t); err != nil || len(id) > maxID-spareID {
 		return Export{}, errTooLong // before anything is started that nobody could fetch
 	}
 	var err error
@@ -41,12 +41,14 @@ func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
 	if t.Job, err = s.startJob(ctx, &t); err != nil {
 		return Export{}, err
 	}
-	e := s.config.Book.begin(t)
-	return s.view(e)
+	if t.Job != "" {
+		s.config.Registry.recordStart(s.config.Owner, t.Job)
+	}
+	return s.describe(s.config.Registry.store(s.config.Owner).begin(t))
 }
 
-// startJob starts a job, unless the file has to be made by searches: then the ticket says why and there is no job.
-func (s *Service) startJob(ctx context.Context, t *ticket) (string, error) {
+// startJob starts a job, unless the file has to be made by searches: then the token says why and there is no job.
+func (s *Service) startJob(ctx context.Context, t *token) (string, error) {
 	if t.Reason != "" {
 		return "", nil
 	}

@@ -26,7 +26,7 @@ func (s *Service) Get(ctx context.Context, id string) (Export, error) {
 	if err := s.look(ctx, e, false); err != nil {
 		return Export{}, err
 	}
-	return s.view(e)
+	return s.describe(e)
 }
 
 // Forget takes an export off the list. Carbon Black Cloud has no way to delete a job: it keeps the file for its 30 days.
@@ -38,13 +38,22 @@ func (s *Service) Forget(id string) error {
 	return err
 }
 
-// find returns the export of an id.
-func (s *Service) find(id string) (*entry, error) {
+// find returns the export of an id. The id of a job of which nothing is known is none any more once it is known that another data
+// source has started the job.
+func (s *Service) find(id string) (*trackedExport, error) {
 	t, err := s.open(id)
 	if err != nil {
 		return nil, err
 	}
-	e := s.config.Book.enter(t)
+	registry, owner := s.config.Registry, s.config.Owner
+	switch {
+	case t.Job == "":
+	case t.known():
+		registry.recordStarter(owner, t.Job)
+	case registry.startedByAnother(owner, t.Job):
+		return nil, errNoExport
+	}
+	e := registry.store(owner).enter(t)
 	if e.gone() {
 		return nil, fail(Missing, "the export was taken off the list")
 	}
@@ -52,7 +61,7 @@ func (s *Service) find(id string) (*entry, error) {
 }
 
 // look brings the state of an export up to date, if it is time to ask again or somebody cannot wait.
-func (s *Service) look(ctx context.Context, e *entry, now bool) error {
+func (s *Service) look(ctx context.Context, e *trackedExport, now bool) error {
 	if !s.due(e, now) {
 		return nil
 	}
@@ -82,7 +91,7 @@ func (s *Service) look(ctx context.Context, e *entry, now bool) error {
 }
 
 // due tells whether Carbon Black Cloud is to be asked how the export is.
-func (s *Service) due(e *entry, now bool) bool {
+func (s *Service) due(e *trackedExport, now bool) bool {
 	t, st, bySearch := e.now()
 	if t.Job == "" || bySearch != "" || st.final() {
 		return false
@@ -107,7 +116,7 @@ func of(j cbc.Job) state {
 }
 
 // excuse decides what a question without an answer means for an export.
-func (s *Service) excuse(e *entry, err error) error {
+func (s *Service) excuse(e *trackedExport, err error) error {
 	t, st, _ := e.now()
 	age := s.config.Now().Sub(t.created())
 	var failed *cbc.Error
@@ -131,15 +140,15 @@ func (s *Service) excuse(e *entry, err error) error {
 	return nil
 }
 
-func expired(t ticket, age time.Duration) string {
+func expired(t token, age time.Duration) string {
 	if t.Created > 0 && age > cbc.JobRetention {
 		return "the export has expired: Carbon Black Cloud keeps files for 30 days"
 	}
 	return "Carbon Black Cloud does not know the export any more: it keeps files for 30 days, and shows them to the API key that started them only"
 }
 
-// view is what is told of an export.
-func (s *Service) view(e *entry) (Export, error) {
+// describe returns what is known of an export.
+func (s *Service) describe(e *trackedExport) (Export, error) {
 	t, st, bySearch := e.now()
 	id, err := s.idOf(e)
 	if err != nil {
@@ -171,13 +180,12 @@ func (s *Service) view(e *entry) (Export, error) {
 	return out, nil
 }
 
-// idOf seals the ticket of an export, once.
-func (s *Service) idOf(e *entry) (id string, err error) {
+// idOf returns the id of an export, which it makes once.
+func (s *Service) idOf(e *trackedExport) (id string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.id == "" || e.signedBy != s {
-		e.id, err = s.seal(e.ticket)
-		e.signedBy = s
+	if e.id == "" {
+		e.id, err = s.seal(e.token)
 	}
 	return e.id, err
 }
@@ -198,32 +206,57 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// List tells of every export that is remembered here, and of the jobs of the API key that may be exports, newest first. whole is
-// false when Carbon Black Cloud could not be asked for its jobs; message says why.
-func (s *Service) List(ctx context.Context) (exports []Export, whole bool, message string) {
+// List returns every export that is remembered of this owner, and the jobs of the API key that may be exports and that no other data
+// source is known to have started, newest first. complete is false when Carbon Black Cloud could not be asked for its jobs; message
+// says why.
+func (s *Service) List(ctx context.Context) (exports []Export, complete bool, message string) {
 	jobs, err := s.config.Cloud.Jobs(ctx)
 	if err != nil {
 		message = "the jobs of Carbon Black Cloud cannot be listed: " + err.Error()
 	}
-	remembered := s.config.Book.all()
+	remembered, byJob := s.remembered()
 	for _, job := range jobs {
-		i := slices.IndexFunc(remembered, func(e *entry) bool { t, _, _ := e.now(); return t.Job == job.ID })
+		e := byJob[job.ID]
 		switch {
-		case i >= 0:
-			remembered[i].told(job, s.config.Now())
-		case !otherProduct(job):
-			e := newEntry(ticket{Job: job.ID, Created: max(job.CreateTime.UnixMilli(), 0)})
+		case e != nil:
+			e.told(job, s.config.Now())
+		case !otherProduct(job) && !s.config.Registry.startedByAnother(s.config.Owner, job.ID):
+			e := newTrackedExport(token{Job: job.ID, Created: max(job.CreateTime.UnixMilli(), 0)})
 			e.told(job, time.Time{}) // since when is not known
 			remembered = append(remembered, e)
 		}
 	}
 	for _, e := range remembered {
-		if view, err := s.view(e); err == nil && !e.gone() {
-			exports = append(exports, view)
+		if e.gone() {
+			continue
+		}
+		if described, err := s.describe(e); err == nil {
+			exports = append(exports, described)
 		}
 	}
 	slices.SortStableFunc(exports, func(a, b Export) int { return b.age().Compare(a.age()) })
 	return exports, err == nil, message
+}
+
+// remembered returns the exports that are remembered of this owner, newest first, and those of them that are jobs by the job's id.
+// Those of which nothing is known are left out once it is known that another data source has started them.
+func (s *Service) remembered() (all []*trackedExport, byJob map[string]*trackedExport) {
+	store := s.config.Registry.known(s.config.Owner)
+	if store == nil {
+		return nil, nil
+	}
+	byJob = map[string]*trackedExport{}
+	for _, e := range store.all() {
+		t, _, _ := e.now()
+		if !t.known() && s.config.Registry.startedByAnother(s.config.Owner, t.Job) {
+			continue
+		}
+		all = append(all, e)
+		if t.Job != "" {
+			byJob[t.Job] = e
+		}
+	}
+	return all, byJob
 }
 
 func (x Export) age() time.Time {

@@ -31,8 +31,23 @@ var origin = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
 
 // clock is turned by hand.
 type clock struct {
-	mu sync.Mutex
-	at time.Time
+	mu     sync.Mutex
+	at     time.Time
+	timers []timer
+}
+
+// timer fires when the clock reaches a time.
+type timer struct {
+	at   time.Time
+	fire chan time.Time
+}
+
+func (c *clock) after(d time.Duration) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := timer{c.at.Add(d), make(chan time.Time, 1)}
+	c.timers = append(c.timers, t)
+	return t.fire
 }
 
 func (c *clock) now() time.Time {
@@ -45,6 +60,13 @@ func (c *clock) turn(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+	c.timers = slices.DeleteFunc(c.timers, func(t timer) bool {
+		due := !t.at.After(c.at)
+		if due {
+			t.fire <- c.at
+		}
+		return due
+	})
 }
 
 // world is a simulated cloud behind a real server, and exports of it.
@@ -106,9 +128,12 @@ func (w *world) service(t require.TestingT, key int) *Service {
 	past := func() *history.History {
 		return history.New(history.Config{Searcher: client, Now: w.clock.now, CacheBytes: 1 << 20, Settle: time.Minute, Reach: w.sim.Switches().Reach})
 	}
+	identity, err := cbc.NewIdentity(w.url, w.sim.OrgKey(), k.APIID, k.APISecret)
+	require.NoError(t, err)
 	return New(Config{
-		Cloud: client, Past: past(), OwnPast: func() Past { return past() }, Classify: catalog.Default().ClassifyEvent, OrgKey: w.sim.OrgKey(),
-		Secret: []byte(k.APISecret), Book: NewBook(), Settle: time.Minute, Now: w.clock.now, Random: rand.Reader,
+		Cloud: client, Past: past(), OwnPast: func() Past { return past() }, Classify: catalog.Default().ClassifyEvent,
+		Owner: Owner{identity, DataSource{1, "uid"}}, Secret: []byte(k.APISecret), Registry: NewRegistry(),
+		Settle: time.Minute, Now: w.clock.now, After: w.clock.after, Random: rand.Reader,
 	})
 }
 
@@ -158,7 +183,7 @@ func (w *world) complete(t require.TestingT, r Request) Export {
 // fetch downloads an export.
 func fetch(t require.TestingT, s *Service, id string, safe bool) *download {
 	d := &download{}
-	require.NoError(t, s.Download(context.Background(), id, safe, d))
+	require.NoError(t, s.Download(context.Background(), id, "mary", safe, d))
 	require.Equal(t, 1, d.begun)
 	return d
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
@@ -21,8 +20,9 @@ import (
 // ownCacheBytes is what a reader of a whole time range keeps: it never looks back.
 const ownCacheBytes = 1 << 20
 
-// newExports makes the exports of an instance. They remember by API key, so that a change of the settings forgets none.
-func newExports(s settings, client *cbc.Client, past *history.History, classifier *catalog.Catalog) *export.Service {
+// newExports makes the exports of an instance. What is remembered of them belongs to the data source and its API key, so that a
+// change of other settings forgets none.
+func newExports(s settings, identity cbc.Identity, client *cbc.Client, past *history.History, classifier *catalog.Catalog) *export.Service {
 	return export.New(export.Config{
 		Cloud: client,
 		Past:  past,
@@ -30,12 +30,24 @@ func newExports(s settings, client *cbc.Client, past *history.History, classifie
 			return history.New(history.Config{Searcher: client, Settle: s.settle, CacheBytes: ownCacheBytes})
 		},
 		Classify: classifier.ClassifyEvent,
-		OrgKey:   s.orgKey,
+		Owner:    export.Owner{Identity: identity, DataSource: export.DataSource{UID: s.uid}},
 		Secret:   []byte(s.apiSecret),
-		Book:     export.BookFor(export.Key{Host: strings.ToLower(s.url), OrgKey: s.orgKey, APIID: s.apiID}),
 		Settle:   s.settle,
 		Random:   rand.Reader,
 	})
+}
+
+// exportsOf returns the exports of the organization that a request comes from.
+func (d *Instance) exportsOf(r *http.Request) *export.Service {
+	return d.exports.ForOrg(backend.PluginConfigFromContext(r.Context()).OrgID)
+}
+
+// loginOf returns the login of whoever asks, "" for somebody who is not logged in.
+func loginOf(r *http.Request) string {
+	if user := backend.UserFromContext(r.Context()); user != nil {
+		return user.Login
+	}
+	return ""
 }
 
 // exportRoutes are the routes of exports. Grafana lets viewers call them all, so those that change something look at the role.
@@ -48,7 +60,7 @@ func (d *Instance) exportRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /exports/{id}", d.deleteExport)
 }
 
-// mayChange tells whether the user may start and forget exports.
+// mayChange reports whether the user may start and forget exports.
 func mayChange(r *http.Request) bool {
 	user := backend.UserFromContext(r.Context())
 	return user != nil && (user.Role == "Editor" || user.Role == "Admin")
@@ -83,7 +95,7 @@ func (d *Instance) postExport(w http.ResponseWriter, r *http.Request) {
 		sendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	started, err := d.exports.Start(r.Context(), request)
+	started, err := d.exportsOf(r).Start(r.Context(), request)
 	if err != nil {
 		sendFailure(w, err)
 		return
@@ -122,12 +134,12 @@ func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Re
 	}
 	return export.Request{
 		Query: body.Query, Filter: query.Filter, Window: auditlog.TimeRange{From: *body.From, To: *body.To},
-		Format: cbc.ExportFormat(body.Format), Who: backend.UserFromContext(r.Context()).Login,
+		Format: cbc.ExportFormat(body.Format), Who: loginOf(r),
 	}, nil
 }
 
 func (d *Instance) getExports(w http.ResponseWriter, r *http.Request) {
-	exports, whole, message := d.exports.List(r.Context())
+	exports, whole, message := d.exportsOf(r).List(r.Context())
 	if exports == nil {
 		exports = []export.Export{}
 	}
@@ -135,7 +147,7 @@ func (d *Instance) getExports(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Instance) getExport(w http.ResponseWriter, r *http.Request) {
-	found, err := d.exports.Get(r.Context(), r.PathValue("id"))
+	found, err := d.exportsOf(r).Get(r.Context(), r.PathValue("id"))
 	if err != nil {
 		sendFailure(w, err)
 		return
@@ -148,7 +160,7 @@ func (d *Instance) deleteExport(w http.ResponseWriter, r *http.Request) {
 		refuseViewer(w)
 		return
 	}
-	if err := d.exports.Forget(r.PathValue("id")); err != nil {
+	if err := d.exportsOf(r).Forget(r.PathValue("id")); err != nil {
 		sendFailure(w, err)
 		return
 	}
@@ -161,7 +173,7 @@ func (d *Instance) getManifest(w http.ResponseWriter, r *http.Request) {
 		sendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	manifest, err := d.exports.Manifest(r.Context(), r.PathValue("id"), safe)
+	manifest, err := d.exportsOf(r).Manifest(r.Context(), r.PathValue("id"), loginOf(r), safe)
 	if err != nil {
 		sendFailure(w, err)
 		return
@@ -190,12 +202,12 @@ func (d *Instance) downloadExport(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := streamOf(r.Context())
-	err = d.exports.Download(r.Context(), r.PathValue("id"), safe == nil || *safe, out)
+	err = d.exportsOf(r).Download(r.Context(), r.PathValue("id"), loginOf(r), safe == nil || *safe, out)
 	if err == nil {
 		return
 	}
-	if out.begun {
-		out.abort(err)
+	if out.taken.Load() {
+		out.abort(r.Context(), err)
 		return
 	}
 	sendFailure(w, err)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
@@ -16,8 +17,7 @@ import (
 // chunk by chunk: then each chunk is one message to Grafana, which hands it on at once.
 type resourceStream struct {
 	sender backend.CallResourceResponseSender
-	taken  bool
-	begun  bool
+	taken  atomic.Bool // by a file, whose first message is on its way
 	failed error
 }
 
@@ -48,7 +48,7 @@ func (h breakable) CallResource(ctx context.Context, req *backend.CallResourceRe
 
 // Send passes on what a route wrote, unless the stream was taken over.
 func (s *resourceStream) Send(resp *backend.CallResourceResponse) error {
-	if s.taken {
+	if s.taken.Load() {
 		return nil
 	}
 	return s.sender.Send(resp)
@@ -56,7 +56,7 @@ func (s *resourceStream) Send(resp *backend.CallResourceResponse) error {
 
 // Begin takes the stream over for a file.
 func (s *resourceStream) Begin(f export.File) error {
-	s.taken, s.begun = true, true
+	s.taken.Store(true)
 	return s.sender.Send(&backend.CallResourceResponse{Status: http.StatusOK, Headers: map[string][]string{
 		"Content-Type":           {f.MediaType},
 		"Content-Disposition":    {`attachment; filename="` + f.Name + `"`}, // letters, digits, points, dashes
@@ -71,8 +71,11 @@ func (s *resourceStream) Write(chunk []byte) error {
 
 // abort ends the call with an error. Not every host tells the browser of that once a file has begun, so the file itself is made
 // unreadable, too: no CSV ends within a quoted cell, and no JSON with a text.
-func (s *resourceStream) abort(err error) {
+func (s *resourceStream) abort(ctx context.Context, err error) {
 	s.failed = err
+	if ctx.Err() != nil || errors.Is(err, export.ErrStalled) {
+		return // whoever has gone needs no mark, and whoever takes nothing cannot get one: a message may still be waiting
+	}
 	mark := "\r\n\"INCOMPLETE: " + strings.ReplaceAll(err.Error(), `"`, "'")
-	_ = s.sender.Send(&backend.CallResourceResponse{Body: []byte(mark)}) // whoever has gone needs no mark
+	_ = s.sender.Send(&backend.CallResourceResponse{Body: []byte(mark)}) // the call fails in any case
 }

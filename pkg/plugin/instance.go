@@ -134,7 +134,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		d.queue, d.panel.Queue = opened, opened
 	}
 	d.panel.Observe = d.answered
-	d.exports = newExports(parsed, client, past, classifier)
+	d.exports = newExports(parsed, identity, client, past, classifier)
 	d.CallResourceHandler = d.routes()
 	return d, nil
 }

@@ -17,6 +17,7 @@ import (
 
 // settings are the data source's settings, checked and with their defaults.
 type settings struct {
+	uid                    string // of the data source, unique within its organization
 	url                    string
 	orgKey                 string
 	apiID                  string
@@ -41,6 +42,7 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		}
 	}
 	out := settings{
+		uid:                    s.UID,
 		url:                    strings.TrimSpace(s.URL),
 		orgKey:                 r.text("orgKey", ""),
 		apiID:                  r.text("apiId", ""),

@@ -1,0 +1,80 @@
+package export
+
+import (
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+)
+
+const (
+	// maxOwners bounds how many data sources are remembered at a time.
+	maxOwners = 1000
+	// maxStarters bounds the jobs of which it is remembered who started them.
+	maxStarters = 20_000
+)
+
+// Registry is what a process remembers of exports: for each data source on its own, since Grafana makes a new instance whenever
+// settings change. It only saves asking again: every id works without it.
+type Registry struct {
+	stores   *lru.Cache[Owner, *JobStore]
+	starters *lru.Cache[jobKey, DataSource]
+	places   places
+}
+
+// jobKey names a job: ids are unique within an API key's cloud.
+type jobKey struct {
+	cbc.APIKey
+	id string
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry() *Registry {
+	stores, err := lru.New[Owner, *JobStore](maxOwners)
+	if err != nil {
+		panic(err) // only for a size that is not positive
+	}
+	starters, err := lru.New[jobKey, DataSource](maxStarters)
+	if err != nil {
+		panic(err)
+	}
+	return &Registry{stores: stores, starters: starters, places: newPlaces()}
+}
+
+// processRegistry is the registry of this process.
+var processRegistry = NewRegistry()
+
+// known returns the store of an owner, nil if nothing of it is remembered.
+func (r *Registry) known(o Owner) *JobStore {
+	store, _ := r.stores.Get(o)
+	return store
+}
+
+// store returns the store of an owner, which it makes if need be. Call it only for an owner whose secret the cloud has accepted, as
+// an id signed by it proves: else settings that never worked could push others out.
+func (r *Registry) store(o Owner) *JobStore {
+	if store, known := r.stores.Get(o); known {
+		return store
+	}
+	fresh := newJobStore()
+	if earlier, exists, _ := r.stores.PeekOrAdd(o, fresh); exists {
+		return earlier
+	}
+	return fresh
+}
+
+// recordStart notes who started a job. What was noted of a job with the same id was another job: a test system that starts anew
+// counts its jobs anew.
+func (r *Registry) recordStart(o Owner, jobID string) {
+	r.starters.Add(jobKey{o.APIKey, jobID}, o.DataSource)
+}
+
+// recordStarter notes who an id says has started a job, unless that is known.
+func (r *Registry) recordStarter(o Owner, jobID string) {
+	r.starters.ContainsOrAdd(jobKey{o.APIKey, jobID}, o.DataSource)
+}
+
+// startedByAnother reports whether a job is known to have been started by another data source, whatever its secret.
+func (r *Registry) startedByAnother(o Owner, jobID string) bool {
+	starter, known := r.starters.Get(jobKey{o.APIKey, jobID})
+	return known && starter != o.DataSource
+}
