@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { externals } from '../.config/externals.mjs';
 
 const root = path.join(__dirname, '..');
@@ -14,11 +15,38 @@ function importsOf(name: string): string[] {
   return [...text.matchAll(/(?:from|import) '([^.'][^']*)'/g)].map(([, module]) => module);
 }
 
-test('the sources use nothing but what Grafana provides', () => {
+/** The libraries that the bundle contains. Their licences are copied to dist, see webpack.config.mjs. */
+const BUNDLED = ['@noble/hashes/sha2.js', '@noble/hashes/utils.js'];
+const MAX_GZIP_BYTES = 250_000;
+
+test('the sources import what Grafana provides, and few libraries beside it', () => {
   const imports = sources.flatMap((name) => importsOf(name).map((module) => ({ name, module })));
-  const bundled = imports.filter(({ module }) => !externals.includes(module));
+  const others = imports.filter(({ module }) => !externals.includes(module));
   expect(sources.length).toBeGreaterThan(20);
-  expect(bundled).toEqual([]);
+  expect([...new Set(others.map(({ module }) => module))].sort()).toEqual(BUNDLED);
+});
+
+test('no source imports itself in a circle, types included', () => {
+  const files = new Set(sources);
+  const targets = (name: string) =>
+    [...readFileSync(path.join(__dirname, name), 'utf8').matchAll(/(?:from|import) '(\.[^']*)'/g)].flatMap(([, module]) => {
+      const target = path.join(path.dirname(name), module);
+      return [`${target}.ts`, `${target}.tsx`].filter((file) => files.has(file));
+    });
+  const graph = new Map(sources.map((name) => [name, targets(name)]));
+  const circleFrom = (name: string, trail: string[], done: Set<string>): string[] | undefined => {
+    if (trail.includes(name)) {
+      return [...trail.slice(trail.indexOf(name)), name];
+    }
+    if (done.has(name)) {
+      return undefined;
+    }
+    done.add(name);
+    return graph.get(name)?.reduce<string[] | undefined>((found, next) => found ?? circleFrom(next, [...trail, name], done), undefined);
+  };
+  const circles = sources.flatMap((name) => circleFrom(name, [], new Set()) ?? []);
+  expect([...graph.values()].flat().length).toBeGreaterThan(100);
+  expect(circles).toEqual([]);
 });
 
 test('the selectors import nothing, so that anything may import them', () => {
@@ -43,6 +71,11 @@ describe('the build', () => {
     expect(externals).toEqual(expect.arrayContaining(dependencies));
     expect(dependencies).toContain('@grafana/data');
     expect(readdirSync(output).filter((name) => name.endsWith('.js'))).toEqual(['module.js']);
+  });
+
+  it('is small, and brings the licences of what it bundles', () => {
+    expect(gzipSync(readFileSync(path.join(output, 'module.js'))).length).toBeLessThan(MAX_GZIP_BYTES);
+    expect(read('licenses/noble-hashes.txt')).toMatch(/MIT License/);
   });
 
   it('has a map whose sources are the files below src', () => {

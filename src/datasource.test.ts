@@ -1,4 +1,4 @@
-import { CoreApp, type DataQueryRequest, type DataSourceInstanceSettings, LoadingState, SupplementaryQueryType } from '@grafana/data';
+import { CoreApp, type DataQueryRequest, type DataSourceInstanceSettings, dateTime, LoadingState, SupplementaryQueryType } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 import { lastValueFrom, of } from 'rxjs';
 import { AuditLogDataSource } from './datasource';
@@ -92,14 +92,14 @@ describe('more combinations of variables than can be sent', () => {
 
   afterEach(() => jest.restoreAllMocks());
 
-  const ask = async (asked: AuditLogQuery[]) => {
+  const ask = async (asked: AuditLogQuery[], known: Variables = variables) => {
     const sent: AuditLogQuery[][] = [];
     jest.spyOn(DataSourceWithBackend.prototype, 'query').mockImplementation((request) => {
       sent.push(request.targets as AuditLogQuery[]);
       return of({ data: request.targets, errors: [{ refId: 'Z', message: 'from the backend' }] });
     });
     const request = { targets: asked, scopedVars: {} } as DataQueryRequest<AuditLogQuery>;
-    return { sent, answer: await lastValueFrom(dataSource(variables).query(request)) };
+    return { sent, answer: await lastValueFrom(dataSource(known).query(request)) };
   };
 
   it('fail the query that has them and leave the others alone', async () => {
@@ -124,8 +124,16 @@ describe('more combinations of variables than can be sent', () => {
     expect(answer.errors).toEqual([{ refId: 'Z', message: 'from the backend' }]);
   });
 
-  it('are an error for expressions too, never another question', () => {
-    expect(() => dataSource(variables).interpolateVariablesInQueries([large], {})).toThrow('1,331 combinations');
+  it.each([
+    ['a Lucene query', large],
+    ['a filter', { refId: 'C', criteria: { actor: ['$a.$b.$c'] } }],
+    ['a phrase', { refId: 'C', query: 'actor:"$a-$b-$c"' }],
+  ])('leave the dashboard with the reason, so that Explore opens: %s', async (_, query) => {
+    const [left] = dataSource(variables).interpolateVariablesInQueries([query], {});
+    expect(left).toMatchObject({ ...query, variableError: message });
+    const { sent, answer } = await ask([left], {});
+    expect(sent).toEqual([]);
+    expect(answer.errors).toEqual([{ refId: left.refId, message }]);
   });
 });
 
@@ -205,5 +213,65 @@ describe('the histogram above a log', () => {
     expect(ask({ refId: 'A', queryType: 'count' }, { refId: 'B', queryType: 'events' })?.targets).toHaveLength(1);
     const sample = { type: SupplementaryQueryType.LogsSample } as Parameters<AuditLogDataSource['getSupplementaryQuery']>[0];
     expect(dataSource().getSupplementaryQuery(sample, { refId: 'A' })).toBeUndefined();
+  });
+});
+
+describe('older rows while somebody scrolls a log', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  const ask = (...targets: object[]) => {
+    const query = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data: [] }));
+    const range = { from: dateTime(1000), to: dateTime(2000), raw: { from: 'now-1h', to: 'now' } };
+    dataSource().query({ targets, range, scopedVars: {} } as unknown as DataQueryRequest<AuditLogQuery>);
+    const [[asked]] = query.mock.calls;
+    return [asked.range.from.valueOf(), asked.range.to.valueOf()];
+  };
+
+  it.each([
+    ['infiniteScroll', [1000, 2001]],
+    ['logsVolume', [1000, 2000]],
+    [undefined, [1000, 2000]],
+  ])('include the last millisecond: %s', (supportingQueryType, expected) => {
+    expect(ask({ refId: 'A', supportingQueryType })).toEqual(expected);
+  });
+
+  it('do so when only one of several queries scrolls', () => {
+    expect(ask({ refId: 'A' }, { refId: 'B', supportingQueryType: 'infiniteScroll' })).toEqual([1000, 2001]);
+  });
+});
+
+describe('a variable at All in a Lucene query', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  const variables = { actor: { value: '$__all', options: many }, other: { value: '$__all', options: ['a'] } };
+  const ask = async (targets: AuditLogQuery[], data: object[] = [{ refId: 'A', fields: [], length: 0, meta: { notices: [{ text: 'b' }] } }]) => {
+    jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data }));
+    const request = { targets, scopedVars: {} } as unknown as DataQueryRequest<AuditLogQuery>;
+    const answer = await lastValueFrom(dataSource(variables).query(request));
+    return answer.data.map(({ refId, meta }) => [refId, ...(meta?.notices ?? []).map(({ text }: { text: string }) => text)]);
+  };
+  const warning = (names: string) => expect.stringContaining(`All in ${names} stands only for the values`);
+
+  it('warns where it stands for a list', async () => {
+    expect(await ask([{ refId: 'A', query: 'actor:$actor OR x' }])).toEqual([['A', 'b', warning('$actor')]]);
+    expect(await ask([{ refId: 'A', query: '"$actor" "$other"' }])).toEqual([['A', 'b', warning('$actor, $other')]]);
+  });
+
+  it('warns where there is no frame', async () => {
+    expect(await ask([{ refId: 'A', query: '($actor)' }], [])).toEqual([['A', warning('$actor')]]);
+  });
+
+  it('warns about the query that has it', async () => {
+    const data = [{ refId: 'B' }, { refId: 'A' }, { refId: 'A' }];
+    const targets = [{ refId: 'B' }, { refId: 'A', query: 'x $actor' }];
+    expect(await ask(targets, data)).toEqual([['B'], ['A', warning('$actor')], ['A']]);
+  });
+
+  it.each([{ query: 'actor:$actor' }, { query: 'actor:$actor AND x' }, { criteria: { actor: ['$actor'] } }])('means all: %j', async (query) => {
+    expect(await ask([{ refId: 'A', ...query }])).toEqual([['A', 'b']]);
+  });
+
+  it('is sent without its condition', () => {
+    expect(apply({ query: 'actor:$actor AND x' }, variables).query).toBe('x');
   });
 });

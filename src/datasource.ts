@@ -10,7 +10,6 @@ import {
   type ScopedVars,
   type SupplementaryQueryOptions,
   SupplementaryQueryType,
-  type TimeRange,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import { map, type Observable, of, startWith } from 'rxjs';
@@ -19,11 +18,13 @@ import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
 import { DEFAULT_MAX_EVENTS, DEFAULT_SETTLE_SECONDS, defaultQuery } from './query/defaults';
 import { displayText } from './query/displayText';
+import { addNotices, type QueryNotice } from './query/notices';
+import { includeScrolledInstant } from './query/scroll';
 import { VOLUME_POINTS, volumeQuery } from './query/volume';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from './types';
 import type { Templates } from './variables/capture';
-import { interpolateQuery, variableProblem } from './variables/interpolate';
-import { inWords, type FieldValues } from './variables/values';
+import { interpolateQuery, leaveDashboard, variableProblem, variableWarning } from './variables/interpolate';
+import { type FieldValues, type MillisecondRange, toError } from './variables/values';
 import { ValuesVariables } from './variables/ValuesVariables';
 
 export class AuditLogDataSource
@@ -31,18 +32,18 @@ export class AuditLogDataSource
   implements DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>
 {
   /**
-   * Grafana's own query editor for annotations serves: an annotation is a query for events. It asks the search whatever it
-   * says: that somebody opens a dashboard must not consume the queue.
+   * An annotation is a query for events, edited in Grafana's own editor for annotations. It always searches: opening a
+   * dashboard must not read the queue.
    */
   annotations: AnnotationSupport<AuditLogQuery> = {
     prepareQuery: ({ target }) => (target?.source === 'queue' ? { ...target, source: 'search' } : target),
   };
-  /** The most events one answer may read; also the highest limit of a query. */
+  /** The maximum number of events that one query reads; also the highest limit of a query. */
   readonly maxEvents: number;
   readonly queueEnabled: boolean;
-  /** How late an event may be. */
+  /** How long after its time an event may still arrive. */
   readonly settleSeconds: number;
-  /** Words that the rules of this data source add to categories and actions. */
+  /** Categories and actions that the catalog rules of this data source add. */
   readonly fieldWords: { category: string[]; action: string[] };
 
   constructor(
@@ -56,17 +57,16 @@ export class AuditLogDataSource
     this.fieldWords = wordsOfRules(settings.jsonData?.catalogRules);
     this.variables = new ValuesVariables(
       (field, range, prefix) => this.getValues(field, range, prefix),
-      (text) => this.templates().replace(text)
+      (text, scopedVars) => this.templates().replace(text, scopedVars)
     );
   }
 
-  /** The values of a field in a time range, most frequent first, at most 1,000. It never reads the queue. */
-  async getValues(field: FilterField, range: TimeRange, prefix = ''): Promise<FieldValues> {
-    const parameters = { field, from: range.from.valueOf(), to: range.to.valueOf(), prefix };
+  /** Returns the values of a field in a time range, most frequent first, at most 1,000. It never reads the queue. */
+  async getValues(field: FilterField, { from, to }: MillisecondRange, prefix = ''): Promise<FieldValues> {
     try {
-      return await this.getResource<FieldValues>('values', parameters, { showErrorAlert: false });
+      return await this.getResource<FieldValues>('values', { field, from, to, prefix }, { showErrorAlert: false });
     } catch (failure) {
-      throw inWords(failure);
+      throw toError(failure);
     }
   }
 
@@ -74,12 +74,12 @@ export class AuditLogDataSource
     return defaultQuery(app, this.maxEvents);
   }
 
-  /** An empty Lucene text is a question too: everything in the window. */
+  /** An empty Lucene query finds every event in the time range, so only a hidden query is left out. */
   filterQuery(query: AuditLogQuery): boolean {
     return !query.hide;
   }
 
-  /** Explore draws a histogram of the whole time range above the log, not only of the lines that it shows. */
+  /** Explore draws a histogram of the whole time range above the log, not only of the lines it shows. */
   getSupportedSupplementaryQueryTypes(): SupplementaryQueryType[] {
     return [SupplementaryQueryType.LogsVolume];
   }
@@ -98,36 +98,57 @@ export class AuditLogDataSource
   }
 
   /**
-   * A query whose variables cannot be filled in, or that cannot be watched live when that is asked for, fails alone; the others
-   * of its panel are answered.
+   * A query whose variables cannot be filled in, or that cannot be followed live when that is requested, fails alone; the
+   * others of its panel are answered.
    */
   query(request: DataQueryRequest<AuditLogQuery>): Observable<DataQueryResponse> {
-    const errors = request.targets.flatMap((query) => {
-      const message = variableProblem(query, this.templates(), request.scopedVars) ?? (request.liveStreaming ? tailProblem(query) : undefined);
-      return message ? [{ refId: query.refId, message }] : [];
-    });
+    const errors = this.findErrors(request);
     const targets = request.targets.filter(({ refId }) => !errors.some((error) => error.refId === refId));
+    const notices = this.findNotices(targets, request.scopedVars);
     if (request.liveStreaming) {
-      return this.tail(targets, errors, request.scopedVars);
+      return this.tail(targets, [...errors, ...notices.map(({ refId, text }) => ({ refId, message: text }))], request.scopedVars);
     }
-    if (errors.length === 0) {
-      return super.query(request);
-    }
-    const answers: Observable<DataQueryResponse> = targets.length > 0 ? super.query({ ...request, targets }) : of({ data: [] });
-    return answers.pipe(map((answer) => ({ ...answer, state: LoadingState.Error, errors: [...(answer.errors ?? []), ...errors] })));
+    const response: Observable<DataQueryResponse> = targets.length > 0 ? super.query(includeScrolledInstant({ ...request, targets })) : of({ data: [] });
+    const answer = notices.length > 0 ? response.pipe(map((part) => addNotices(part, notices))) : response;
+    return errors.length > 0 ? answer.pipe(map((part) => addErrors(part, errors))) : answer;
   }
 
-  /** Errors come first and on their own: what is watched goes on under them. */
+  private findErrors({ targets, scopedVars, liveStreaming }: DataQueryRequest<AuditLogQuery>): DataQueryError[] {
+    return targets.flatMap((query) => {
+      const message = variableProblem(query, this.templates(), scopedVars) ?? (liveStreaming ? tailProblem(query) : undefined);
+      return message ? [{ refId: query.refId, message }] : [];
+    });
+  }
+
+  private findNotices(targets: AuditLogQuery[], scopedVars: ScopedVars): QueryNotice[] {
+    return targets.flatMap((query) => {
+      const text = this.variableWarning(query, scopedVars);
+      return text ? [{ refId: query.refId, text }] : [];
+    });
+  }
+
+  /** Describes what a query may miss because of a variable at All; nothing when it misses nothing. */
+  variableWarning(query: AuditLogQuery, scopedVars: ScopedVars): string | undefined {
+    return variableWarning(query, this.templates(), scopedVars);
+  }
+
+  /** Errors are sent first, on their own: the streams go on beside them. */
   private tail(targets: AuditLogQuery[], errors: DataQueryError[], scopedVars: ScopedVars): Observable<DataQueryResponse> {
     const streams = tail(this.uid, targets.map((query) => this.applyTemplateVariables(query, scopedVars)));
     return errors.length > 0 ? streams.pipe(startWith({ key: 'tail-errors', data: [], state: LoadingState.Error, errors })) : streams;
   }
 
+  /** Throws where the values of several variables multiply to too many. */
   applyTemplateVariables(query: AuditLogQuery, scopedVars: ScopedVars): AuditLogQuery {
     return interpolateQuery(query, this.templates(), scopedVars);
   }
 
+  /** Grafana calls this where queries leave a dashboard, for example on the way to Explore, which must open in any case. */
   interpolateVariablesInQueries(queries: AuditLogQuery[], scopedVars: ScopedVars): AuditLogQuery[] {
-    return queries.map((query) => ({ ...this.applyTemplateVariables(query, scopedVars), datasource: this.getRef() }));
+    return queries.map((query) => ({ ...leaveDashboard(query, this.templates(), scopedVars), datasource: this.getRef() }));
   }
+}
+
+function addErrors(response: DataQueryResponse, errors: DataQueryError[]): DataQueryResponse {
+  return { ...response, state: LoadingState.Error, errors: [...(response.errors ?? []), ...errors] };
 }

@@ -46,6 +46,8 @@ export interface AuditLogQuery extends DataQuery {
   after?: After;
   /** The rows that Carbon Black Cloud writes for one edit of a policy become one. */
   fold?: boolean;
+  /** Why the variables of a panel could not be filled in on the way to Explore. Such a query is not sent. */
+  variableError?: string;
 }
 
 /** Provisioning from environment variables turns numbers and booleans into strings. */

@@ -45,8 +45,10 @@ function copied() {
   const filled = ['plugin.json', 'README.md'].map((name) => ({ from: path.join(root, name), transform: fillPlaceholders }));
   const plain = ['CHANGELOG.md', 'LICENSE'].map((name) => ({ from: path.join(root, name) }));
   const folders = ['img', 'alerting'].map((name) => ({ from: path.join(source, name), to: name }));
+  // The licence of a bundled library asks for its text.
+  const licenses = [{ from: path.join(root, 'node_modules/@noble/hashes/LICENSE'), to: 'licenses/noble-hashes.txt', toType: 'file' }];
   const boards = { from: '*.json', context: path.join(root, 'provisioning', 'dashboards'), to: 'dashboards', transform: asksForDatasource };
-  const patterns = [...filled, ...plain, ...folders].filter(({ from }) => existsSync(from)).concat(boards);
+  const patterns = [...filled, ...plain, ...folders, ...licenses].filter(({ from }) => existsSync(from)).concat(boards);
   return new CopyPlugin({ patterns });
 }
 

@@ -2,7 +2,6 @@ import { config } from '@grafana/runtime';
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
-import { AVAILABLE } from '../query/available';
 import { selectors } from '../selectors';
 import { ConfigEditor, type Props } from './ConfigEditor';
 
@@ -108,26 +107,6 @@ describe('limits', () => {
 describe('queue', () => {
   const WARNING = 'Reading the queue takes the events away from everyone else';
   const STORED_DSN = 'postgres://grafana:word@db.example.com:5432/ledger';
-  afterEach(() => jest.restoreAllMocks());
-  const setAvailable = (available: boolean) => jest.replaceProperty(AVAILABLE, 'queue', available);
-
-  it('is not offered while this version does not read it', () => {
-    setAvailable(false);
-    setup({ jsonData: { queueEnabled: false } });
-    expect(screen.queryByRole('button', { name: texts.queue.label })).not.toBeInTheDocument();
-  });
-
-  it.each([{ queueEnabled: 'true' }, { queuePollSeconds: 60 }, { store: 'postgres' as const }])(
-    'that is stored is shown with a word while this version does not read it: %j',
-    (jsonData) => {
-      setAvailable(false);
-      setup({ jsonData });
-      expect(screen.getByText('The queue is not available in this version')).toBeInTheDocument();
-      expect(screen.queryByText(WARNING)).not.toBeInTheDocument();
-      const store = screen.getByRole('radio', { name: jsonData.store ? 'PostgreSQL' : 'Memory' });
-      expect(store).toBeChecked();
-    }
-  );
 
   it('warns before it is switched on, and then asks for more', async () => {
     const { state, user } = setup();

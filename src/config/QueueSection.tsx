@@ -1,6 +1,5 @@
 import { css } from '@emotion/css';
 import { Alert, Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
-import { AVAILABLE } from '../query/available';
 import { selectors } from '../selectors';
 import type { AuditLogOptions } from '../types';
 import { NumberField, SecretField, SwitchField } from './fields';
@@ -20,12 +19,9 @@ export function QueueSection({ settings }: { settings: Settings }) {
   const { json, setJson, secret } = settings;
   const dsn = secret('storeDsn');
   const stored = usesQueue(json) || dsn.isConfigured;
-  if (!AVAILABLE.queue && !stored) {
-    return null;
-  }
   return (
     <Section texts={texts.queue} open={stored}>
-      {AVAILABLE.queue ? <EmptiesQueue /> : <NotAvailable />}
+      <EmptiesQueue />
       <SwitchField
         texts={texts.queueEnabled}
         description="Adds the queue as a source of queries, beside the search."
@@ -88,14 +84,6 @@ function EmptiesQueue() {
       An API key has one queue, and Carbon Black Cloud gives each event in it once. When this is on, this data source gets those
       events and no other consumer of the same API key does: a SIEM that reads with it loses them. Give this data source a key of
       its own.
-    </Alert>
-  );
-}
-
-function NotAvailable() {
-  return (
-    <Alert severity="info" title="The queue is not available in this version">
-      The settings below are kept, and have no effect: nothing reads the queue of the key above.
     </Alert>
   );
 }

@@ -33,8 +33,8 @@ function setup({ app = CoreApp.Explore, query = {}, data, role = 'Editor' }: Set
     return of({ data: [] });
   };
   setBackendSrv({ fetch } as unknown as BackendSrv);
-  const interpolate = jest.fn(([first]: AuditLogQuery[]) => [{ ...first, query: 'filled in', datasource: { uid: 'u' } }]);
-  const datasource = { uid: 'u', settleSeconds: 90, interpolateVariablesInQueries: interpolate } as unknown as AuditLogDataSource;
+  const interpolate = jest.fn((first: AuditLogQuery) => ({ ...first, query: 'filled in', datasource: { uid: 'u' } }));
+  const datasource = { uid: 'u', settleSeconds: 90, applyTemplateVariables: interpolate, variableWarning: () => undefined } as unknown as AuditLogDataSource;
   const edited = jest.fn();
   render(
     <EditorTools app={app} datasource={datasource} query={{ refId: 'A', ...query }} data={data} range={rangeOf(1000, 2000)} onEdit={edited} />
@@ -90,7 +90,7 @@ test.each([
   await open(user, exports.open);
   await user.click(screen.getByRole('button', { name: exports.start }));
   expect(posted).toEqual([{ query: { refId: 'A', query: 'filled in' }, ...window, format: 'csv' }]);
-  expect(interpolate).toHaveBeenCalledWith([{ refId: 'A', query: '$actor' }], scopedVars);
+  expect(interpolate).toHaveBeenCalledWith({ refId: 'A', query: '$actor' }, scopedVars);
 });
 
 test('a query of the queue is not exported', async () => {

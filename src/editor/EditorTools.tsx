@@ -9,7 +9,7 @@ import { withoutGrafanaKeys } from '../query/problems';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
 import { AlertHelp } from './AlertHelp';
-import type { Props as EditorProps } from './QueryEditor';
+import type { EditorProps } from './props';
 
 const texts = selectors.queryEditor;
 
@@ -28,6 +28,7 @@ interface Tool {
 export function EditorTools({ app, datasource, query, data, range, onEdit }: Props) {
   const forAlert = isAlertApp(app);
   const inView = app === CoreApp.Explore || app === CoreApp.PanelEditor || app === CoreApp.Dashboard;
+  const scopedVars = data?.request?.scopedVars ?? {};
   const exporting: Tool = {
     name: 'export',
     label: selectors.exports.open,
@@ -36,9 +37,10 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
       <ExportPanel
         uid={datasource.uid}
         mayChange={['Editor', 'Admin'].includes(config.bootData.user.orgRole)}
-        query={() => withoutGrafanaKeys(datasource.interpolateVariablesInQueries([query], data?.request?.scopedVars ?? {})[0])}
-        window={windowOf(data, range)}
-        obstacle={withDefaults(query).source === 'queue' ? 'An export comes from the search. Choose Search as the source.' : undefined}
+        query={() => withoutGrafanaKeys(datasource.applyTemplateVariables(query, scopedVars))}
+        range={shownRange(data, range)}
+        warning={datasource.variableWarning(query, scopedVars)}
+        obstacle={withDefaults(query).source === 'queue' ? 'Exports read by search. Choose Search as the source.' : query.variableError}
       />
     ),
   };
@@ -53,10 +55,10 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
 }
 
 /**
- * The window of the answer on screen, which a panel's own time range may set; before there is an answer, that of the editor.
- * The time range of data that nobody has asked for yet is a placeholder.
+ * Returns the time range of the answer on screen, which a panel may override; before there is an answer, that of the editor.
+ * Before the first request, the time range in the data is only a placeholder.
  */
-function windowOf(data: Props['data'], range: Props['range']): { from: number; to: number } | undefined {
+function shownRange(data: Props['data'], range: Props['range']): { from: number; to: number } | undefined {
   const shown = data && data.state !== LoadingState.NotStarted ? data.timeRange : range;
   return shown && { from: shown.from.valueOf(), to: shown.to.valueOf() };
 }

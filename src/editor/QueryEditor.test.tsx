@@ -3,19 +3,12 @@ import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import type { AuditLogDataSource } from '../datasource';
-import { AVAILABLE } from '../query/available';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
 import { DraftField } from './DraftField';
 import { QueryEditor } from './QueryEditor';
 
 const texts = selectors.queryEditor;
-
-afterEach(() => jest.restoreAllMocks());
-
-function setAvailable(part: 'firstSeen' | 'queue', available: boolean) {
-  jest.replaceProperty(AVAILABLE, part, available);
-}
 
 interface Setup {
   app?: CoreApp;
@@ -71,7 +64,6 @@ describe('shape', () => {
   });
 
   it('first seen asks for a group and a baseline', async () => {
-    setAvailable('firstSeen', true);
     const { user, last } = await setup({ queryType: 'firstSeen' });
     expect(screen.getByText(/group by at least one field/)).toBeInTheDocument();
     await pick(user, texts.groupBy.label, 'Actor');
@@ -115,38 +107,6 @@ describe('earlier events', () => {
   it('are told to be in the way of a shape that cannot have them', async () => {
     await setup({ queryType: 'events', after: stored });
     expect(group()).toHaveTextContent(/show a count, a top list/);
-  });
-});
-
-describe('what this version does not answer', () => {
-  beforeEach(() => {
-    setAvailable('firstSeen', false);
-    setAvailable('queue', false);
-  });
-
-  it.each([CoreApp.PanelEditor, CoreApp.UnifiedAlerting])('is not offered in %s', async (app) => {
-    await setup({ queryType: 'count' }, { app, queueEnabled: true });
-    expect(screen.queryByRole('radio', { name: 'First seen' })).not.toBeInTheDocument();
-    expect(screen.queryByRole('radiogroup', { name: texts.source.label })).not.toBeInTheDocument();
-  });
-
-  it('is shown with a word where a stored query has it, and kept', async () => {
-    const stored = { queryType: 'firstSeen', source: 'queue', groupBy: ['actor'], baseline: '4w' } as const;
-    const { user, last } = await setup({ ...stored, groupBy: [...stored.groupBy] }, { app: CoreApp.UnifiedAlerting });
-    expect(shape('First seen')).toBeChecked();
-    expect(screen.getByRole('radio', { name: 'Queue' })).toBeChecked();
-    expect(screen.getByText(/First seen is not available in this version/)).toBeInTheDocument();
-    expect(screen.getByText(/The queue is not available in this version/)).toBeInTheDocument();
-    expect(screen.queryByRole('note')).not.toBeInTheDocument();
-    await user.type(screen.getByLabelText(texts.limit.label), '{Backspace}');
-    expect(last()).toMatchObject({ ...stored, limit: 50 });
-  });
-
-  it('is shown with a word in a panel too, beside what can be chosen instead', async () => {
-    const { user, last } = await setup({ source: 'queue' });
-    await user.click(screen.getByRole('radio', { name: 'Search' }));
-    expect(last()).toMatchObject({ source: 'search' });
-    expect(screen.queryByRole('radiogroup', { name: texts.source.label })).not.toBeInTheDocument();
   });
 });
 
@@ -359,7 +319,6 @@ describe('folding', () => {
 
 describe('in an alert rule', () => {
   it('offers the shapes that fit and says which one to use', async () => {
-    setAvailable('firstSeen', true);
     await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting });
     const shapes = within(screen.getByRole('radiogroup', { name: texts.shape.label })).getAllByRole('radio');
     expect(shapes).toHaveLength(3);
@@ -385,6 +344,29 @@ describe('in an alert rule', () => {
     await setup({ queryType: 'events' }, { app: CoreApp.UnifiedAlerting });
     expect(shape('Events')).toBeChecked();
     expect(screen.getByRole('note')).toHaveTextContent('Choose Count');
+  });
+});
+
+describe('variables that could not be filled in on the way to Explore', () => {
+  const stored = { query: 'actor:"$site-$host"', variableError: 'The variables stand for 1,600 combinations.' };
+
+  it('are explained, and the query can be run as it is', async () => {
+    const { user, last, run } = await setup(stored, { app: CoreApp.Explore });
+    expect(screen.getByTestId(texts.variables.testId)).toHaveTextContent('1,600 combinations');
+    expect(screen.queryByTestId(texts.problems)).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: texts.variables.ignore }));
+    expect(last()).toEqual({ refId: 'A', schemaVersion: 1, query: stored.query });
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(screen.queryByTestId(texts.variables.testId)).not.toBeInTheDocument();
+  });
+
+  it('are forgotten once the query is edited', async () => {
+    const { user, last } = await setup(stored, { app: CoreApp.Explore });
+    const area = screen.getByRole('textbox', { name: texts.lucene.label });
+    await user.clear(area);
+    await user.type(area, 'web-1');
+    await user.tab();
+    expect(last()).toEqual({ refId: 'A', schemaVersion: 1, query: 'web-1' });
   });
 });
 

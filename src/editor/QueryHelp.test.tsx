@@ -1,28 +1,17 @@
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import type { AuditLogDataSource } from '../datasource';
-import { AVAILABLE } from '../query/available';
 import { findProblems } from '../query/problems';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
-import { availablePresets, PRESETS } from './presets';
+import { PRESETS } from './presets';
 import { QueryHelp } from './QueryHelp';
 
-afterEach(() => jest.restoreAllMocks());
-
 test.each(PRESETS)('the example "$title" is a query without problems', async ({ title, query }) => {
-  jest.replaceProperty(AVAILABLE, query.queryType, true);
   const clicked = jest.fn((query: AuditLogQuery) => query);
   render(<QueryHelp datasource={{} as AuditLogDataSource} query={{ refId: 'A' }} onClickExample={clicked} />);
   await userEvent.click(screen.getByRole('button', { name: selectors.queryHelp.preset(title) }));
   const [[example]] = clicked.mock.calls;
   expect(example).toEqual({ ...query, schemaVersion: 1, refId: 'A' });
   expect(findProblems(example, { maxEvents: 500, queueEnabled: false })).toEqual([]);
-});
-
-test('an example that this version cannot answer is left out', () => {
-  jest.replaceProperty(AVAILABLE, 'firstSeen', false);
-  const left = PRESETS.filter((preset) => !availablePresets().includes(preset));
-  expect(left.length).toBeGreaterThan(0);
-  expect(left).toEqual(PRESETS.filter(({ query }) => query.queryType === 'firstSeen'));
 });

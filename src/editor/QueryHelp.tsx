@@ -5,7 +5,7 @@ import { SCHEMA_VERSION } from '../query/defaults';
 import { displayText } from '../query/displayText';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
-import { availablePresets } from './presets';
+import { PRESETS } from './presets';
 
 const SYNTAX: [example: string, meaning: string][] = [
   ['description:login', 'the word login in the description; case does not matter'],
@@ -24,7 +24,7 @@ export function QueryHelp({ onClickExample }: QueryEditorHelpProps<AuditLogQuery
     <div data-testid={selectors.queryHelp.container}>
       <h3>Start from an example</h3>
       <div className={styles.presets}>
-        {availablePresets().map(({ title, description, query }) => {
+        {PRESETS.map(({ title, description, query }) => {
           const example = { ...query, schemaVersion: SCHEMA_VERSION, refId: 'A' };
           return (
             <button

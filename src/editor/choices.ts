@@ -1,4 +1,3 @@
-import { AVAILABLE } from '../query/available';
 import type { EventFormat, EventShape, QueryShape, QuerySource, SortOrder } from '../types';
 
 interface Choice<T> {
@@ -49,7 +48,7 @@ const ALERT_SHAPES: QueryShape[] = ['count', 'series', 'firstSeen'];
 
 /** The shapes on offer, in an alert rule only those that fit one, and the one that is already chosen. */
 export function shapesFor(forAlert: boolean, current: QueryShape): Choice<QueryShape>[] {
-  const offered = (value: QueryShape) => AVAILABLE[value] && (!forAlert || ALERT_SHAPES.includes(value));
+  const offered = (value: QueryShape) => !forAlert || ALERT_SHAPES.includes(value);
   return [...SHAPES.filter(({ value }) => value === current || offered(value)), ...OWN_SHAPES.filter(({ value }) => value === current)];
 }
 

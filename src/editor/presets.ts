@@ -1,4 +1,3 @@
-import { AVAILABLE } from '../query/available';
 import type { AuditLogQuery, QueryShape } from '../types';
 
 interface Preset {
@@ -59,8 +58,3 @@ export const PRESETS: Preset[] = [
     query: { queryType: 'events', exclusions: { actor: ['VMware employee'] } },
   },
 ];
-
-/** The examples that this version can answer. */
-export function availablePresets(): Preset[] {
-  return PRESETS.filter(({ query }) => AVAILABLE[query.queryType]);
-}

@@ -5,7 +5,8 @@ import { useState } from 'react';
 import { EditorField } from '../components/EditorField';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
-import { wordsOf } from './exportList';
+import type { MillisecondRange } from '../variables/values';
+import { messageOf } from './exportList';
 import type { ExportFormat, ExportJob, ExportRequest } from './job';
 import { windowText } from './words';
 
@@ -20,31 +21,33 @@ const FORMATS: { value: ExportFormat; label: string; description: string }[] = [
 export interface ExportSource {
   /** The query with its variables filled in; throws what is wrong with them. */
   query: () => AuditLogQuery;
-  /** In milliseconds, the end not included; missing before the editor knows its time range. */
-  window?: { from: number; to: number };
-  /** Why this query cannot be exported, in words. */
+  /** In milliseconds, without its end; missing before the editor knows its time range. */
+  range?: MillisecondRange;
+  /** Why this query cannot be exported. */
   obstacle?: string;
+  /** What the file may miss. */
+  warning?: string;
 }
 
 interface Props extends ExportSource {
   start: (request: ExportRequest) => Promise<ExportJob>;
 }
 
-export function ExportForm({ query, window, obstacle, start }: Props) {
+export function ExportForm({ query, range, obstacle, warning, start }: Props) {
   const styles = useStyles2(getStyles);
   const [format, setFormat] = useState<ExportFormat>('csv');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
   const begin = async () => {
-    if (!window || busy) {
+    if (!range || busy) {
       return;
     }
     setBusy(true);
     setProblem(undefined);
     try {
-      await start({ query: query(), ...window, format });
+      await start({ query: query(), ...range, format });
     } catch (error) {
-      setProblem(wordsOf(error));
+      setProblem(messageOf(error));
     }
     setBusy(false);
   };
@@ -52,10 +55,10 @@ export function ExportForm({ query, window, obstacle, start }: Props) {
     <div className={styles.form}>
       <p className={styles.text}>
         Every event that this query finds
-        {window && (
+        {range && (
           <>
             {' '}
-            from <strong data-testid={texts.window}>{windowText(window.from, window.to)}</strong>
+            from <strong data-testid={texts.window}>{windowText(range.from, range.to)}</strong>
           </>
         )}
         , not only those on screen. Shape, grouping, folding and limit do not narrow it.
@@ -67,10 +70,15 @@ export function ExportForm({ query, window, obstacle, start }: Props) {
           </div>
         </EditorField>
         {/* It keeps the focus while it waits, so it is not disabled then. */}
-        <Button icon={busy ? 'spinner' : 'play'} aria-busy={busy} disabled={!window || Boolean(obstacle)} onClick={() => void begin()}>
+        <Button icon={busy ? 'spinner' : 'play'} aria-busy={busy} disabled={!range || Boolean(obstacle)} onClick={() => void begin()}>
           {texts.start}
         </Button>
       </div>
+      {warning && (
+        <p role="note" className={styles.text}>
+          {warning}
+        </p>
+      )}
       {(problem ?? obstacle) && (
         <p role={problem ? 'alert' : 'note'} className={styles.problem} data-testid={texts.startProblem}>
           {problem ?? obstacle}

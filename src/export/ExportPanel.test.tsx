@@ -5,6 +5,9 @@ import { of, throwError } from 'rxjs';
 import { selectors } from '../selectors';
 import { downloadUrl, manifestUrl } from './api';
 import { ExportPanel } from './ExportPanel';
+import { saveFile } from './saveFile';
+
+jest.mock('./saveFile');
 
 const texts = selectors.exports;
 const HASH = 'ab'.repeat(32);
@@ -17,11 +20,12 @@ interface Setup {
   routes?: Record<string, Route>;
   mayChange?: boolean;
   obstacle?: string;
+  warning?: string;
   query?: () => { refId: string };
 }
 
 /** Every test has a data source of its own, as the list of one outlives its editors. */
-async function setup({ routes = {}, mayChange = true, obstacle, query = () => ({ refId: 'A' }) }: Setup = {}) {
+async function setup({ routes = {}, mayChange = true, obstacle, warning, query = () => ({ refId: 'A' }) }: Setup = {}) {
   const uid = `u/${++tests}`;
   const requests: BackendSrvRequest[] = [];
   const base = `/api/datasources/uid/u%2F${tests}/resources/`;
@@ -35,7 +39,8 @@ async function setup({ routes = {}, mayChange = true, obstacle, query = () => ({
     }
   };
   setBackendSrv({ fetch } as unknown as BackendSrv);
-  render(<ExportPanel uid={uid} mayChange={mayChange} query={query} window={{ from: 1000, to: 2000 }} obstacle={obstacle} />);
+  jest.mocked(saveFile).mockClear();
+  render(<ExportPanel uid={uid} mayChange={mayChange} query={query} range={{ from: 1000, to: 2000 }} obstacle={obstacle} warning={warning} />);
   await act(() => Promise.resolve()); // the list has come
   return { requests, user: userEvent.setup({ delay: null }) };
 }
@@ -110,9 +115,51 @@ test('a download is a plain link that Grafana leaves to the browser, and the swi
 
 test('links carry the path that Grafana is served from, and ids cannot leave theirs', async () => {
   jest.replaceProperty(config, 'appSubUrl', '/grafana');
-  expect(downloadUrl('u', '../a?b#c', true)).toBe('/grafana/api/datasources/uid/u/resources/exports/..%2Fa%3Fb%23c/download?safe=true');
-  expect(manifestUrl('u', 'a', false)).toBe('/grafana/api/datasources/uid/u/resources/exports/a/manifest?safe=false');
+  jest.replaceProperty(config.bootData, 'user', { orgId: 7 } as typeof config.bootData.user);
+  const base = '/grafana/api/datasources/uid/u/resources/exports';
+  expect(downloadUrl('u', '../a?b#c', { safe: true, excel: false })).toBe(`${base}/..%2Fa%3Fb%23c/download?safe=true&orgId=7`);
+  expect(downloadUrl('u', 'a', { safe: true, excel: true })).toBe(`${base}/a/download?safe=true&excel=true&orgId=7`);
+  expect(manifestUrl('u', 'a', { safe: false, excel: false })).toBe(`${base}/a/manifest?safe=false&orgId=7`);
   jest.restoreAllMocks();
+});
+
+describe('a click on a download', () => {
+  it('saves the file once the export is known to be there', async () => {
+    const { user, requests } = await setup({ routes: { 'GET exports': () => [ready], 'GET exports/a': () => ready } });
+    await user.click(await screen.findByRole('link', { name: /Download CSV/ }));
+    expect(requests.at(-1)?.url).toMatch(/exports\/a$/);
+    expect(jest.mocked(saveFile).mock.calls).toEqual([[expect.stringContaining('/exports/a/download?safe=true')]]);
+  });
+
+  it.each([
+    [404, 'not found', /no longer available/],
+    [403, 'no access to this data source', /no access/],
+    [502, 'bad gateway', /bad gateway/],
+  ])('shows an error of status %i in the list instead of leaving the page', async (status, message, shown) => {
+    const { user } = await setup({ routes: { 'GET exports': () => [ready], 'GET exports/a': refuse(status, message) } });
+    await user.click(await screen.findByRole('link', { name: /Download CSV/ }));
+    expect(await screen.findByRole('alert')).toHaveTextContent(shown);
+    expect(saveFile).not.toHaveBeenCalled();
+  });
+});
+
+test('For Excel is off at first, and adds a byte order mark to CSV files and their manifests only', async () => {
+  const manifest = jest.fn(() => ({ complete: true }));
+  const routes = { 'GET exports': () => [ready, { ...ready, id: 'j', format: 'json' }], 'GET exports/a/manifest?safe=true&excel=true': manifest };
+  const { user } = await setup({ routes });
+  const table = await screen.findByRole('link', { name: /Download CSV/ });
+  expect(table.getAttribute('href')).not.toContain('excel');
+  await user.click(screen.getByRole('checkbox', { name: texts.excel }));
+  expect(table).toHaveAttribute('href', expect.stringContaining('/a/download?safe=true&excel=true&orgId='));
+  expect(screen.getByText(new RegExp(texts.excelHint))).toBeInTheDocument();
+  expect(screen.getByRole('link', { name: /Download JSON/ }).getAttribute('href')).not.toContain('excel');
+  await user.click(screen.getAllByRole('button', { name: /^Manifest/ })[0]);
+  expect(manifest).toHaveBeenCalledTimes(1);
+});
+
+test('a warning about the query is shown before the start', async () => {
+  await setup({ warning: 'Events may be missing.' });
+  expect(screen.getByText('Events may be missing.')).toBeInTheDocument();
 });
 
 test('the manifest shows what proves the file, for the file that is downloaded', async () => {

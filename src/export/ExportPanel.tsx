@@ -1,6 +1,6 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
-import { IconButton, InlineSwitch, useStyles2 } from '@grafana/ui';
+import { Checkbox, IconButton, InlineSwitch, useStyles2 } from '@grafana/ui';
 import { useState } from 'react';
 import { selectors } from '../selectors';
 import { ExportForm, type ExportSource } from './ExportForm';
@@ -10,9 +10,12 @@ import { exportListOf, useExportList } from './useExportList';
 
 const texts = selectors.exports;
 
+/** A JSON file has no cells, and its encoding is known. */
+const JSON_OPTIONS = { safe: false, excel: false };
+
 interface Props extends ExportSource {
   uid: string;
-  /** Editors and admins start and forget; everybody sees and downloads. The backend decides, this only hides what it refuses. */
+  /** Editors and admins start and remove exports; everybody downloads. The backend decides; this only hides what it refuses. */
   mayChange: boolean;
 }
 
@@ -22,6 +25,7 @@ export function ExportPanel({ uid, mayChange, ...source }: Props) {
   const list = exportListOf(uid);
   const { jobs, loading, problem, now } = useExportList(list);
   const [safe, setSafe] = useState(true);
+  const [excel, setExcel] = useState(false);
   const hasTable = jobs.some(({ format }) => format !== 'json');
   return (
     <div className={styles.panel} data-testid={texts.panel}>
@@ -42,8 +46,9 @@ export function ExportPanel({ uid, mayChange, ...source }: Props) {
             onChange={(event) => setSafe(event.currentTarget.checked)}
           />
         )}
+        {hasTable && <Checkbox label={texts.excel} value={excel} onChange={(event) => setExcel(event.currentTarget.checked)} />}
       </div>
-      {hasTable && <p className={styles.hint}>{safe ? texts.safeHint : texts.unsafeHint}</p>}
+      {hasTable && <p className={styles.hint}>{[safe ? texts.safeHint : texts.unsafeHint, excel && texts.excelHint].filter(Boolean).join(' ')}</p>}
       {problem && (
         <p role="alert" className={styles.problem}>
           {problem}
@@ -52,7 +57,15 @@ export function ExportPanel({ uid, mayChange, ...source }: Props) {
       {jobs.length > 0 && (
         <ul className={styles.list} aria-label={texts.recent}>
           {jobs.map((job) => (
-            <ExportRow key={job.id} uid={uid} job={job} safe={safe} now={now} forget={mayChange ? () => list.forget(job.id) : undefined} />
+            <ExportRow
+              key={job.id}
+              uid={uid}
+              job={job}
+              options={job.format === 'json' ? JSON_OPTIONS : { safe, excel }}
+              now={now}
+              checkDownload={() => list.checkDownload(job.id)}
+              forget={mayChange ? () => list.forget(job.id) : undefined}
+            />
           ))}
         </ul>
       )}

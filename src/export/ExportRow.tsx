@@ -1,11 +1,12 @@
 import { css, keyframes } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Badge, Button, LinkButton, useStyles2 } from '@grafana/ui';
-import { useId, useState } from 'react';
+import { useId, useState, type MouseEvent } from 'react';
 import { selectors } from '../selectors';
-import { downloadUrl } from './api';
+import { downloadUrl, type FileOptions } from './api';
 import { hasFailed, isReady, isRunning, type ExportJob } from './job';
 import { ManifestView } from './ManifestView';
+import { saveFile } from './saveFile';
 import { ageText, factTexts, noteText, progressText, subjectText, timeText } from './words';
 
 const texts = selectors.exports;
@@ -13,21 +14,31 @@ const texts = selectors.exports;
 interface Props {
   uid: string;
   job: ExportJob;
-  /** CSV cells that look like a formula get an apostrophe in front. */
-  safe: boolean;
+  options: FileOptions;
   now: number;
-  /** Missing for those who may not. */
+  /** Reports whether the file can be downloaded. */
+  checkDownload: () => Promise<boolean>;
+  /** Missing for users who may not. */
   forget?: () => Promise<void>;
 }
 
-export function ExportRow({ uid, job, safe, now, forget }: Props) {
+export function ExportRow({ uid, job, options, now, checkDownload, forget }: Props) {
   const styles = useStyles2(getStyles);
   const [proof, setProof] = useState(false);
   const id = useId();
   const { format, createdAt, error } = job;
   const note = noteText(job);
   const subject = subjectText(job);
-  const guarded = safe && format !== 'json';
+  const href = downloadUrl(uid, job.id, options);
+  const download = async (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) {
+      return; // The browser opens another tab or window, which may show an error.
+    }
+    event.preventDefault();
+    if (await checkDownload()) {
+      saveFile(href);
+    }
+  };
   return (
     <li className={styles.row} data-testid={texts.row}>
       <div className={styles.line}>
@@ -56,9 +67,10 @@ export function ExportRow({ uid, job, safe, now, forget }: Props) {
             <LinkButton
               size="sm"
               icon="download-alt"
-              href={downloadUrl(uid, job.id, guarded)}
+              href={href}
               target="_self"
               download=""
+              onClick={(event) => void download(event)}
               aria-label={`${texts.download(format)}: ${subject}`}
             >
               {texts.download(format)}
@@ -88,7 +100,7 @@ export function ExportRow({ uid, job, safe, now, forget }: Props) {
           </Button>
         )}
       </div>
-      {proof && <ManifestView key={String(guarded)} uid={uid} id={job.id} safe={guarded} />}
+      {proof && <ManifestView key={JSON.stringify(options)} uid={uid} id={job.id} options={options} />}
     </li>
   );
 }

@@ -3,8 +3,8 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Alert, ClipboardButton, LinkButton, Spinner, useStyles2 } from '@grafana/ui';
 import { useEffect, useState } from 'react';
 import { selectors } from '../selectors';
-import { exportApi, manifestUrl } from './api';
-import { wordsOf } from './exportList';
+import { exportApi, manifestUrl, type FileOptions } from './api';
+import { messageOf } from './exportList';
 import { verdict, type Manifest } from './manifest';
 import { bytesText, rowsText, sentence } from './words';
 
@@ -13,24 +13,25 @@ const texts = selectors.exports;
 interface Props {
   uid: string;
   id: string;
-  safe: boolean;
+  options: FileOptions;
 }
 
-/** What proves that a file is whole and unchanged. */
-export function ManifestView({ uid, id, safe }: Props) {
+/** Shows what proves that a file is complete and unchanged. */
+export function ManifestView({ uid, id, options }: Props) {
   const styles = useStyles2(getStyles);
   const [answer, setAnswer] = useState<{ manifest?: Manifest; problem?: string }>({});
+  const { safe, excel } = options;
   useEffect(() => {
-    let wanted = true;
-    const tell = (next: typeof answer) => wanted && setAnswer(next);
+    let mounted = true;
+    const show = (next: typeof answer) => mounted && setAnswer(next);
     exportApi(uid)
-      .manifest(id, safe)
-      .then((manifest) => tell({ manifest }))
-      .catch((error: unknown) => tell({ problem: wordsOf(error) }));
+      .manifest(id, { safe, excel })
+      .then((manifest) => show({ manifest }))
+      .catch((error: unknown) => show({ problem: messageOf(error) }));
     return () => {
-      wanted = false;
+      mounted = false;
     };
-  }, [uid, id, safe]);
+  }, [uid, id, safe, excel]);
 
   const { manifest, problem } = answer;
   if (problem) {
@@ -82,7 +83,7 @@ export function ManifestView({ uid, id, safe }: Props) {
         variant="secondary"
         fill="text"
         icon="download-alt"
-        href={manifestUrl(uid, id, safe)}
+        href={manifestUrl(uid, id, options)}
         target="_self"
         download="manifest.json"
       >

@@ -3,22 +3,30 @@ import { lastValueFrom } from 'rxjs';
 import { asRecord, readJob, textOf, type ExportJob, type ExportRequest } from './job';
 import { readManifest, type Manifest } from './manifest';
 
-/** What went wrong with a call, in the words of whoever said it. */
+/** A failed call, with the message of the backend or of Grafana. */
 export class ExportError extends Error {
   constructor(
     message: string,
-    /** HTTP status; 0 when there was no answer. */
+    /** The HTTP status; 0 without a response. */
     readonly status: number
   ) {
     super(message);
   }
 }
 
-/** The exports that a data source knows of. */
+/** The exports of a data source. */
 export interface Listing {
   jobs: ExportJob[];
-  /** What may be missing, in words. */
+  /** What may be missing from the list. */
   message?: string;
+}
+
+/** How a file is written when it is downloaded. */
+export interface FileOptions {
+  /** CSV cells that a spreadsheet would run as a formula start with an apostrophe. */
+  safe: boolean;
+  /** A CSV file starts with a byte order mark, by which Excel recognizes UTF-8. */
+  excel: boolean;
 }
 
 /** The export routes of one data source. Every method throws ExportError. */
@@ -27,7 +35,7 @@ export interface ExportApi {
   start(request: ExportRequest): Promise<ExportJob>;
   status(id: string): Promise<ExportJob>;
   forget(id: string): Promise<void>;
-  manifest(id: string, safe: boolean): Promise<Manifest>;
+  manifest(id: string, options: FileOptions): Promise<Manifest>;
 }
 
 export function exportApi(uid: string): ExportApi {
@@ -39,21 +47,36 @@ export function exportApi(uid: string): ExportApi {
     forget: async (id) => {
       await call('DELETE', pathOf(id));
     },
-    manifest: async (id, safe) => readManifest(await call('GET', `${pathOf(id)}/manifest?safe=${safe}`)),
+    manifest: async (id, options) => readManifest(await call('GET', `${pathOf(id)}/manifest?${parametersOf(options)}`)),
   };
 }
 
-/** Where a browser saves the file from, as a plain link: the file never passes through this page's memory. */
-export function downloadUrl(uid: string, id: string, safe: boolean): string {
-  return link(uid, `${pathOf(id)}/download?safe=${safe}`);
+/** Returns the link from which a browser saves the file: it never passes through the memory of this page. */
+export function downloadUrl(uid: string, id: string, options: FileOptions): string {
+  return link(uid, `${pathOf(id)}/download`, options);
 }
 
-export function manifestUrl(uid: string, id: string, safe: boolean): string {
-  return link(uid, `${pathOf(id)}/manifest?safe=${safe}`);
+export function manifestUrl(uid: string, id: string, options: FileOptions): string {
+  return link(uid, `${pathOf(id)}/manifest`, options);
 }
 
-function link(uid: string, path: string): string {
-  return `${config.appSubUrl ?? ''}${resources(uid)}/${path}`;
+/**
+ * Names the organization: a link has no header that does, and the organization of the session may have been switched in
+ * another tab since.
+ */
+function link(uid: string, path: string, options: FileOptions): string {
+  const parameters = parametersOf(options);
+  parameters.set('orgId', String(currentOrg()));
+  return `${config.appSubUrl ?? ''}${resources(uid)}/${path}?${parameters}`;
+}
+
+/** Returns the id of the organization that this page belongs to. */
+export function currentOrg(): number {
+  return config.bootData.user.orgId;
+}
+
+function parametersOf({ safe, excel }: FileOptions): URLSearchParams {
+  return new URLSearchParams({ safe: String(safe), ...(excel && { excel: 'true' }) });
 }
 
 function resources(uid: string): string {
@@ -66,7 +89,7 @@ function pathOf(id: string): string {
 
 async function send(method: string, url: string, data?: unknown): Promise<unknown> {
   try {
-    // The panel tells errors itself, where they belong; Grafana would add a toast.
+    // The panel shows errors where they belong; Grafana would add a toast.
     const response = await lastValueFrom(getBackendSrv().fetch({ method, url, data, showErrorAlert: false, showSuccessAlert: false }));
     return response.data;
   } catch (error) {
@@ -77,8 +100,8 @@ async function send(method: string, url: string, data?: unknown): Promise<unknow
 function toExportError(error: unknown): ExportError {
   if (isFetchError(error)) {
     const { error: words, message } = asRecord(error.data);
-    const said = textOf(words) ?? textOf(message) ?? textOf(error.statusText);
-    return new ExportError(said ?? 'Grafana did not answer. Check the connection and try again.', error.status);
+    const text = textOf(words) ?? textOf(message) ?? textOf(error.statusText);
+    return new ExportError(text ?? 'Grafana did not answer. Check the connection and try again.', error.status);
   }
   return new ExportError(error instanceof Error ? error.message : String(error), 0);
 }

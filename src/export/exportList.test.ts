@@ -58,7 +58,7 @@ function setup(jobs: ExportJob[] = [], own: string[] = []) {
   jobs.forEach((each) => api.jobs.set(each.id, each));
   api.listed = jobs.map(({ id }) => id);
   const storage = fakeStorage();
-  const remembered: Remembered = rememberedExports('uid', () => storage);
+  const remembered: Remembered = rememberedExports(1, 'uid', () => storage);
   own.forEach((id) => remembered.add(id));
   const list = new ExportList(api, remembered, Date.now);
   return { api, list, remembered, shown: () => list.getState().jobs.map(({ id, status }) => `${id} ${status}`) };
@@ -162,7 +162,7 @@ describe('polling', () => {
     api.jobs.delete('a');
     await pass(1000);
     expect(shown()).toEqual([]);
-    expect(list.getState().problem).toMatch(/not known any more/);
+    expect(list.getState().problem).toMatch(/no longer available/);
   });
 
   it('stops when nobody looks, also in the middle of a call, and goes on when somebody does again', async () => {
@@ -267,24 +267,65 @@ describe('forgetting', () => {
   });
 });
 
+describe('before a download', () => {
+  it('nothing stands in the way of a finished export', async () => {
+    const { list } = setup([job('a', 'COMPLETED')]);
+    list.subscribe(jest.fn());
+    await pass(0);
+    await expect(list.checkDownload('a')).resolves.toBe(true);
+    expect(list.getState().problem).toBeUndefined();
+  });
+
+  it('an error stays in the list', async () => {
+    const { api, list, shown } = setup([job('a', 'COMPLETED')]);
+    list.subscribe(jest.fn());
+    await pass(0);
+    api.jobs.set('a', new ExportError('no connection', 502));
+    await expect(list.checkDownload('a')).resolves.toBe(false);
+    expect(list.getState().problem).toBe('no connection');
+    expect(shown()).toEqual(['a COMPLETED']);
+  });
+
+  it('an export that is gone leaves the list, with a reason', async () => {
+    const { api, list, shown, remembered } = setup([job('a', 'COMPLETED')], ['a']);
+    list.subscribe(jest.fn());
+    await pass(0);
+    api.jobs.delete('a');
+    await expect(list.checkDownload('a')).resolves.toBe(false);
+    expect(list.getState().problem).toMatch(/no longer available/);
+    expect(shown()).toEqual([]);
+    expect(remembered.ids()).toEqual([]);
+  });
+
+  it('an export that has expired since is shown as such', async () => {
+    const { api, list, shown } = setup([job('a', 'COMPLETED')]);
+    list.subscribe(jest.fn());
+    await pass(0);
+    api.jobs.set('a', job('a', 'EXPIRED'));
+    await expect(list.checkDownload('a')).resolves.toBe(false);
+    expect(shown()).toEqual(['a EXPIRED']);
+  });
+});
+
 describe('what a browser remembers', () => {
   it('is the last twenty of one data source', () => {
     const storage = fakeStorage();
-    const own = rememberedExports('one', () => storage);
+    const own = rememberedExports(1, 'one', () => storage);
     Array.from({ length: 25 }, (_, index) => own.add(String(index)));
     own.add('10');
     expect(own.ids()).toHaveLength(20);
     expect(own.ids().slice(0, 3)).toEqual(['10', '24', '23']);
-    expect(rememberedExports('two', () => storage).ids()).toEqual([]);
+    expect(rememberedExports(1, 'two', () => storage).ids()).toEqual([]);
+    expect(rememberedExports(2, 'one', () => storage).ids()).toEqual([]);
   });
 
   it.each(['no JSON', '{"a":1}', 'null'])('is nothing when the storage holds %s', (text) => {
-    const own = rememberedExports('one', () => ({ getItem: () => text, setItem: jest.fn() }));
+    const own = rememberedExports(1, 'one', () => ({ getItem: () => text, setItem: jest.fn() }));
     expect(own.ids()).toEqual([]);
   });
 
   it('is nothing when the browser refuses its storage', () => {
-    const own = rememberedExports('one', () => {
+    const own = rememberedExports(1, 'one', () => {
       throw new DOMException('denied', 'SecurityError');
     });
     own.add('a');

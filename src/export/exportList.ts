@@ -1,5 +1,5 @@
 import { ExportError, type ExportApi } from './api';
-import { byAge, isRunning, type ExportJob, type ExportRequest } from './job';
+import { byAge, isReady, isRunning, type ExportJob, type ExportRequest } from './job';
 import type { Remembered } from './remembered';
 
 const FIRST_WAIT = 1_000;
@@ -70,7 +70,7 @@ export class ExportList {
       listed = jobs;
       problem = message ?? problem;
     } catch (error) {
-      problem = wordsOf(error);
+      problem = messageOf(error);
     }
     if (turn !== this.refreshes) {
       return;
@@ -90,13 +90,31 @@ export class ExportList {
     return job;
   }
 
+  /**
+   * Reports whether an export can be downloaded. A browser that follows a link to a missing file leaves the page, so the list
+   * asks first and shows what is wrong.
+   */
+  async checkDownload(id: string): Promise<boolean> {
+    const answer = await this.lookUp(id);
+    if (typeof answer === 'object') {
+      this.set({ jobs: this.state.jobs.map((job) => (job.id === id ? answer : job)), problem: undefined });
+      return isReady(answer);
+    }
+    const gone = answer === undefined;
+    this.set({
+      jobs: gone ? this.state.jobs.filter((job) => job.id !== id) : this.state.jobs,
+      problem: gone ? 'This file is no longer available. Start the export again if you need it.' : answer,
+    });
+    return false;
+  }
+
   /** Takes an export off the list. An export that is gone already is taken off all the same. */
   async forget(id: string): Promise<void> {
     try {
       await this.api.forget(id);
     } catch (error) {
       if (!isGone(error)) {
-        this.set({ problem: wordsOf(error) });
+        this.set({ problem: messageOf(error) });
         return;
       }
     }
@@ -121,7 +139,7 @@ export class ExportList {
         problem = answer;
       } else if (!this.forgotten.has(id)) {
         jobs = jobs.filter((job) => job.id !== id);
-        problem = 'An export that was running is not known any more. Start it again if it is needed.';
+        problem = 'A running export is no longer available. Start it again if you need it.';
       }
     });
     this.set({ jobs, problem });
@@ -137,7 +155,7 @@ export class ExportList {
         this.remembered.remove(id);
         return undefined;
       }
-      return wordsOf(error);
+      return messageOf(error);
     }
   }
 
@@ -177,6 +195,6 @@ function isGone(error: unknown): boolean {
   return error instanceof ExportError && error.status === 404;
 }
 
-export function wordsOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

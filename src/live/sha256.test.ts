@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { sha256 } from './sha256';
 
 test.each(['', 'abc', 'a'.repeat(55), 'a'.repeat(56), 'a'.repeat(64), 'é€😀'.repeat(50), '{"query":"\u0000\\n"}', '\ud800'])(
-  'is the SHA-256 of the UTF-8 text %#',
+  'the hash of a string is the SHA-256 of its UTF-8 bytes: %#',
   (text) => {
     expect(sha256(text)).toBe(createHash('sha256').update(text, 'utf8').digest('hex'));
   }

@@ -1,14 +1,8 @@
 import type { AuditLogQuery } from '../types';
-import { AVAILABLE } from './available';
 import { findProblems, withoutGrafanaKeys } from './problems';
 
 const problems = (query: object, abilities = { maxEvents: 1000, queueEnabled: true }) =>
   findProblems({ refId: 'A', ...query } as AuditLogQuery, abilities);
-
-beforeEach(() => {
-  jest.replaceProperty(AVAILABLE, 'firstSeen', true);
-});
-afterEach(() => jest.restoreAllMocks());
 
 test.each([
   ['nothing but a refId', {}],
@@ -64,15 +58,6 @@ test('the default limit is fine where one answer may read less', () => {
 test('the queue is a problem while it is switched off', () => {
   const [problem] = problems({ source: 'queue' }, { maxEvents: 10_000, queueEnabled: false });
   expect(problem).toEqual({ at: 'source', message: expect.stringContaining('switched off') });
-});
-
-test('what this version does not answer is said, and not suggested', () => {
-  jest.replaceProperty(AVAILABLE, 'firstSeen', false);
-  jest.replaceProperty(AVAILABLE, 'queue', false);
-  const said = (query: object) => problems(query).map(({ at, message }) => `${at}: ${message}`);
-  expect(said({ queryType: 'firstSeen', groupBy: ['actor'] })).toEqual(['shape: First seen is not available in this version: this query fails.']);
-  expect(said({ source: 'queue' })).toEqual(['source: The queue is not available in this version: this query fails.']);
-  expect(said({ queryType: 'pie' })).toEqual(['shape: "pie" is not known here. Choose one of events, count, series, top.']);
 });
 
 test('what Grafana adds to a query is no part of it', () => {

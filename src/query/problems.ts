@@ -1,5 +1,4 @@
 import type { AuditLogQuery, Filters } from '../types';
-import { AVAILABLE } from './available';
 import { isOwnShape, withDefaults, type CompleteQuery } from './defaults';
 import { FIELD_NAMES, isFlagField, isListField } from './fields';
 
@@ -25,6 +24,8 @@ const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly
 ];
 
 const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold after'.split(' ');
+// Set by this plugin in the browser; a query that has it is never sent.
+const BROWSER_KEYS = ['variableError'];
 // What Grafana itself adds to a query. Its editor of alert rules writes instant and range into every query.
 export const GRAFANA_KEYS = (
   'datasource datasourceId hide key intervalMs maxDataPoints timeRange relativeTimeRange queryCachingTTL supportingQueryType ' +
@@ -38,9 +39,8 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
 
   for (const [at, key, allowed] of CHOICES) {
     const value = complete[key];
-    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.filter((choice) => isOffered(choice) && !isOwnShape(choice)).join(', ')}.`);
+    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.filter((choice) => !isOwnShape(choice)).join(', ')}.`);
   }
-  add('shape', isOffered(complete.queryType) ? undefined : 'First seen is not available in this version: this query fails.');
   if (complete.source === 'queue') {
     add('source', queueProblem(abilities.queueEnabled));
   }
@@ -61,19 +61,12 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
   return problems;
 }
 
-function isOffered(choice: string): boolean {
-  return AVAILABLE[choice as keyof typeof AVAILABLE] !== false;
-}
-
 function queueProblem(enabled: boolean): string | undefined {
-  if (!AVAILABLE.queue) {
-    return 'The queue is not available in this version: this query fails.';
-  }
   return enabled ? undefined : "Reading the queue is switched off in the data source's settings.";
 }
 
 export function unknownKeys(query: AuditLogQuery): string[] {
-  return Object.keys(query).filter((key) => !QUERY_KEYS.includes(key) && !GRAFANA_KEYS.includes(key));
+  return Object.keys(query).filter((key) => ![...QUERY_KEYS, ...BROWSER_KEYS, ...GRAFANA_KEYS].includes(key));
 }
 
 /** The query as this data source knows it. Keys that nobody knows stay: the backend names them. */

@@ -17,13 +17,13 @@ const settings = { uid: 'cbc', type: 'carbonblack-auditlog-datasource', jsonData
 
 afterEach(() => jest.restoreAllMocks());
 
-function variable(query?: Partial<ValuesQuery>) {
-  const { variables } = new AuditLogDataSource(settings, () => fakeTemplates({ site: { value: 'web' } }));
+function variable(query?: Partial<ValuesQuery>, known: Parameters<typeof fakeTemplates>[0] = {}, scopedVars = {}) {
+  const { variables } = new AuditLogDataSource(settings, () => fakeTemplates({ site: { value: 'web' }, ...known }));
   if (!(variables instanceof ValuesVariables)) {
     throw new Error('the data source has no variables');
   }
   const targets = query ? [{ refId: 'v', ...query }] : [];
-  return lastValueFrom(variables.query({ targets, range } as unknown as DataQueryRequest<ValuesQuery>));
+  return lastValueFrom(variables.query({ targets, range, scopedVars } as unknown as DataQueryRequest<ValuesQuery>));
 }
 
 describe('a dashboard variable', () => {
@@ -41,9 +41,21 @@ describe('a dashboard variable', () => {
     expect(data).toEqual([{ text: 'b', value: 'b' }, { text: 'a', value: 'a' }]);
   });
 
+  it.each<[string, Parameters<typeof fakeTemplates>[0], object, number, number]>([
+    ['the dashboard', { __from: { value: '500' }, __to: { value: '9000' } }, {}, 500, 9000],
+    ['the scope of the request', { __from: { value: '1' } }, { __from: { value: '700' }, __to: { value: '800' } }, 700, 800],
+    ['the request where there is no dashboard', {}, {}, 1000, 2000],
+    ['the request where only one end is known', { __from: { value: '500' } }, {}, 1000, 2000],
+    ['the request where the dashboard has no numbers', { __from: { value: 'now-1h' }, __to: { value: 'now' } }, {}, 1000, 2000],
+  ])('takes its time range from %s, whatever its refresh setting', async (_, known, scopedVars, from, to) => {
+    const get = jest.spyOn(DataSourceWithBackend.prototype, 'getResource').mockResolvedValue(answer);
+    await variable({}, known, scopedVars);
+    expect(get).toHaveBeenCalledWith('values', { field: 'actor', from, to, prefix: '' }, { showErrorAlert: false });
+  });
+
   it.each([
     [{ status: 429, data: { error: 'wait 17s' } }, 'wait 17s'],
-    [{ status: 502, data: '<html>' }, 'The values could not be read'],
+    [{ status: 502, data: '<html>' }, 'The values could not be read. Check the connection'],
     [new Error('no network'), 'no network'],
   ])('fails in words', async (failure, words) => {
     jest.spyOn(DataSourceWithBackend.prototype, 'getResource').mockRejectedValue(failure);

@@ -4,32 +4,44 @@ import {
   type DataQueryResponse,
   type DataSourceApi,
   type MetricFindValue,
-  type TimeRange,
+  type ScopedVars,
 } from '@grafana/data';
 import { defer, type Observable } from 'rxjs';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
-import { DEFAULT_VALUES_FIELD, type FieldValues, type ValuesQuery } from './values';
+import { DEFAULT_VALUES_FIELD, type FieldValues, type MillisecondRange, type ValuesQuery } from './values';
 import { ValuesEditor } from './ValuesEditor';
 
-type GetValues = (field: FilterField, range: TimeRange, prefix?: string) => Promise<FieldValues>;
+type GetValues = (field: FilterField, range: MillisecondRange, prefix?: string) => Promise<FieldValues>;
+type Interpolate = (text: string, scopedVars?: ScopedVars) => string;
 
-/** Dashboard variables whose values are those of a field. An empty value is left out: as a filter it would ask for everything. */
+/** Dashboard variables with the values of a field. An empty value is left out: as a filter it would mean no condition. */
 export class ValuesVariables extends CustomVariableSupport<DataSourceApi<AuditLogQuery, AuditLogOptions>, ValuesQuery> {
   editor = ValuesEditor;
 
   constructor(
     private readonly getValues: GetValues,
-    private readonly interpolate: (text: string) => string
+    private readonly interpolate: Interpolate
   ) {
     super();
   }
 
-  query({ targets, range }: DataQueryRequest<ValuesQuery>): Observable<DataQueryResponse> {
-    const { field, prefix }: Partial<ValuesQuery> = targets[0] ?? {};
+  query(request: DataQueryRequest<ValuesQuery>): Observable<DataQueryResponse> {
+    const { field, prefix }: Partial<ValuesQuery> = request.targets[0] ?? {};
     return defer(async () => {
-      const { values } = await this.getValues(field ?? DEFAULT_VALUES_FIELD, range, this.interpolate(prefix ?? ''));
+      const wanted = this.interpolate(prefix ?? '', request.scopedVars);
+      const { values } = await this.getValues(field ?? DEFAULT_VALUES_FIELD, this.dashboardRange(request), wanted);
       const data: MetricFindValue[] = values.filter(({ value }) => value !== '').map(({ value }) => ({ text: value, value }));
       return { data };
     });
+  }
+
+  /**
+   * Returns the dashboard's time range. Grafana passes the last six hours to a variable that does not refresh when the time
+   * range changes, so the range comes from the dashboard's own variables where there are any.
+   */
+  private dashboardRange({ range, scopedVars }: DataQueryRequest<ValuesQuery>): MillisecondRange {
+    const [from, to] = ['from', 'to'].map((name) => this.interpolate(`\${__${name}}`, scopedVars));
+    const known = [from, to].every((time) => /^\d+$/.test(time));
+    return known ? { from: Number(from), to: Number(to) } : { from: range.from.valueOf(), to: range.to.valueOf() };
   }
 }

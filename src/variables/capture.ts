@@ -8,20 +8,21 @@ export interface Templates {
 
 /** The values that one variable reference stands for. */
 export interface Reference {
+  name: string;
   values: string[];
-  /** The variable is at All: its values are every value there is. */
+  /** The variable is at All: its values are those that it lists, which need not be every value there is. */
   all: boolean;
 }
 
-/** A text in which each variable reference has become a marker for an entry of `references`. */
+/** A string in which each variable reference has become a marker for an entry of `references`. */
 export interface Captured {
   text: string;
   references: Reference[];
-  /** The text refers to a variable at All that has a custom value for All, which Grafana puts in without asking for a format. */
+  /** The string refers to a variable at All with a custom value for All, which Grafana inserts without asking for a format. */
   customAll: boolean;
 }
 
-// Grafana's own word for a multi-value variable with nothing selected. It matches no event, where an empty list would match all.
+// Grafana's own value for a multi-value variable with nothing selected. It matches no event; an empty list would match all.
 const NOTHING_SELECTED = '__empty__';
 const ALL_VALUE = '$__all';
 const REFERENCE = /\$(\w+)|\$\{(\w+)(?:\.[^:}]+)?(?::([^}]+))?\}|\[\[(\w+)(?:\.[^:\]]+)?(?::([^\]]+))?\]\]/g;
@@ -31,19 +32,20 @@ const OPEN = '\uE000';
 const CLOSE = '\uE001';
 export const MARKER = /\uE000(\d+)\uE001/g;
 
-/** Replaces references by markers; a reference with an explicit format (`${name:raw}`) is left to Grafana. */
+/** Replaces references with markers. Grafana fills in a reference with an explicit format (`${name:raw}`) itself. */
 export function capture(text: string, templates: Templates, scopedVars?: ScopedVars): Captured {
   const references: Reference[] = [];
   const atAll = namesAtAll(templates);
   const replaced = templates.replace(text.replace(/[\uE000\uE001]/g, ''), scopedVars, (value, variable) => {
-    references.push(toReference(value, atAll.has(variable?.name ?? '')));
+    const name = variable?.name ?? '';
+    references.push({ name, ...toValues(value, atAll.has(name)) });
     return `${OPEN}${references.length - 1}${CLOSE}`;
   });
   const customAll = references.length === 0 && refersTo(text, atAll);
   return { text: replaced, references, customAll };
 }
 
-function toReference(value: unknown, variableAtAll: boolean): Reference {
+function toValues(value: unknown, variableAtAll: boolean): Omit<Reference, 'name'> {
   if (Array.isArray(value)) {
     const values = value.length > 0 ? value.map(String) : [NOTHING_SELECTED];
     // A panel repeated by a variable at All sees one plain value: that is not All.
@@ -67,23 +69,23 @@ function refersTo(text: string, names: Set<string>): boolean {
   });
 }
 
-/** The most texts that several variables side by side may stand for. */
+/** The maximum number of strings that several variables side by side may stand for. */
 export const MAX_COMBINATIONS = 1000;
 
-/** Variables side by side stand for more texts than MAX_COMBINATIONS. The message is for the user. */
+/** Variables side by side stand for more strings than MAX_COMBINATIONS. The message is for the user. */
 export class TooManyCombinations extends Error {
   constructor(text: string, count: number) {
-    const [most, found] = [MAX_COMBINATIONS, count].map((number) => number.toLocaleString('en-US'));
+    const [max, found] = [MAX_COMBINATIONS, count].map((number) => number.toLocaleString('en-US'));
     super(
-      `The variables in "${text.replace(MARKER, '…')}" stand for ${found} combinations of their values; at most ${most} are possible. ` +
+      `The variables in "${text.replace(MARKER, '…')}" stand for ${found} combinations of their values; the maximum is ${max}. ` +
         'Select fewer values, or give each variable a filter of its own.'
     );
   }
 }
 
 /**
- * Every way to fill the markers of a text, one value of each reference at a time. The values of one variable are never
- * too many, but those of several multiply: beyond MAX_COMBINATIONS that is TooManyCombinations.
+ * Returns every way to fill the markers of a string, one value of each reference at a time. The values of one variable are
+ * never too many, but those of several multiply: beyond MAX_COMBINATIONS it throws TooManyCombinations.
  */
 export function fill(text: string, references: Reference[], write: (value: string) => string): string[] {
   const pieces = text.split(MARKER);

@@ -3,7 +3,7 @@ import { isFlagField } from '../query/fields';
 import type { Side } from '../query/filterRows';
 import type { AuditLogQuery, Filters } from '../types';
 import { capture, fill, TooManyCombinations, type Templates } from './capture';
-import { interpolateLucene } from './lucene';
+import { fillLucene, interpolateLucene } from './lucene';
 
 /** The query with its variables filled in and without empty criteria. Throws TooManyCombinations. */
 export function interpolateQuery(query: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): AuditLogQuery {
@@ -16,17 +16,39 @@ export function interpolateQuery(query: AuditLogQuery, templates: Templates, sco
   };
 }
 
-/** Why the variables of a query cannot be filled in, in words; nothing when they can. */
+/** Describes why the variables of a query cannot be filled in; nothing when they can. */
 export function variableProblem(query: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): string | undefined {
   try {
     interpolateQuery(query, templates, scopedVars);
-    return undefined;
+    return query.variableError;
   } catch (error) {
     if (error instanceof TooManyCombinations) {
       return error.message;
     }
     throw error;
   }
+}
+
+/** Describes what a filled-in query leaves out although a variable is at All; nothing when it leaves out nothing. */
+export function variableWarning({ query }: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): string | undefined {
+  const { listed } = typeof query === 'string' ? fillLucene(query, templates, scopedVars) : { listed: [] };
+  if (listed.length === 0) {
+    return undefined;
+  }
+  const names = listed.map((name) => `$${name}`).join(', ');
+  return (
+    `Events may be missing: All in ${names} stands only for the values that the variable lists. ` +
+    'Use the variable in a filter, or give it a custom value for All.'
+  );
+}
+
+/**
+ * Returns a query that leaves its dashboard, with its variables filled in. One whose variables cannot be filled in keeps them
+ * and carries the reason, so that Explore opens and can show it; such a query is never sent.
+ */
+export function leaveDashboard(query: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): AuditLogQuery {
+  const variableError = variableProblem(query, templates, scopedVars);
+  return variableError ? { ...query, variableError } : interpolateQuery(query, templates, scopedVars);
 }
 
 // A value of a wrong type stays as it is: the backend says what is wrong with it.

@@ -57,7 +57,7 @@ describe('combinations', () => {
 
   it.each(['$a-$b-$c', '"of $a, $b and $c"'])('beyond the bound are an error in words: %s', (text) => {
     const templates = fakeTemplates({ a: some(1000), b: some(1000), c: some(1000) });
-    expect(() => interpolateLucene(text, templates)).toThrow('stand for 1,000,000,000 combinations of their values; at most 1,000 are possible');
+    expect(() => interpolateLucene(text, templates)).toThrow('stand for 1,000,000,000 combinations of their values; the maximum is 1,000');
   });
 
   it.each(['$a', 'web-$a*', '$a OR $b', '"$a"'])('are not what one variable alone makes: %s', (text) => {
@@ -84,8 +84,12 @@ describe('inside quotes', () => {
 describe('All', () => {
   const all = { value: '$__all', options: ['a', 'b'] };
 
-  it('stands for every value', () => {
-    expect(interpolateLucene('actor:$v', fakeTemplates({ v: all }))).toBe('actor:("a" OR "b")');
+  it('is no condition', () => {
+    expect(interpolateLucene('actor:$v', fakeTemplates({ v: all }))).toBe('');
+  });
+
+  it('stands for the listed values where it cannot be left out', () => {
+    expect(interpolateLucene('actor:$v OR x', fakeTemplates({ v: all }))).toBe('actor:("a" OR "b") OR x');
   });
 
   it.each(['*', '/.*/', '(a OR b)'])('with a custom value goes in as it is: %s', (allValue) => {

@@ -1,22 +1,40 @@
 import type { ScopedVars } from '@grafana/data';
-import { capture, fill, type Reference, type Templates } from './capture';
+import { capture, fill, MARKER, type Reference, type Templates } from './capture';
+import { withoutAll } from './luceneAll';
 
 const SPECIAL = /[+\-&|!(){}[\]^"~*?:\\/]/g;
 const OPERATOR = /^(AND|OR|NOT|TO)$/;
 const MARKED = /\uE000/;
+const ALONE = /^\uE000(\d+)\uE001$/;
+
+/** A Lucene query with its variables filled in. */
+export interface FilledLucene {
+  text: string;
+  /** The variables at All that only stand for the values they list: events with other values, or none, do not match. */
+  listed: string[];
+}
 
 /**
- * Puts variables into Lucene text. Values are escaped, the text around them never is:
+ * Fills variables into a Lucene query. Values are escaped, the text around them never is:
  * - a value is a term, or a phrase when it has white space or reads as an operator;
  * - several values become `("a" OR "b")`;
  * - inside quotes only `"` and `\` are escaped; several values repeat the phrase;
- * - next to other characters (`web-$env*`) white space is escaped too, and several values repeat the whole word.
+ * - next to other characters (`web-$env*`) white space is escaped too, and several values repeat the whole word;
+ * - a condition `field:$name` with the variable at All is left out where the rest means the same without it.
  */
-export function interpolateLucene(text: string, templates: Templates, scopedVars?: ScopedVars): string {
+export function fillLucene(text: string, templates: Templates, scopedVars?: ScopedVars): FilledLucene {
   const { text: marked, references } = capture(text, templates, scopedVars);
-  return segments(marked)
-    .map((segment) => (MARKED.test(segment) ? renderSegment(segment, references) : segment))
-    .join('');
+  const isAll = (segment: string) => references[Number(ALONE.exec(segment)?.[1])]?.all === true;
+  const kept = withoutAll(segments(marked), isAll);
+  const used = kept.flatMap((segment) => [...segment.matchAll(MARKER)].map(([, index]) => references[Number(index)]));
+  return {
+    text: kept.map((segment) => (MARKED.test(segment) ? renderSegment(segment, references) : segment)).join(''),
+    listed: [...new Set(used.filter(({ all }) => all).map(({ name }) => name))],
+  };
+}
+
+export function interpolateLucene(text: string, templates: Templates, scopedVars?: ScopedVars): string {
+  return fillLucene(text, templates, scopedVars).text;
 }
 
 // A quoted phrase, a word, or one character between words. A backslash takes the next character along;
@@ -31,7 +49,7 @@ function renderSegment(segment: string, references: Reference[]): string {
   if (segment.startsWith('"')) {
     return anyOf(fill(segment, references, escapePhrase));
   }
-  const alone = /^\uE000(\d+)\uE001$/.exec(segment);
+  const alone = ALONE.exec(segment);
   if (!alone) {
     return anyOf(fill(segment, references, escapeWord));
   }

@@ -1,10 +1,16 @@
 import type { DataQuery } from '@grafana/schema';
 import type { FilterField } from '../types';
 
-/** What a dashboard variable asks for: the values of a field, in the time range of the dashboard. */
+/** A time range in milliseconds, without its end. */
+export interface MillisecondRange {
+  from: number;
+  to: number;
+}
+
+/** The query of a dashboard variable: the values of a field in the dashboard's time range. */
 export interface ValuesQuery extends DataQuery {
   field?: FilterField;
-  /** What the values begin with, in upper or lower case. */
+  /** What the values begin with; case does not matter. */
   prefix?: string;
 }
 
@@ -17,13 +23,13 @@ export interface FieldValues {
 
 export const DEFAULT_VALUES_FIELD: FilterField = 'actor';
 
-/** The words of a refused request: the plugin's own, if it sent some. */
-export function inWords(failure: unknown): Error {
+/** Returns a refused request as an error with the backend's own message, if it sent one. */
+export function toError(failure: unknown): Error {
   if (typeof failure === 'object' && failure && 'data' in failure) {
     const { data } = failure;
     if (typeof data === 'object' && data && 'error' in data && typeof data.error === 'string') {
       return new Error(data.error);
     }
   }
-  return failure instanceof Error ? failure : new Error('The values could not be read');
+  return failure instanceof Error ? failure : new Error('The values could not be read. Check the connection to Grafana and try again.');
 }

@@ -21,7 +21,7 @@ async function boot() {
   window.grafanaBootData = {
     assets: { dark: '', light: '' },
     navTree: [],
-    user: { theme, timezone: 'utc', language: 'en-US', orgRole: role, isSignedIn: true, permissions: {} },
+    user: { orgId: 1, theme, timezone: 'utc', language: 'en-US', orgRole: role, isSignedIn: true, permissions: {} },
     settings: {
       appSubUrl: '',
       appUrl: settings.appUrl,

@@ -1,0 +1,125 @@
+import { css } from '@emotion/css';
+import { InlineSwitch, RadioButtonGroup } from '@grafana/ui';
+import { useId } from 'react';
+import { EditorField } from '../components/EditorField';
+import { FieldWords } from '../components/fieldWords';
+import { PickMany } from '../components/Pickers';
+import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
+import { fromRows, toRows, type FilterRow } from '../query/filterRows';
+import { limitProblem, parseCount } from '../query/problems';
+import { selectors } from '../selectors';
+import type { FilterField } from '../types';
+import { AfterField } from './AfterField';
+import { DraftField } from './DraftField';
+import { FilterRows } from './FilterRows';
+import { LuceneField } from './LuceneField';
+import type { ShapeEditorProps } from './props';
+
+// The controls that the editors of several query types share.
+
+const texts = selectors.queryEditor;
+
+/** Which events take part: the Lucene query, which the queue does not know, and the filters. */
+export function Conditions({ query, datasource, problemAt, edit, onRunQuery }: ShapeEditorProps) {
+  const editRows = (rows: FilterRow[]) => {
+    edit(fromRows(rows));
+    if (conditionsOf(rows) !== conditionsOf(toRows(query))) {
+      onRunQuery();
+    }
+  };
+  return (
+    <>
+      {(query.source !== 'queue' || query.query !== '') && (
+        <LuceneField value={query.query} error={problemAt('lucene')} onChange={(text) => edit({ query: text })} onRunQuery={onRunQuery} />
+      )}
+      <FieldWords.Provider value={datasource.fieldWords}>
+        <FilterRows rows={toRows(query)} error={problemAt('filters')} onChange={editRows} />
+      </FieldWords.Provider>
+    </>
+  );
+}
+
+/** The part of the rows that takes part in a search: a row without values does not. */
+function conditionsOf(rows: FilterRow[]): string {
+  return JSON.stringify(rows.filter(({ value }) => !Array.isArray(value) || value.length > 0));
+}
+
+interface ChoiceProps<T> {
+  texts: { label: string; testId: string };
+  options: { value: T; label: string; description: string }[];
+  value: T;
+  error?: string;
+  onChange: (value: T) => void;
+}
+
+/** A choice of few values, all of them in view. */
+export function Choice<T>({ texts: { label, testId }, options, value, error, onChange }: ChoiceProps<T>) {
+  return (
+    <EditorField label={label} error={error}>
+      <div data-testid={testId}>
+        <RadioButtonGroup className={WRAPPING} aria-label={label} options={options} value={value} onChange={onChange} />
+      </div>
+    </EditorField>
+  );
+}
+
+const WRAPPING = css({ flexWrap: 'wrap', height: 'auto' });
+
+const GROUP_OPTIONS = FIELD_NAMES.map((name) => ({ value: name, label: ALL_FIELDS[name].label, description: ALL_FIELDS[name].hint }));
+
+export function GroupBy({ query: { groupBy }, problemAt, editAndRun }: ShapeEditorProps) {
+  const id = useId();
+  const { label, hint, placeholder, testId } = texts.groupBy;
+  const error = problemAt('groupBy');
+  return (
+    <EditorField label={label} htmlFor={id} labelId={`${id}-label`} hint={hint} error={error}>
+      <PickMany
+        id={id}
+        labelledBy={`${id}-label`}
+        label={label}
+        testId={testId}
+        placeholder={placeholder}
+        options={GROUP_OPTIONS}
+        values={groupBy}
+        invalid={Boolean(error)}
+        onChange={(picked) => editAndRun({ groupBy: picked as FilterField[] })}
+      />
+    </EditorField>
+  );
+}
+
+export function Limit({ query: { queryType, limit }, datasource, edit, onRunQuery }: ShapeEditorProps) {
+  return (
+    <DraftField
+      texts={texts.limit}
+      hint={queryType === 'events' ? texts.limit.eventsHint : texts.limit.groupsHint}
+      value={String(limit)}
+      problem={(text) => limitProblem(parseCount(text), datasource.maxEvents)}
+      numeric
+      onChange={(text) => edit({ limit: Number(text) })}
+      onRunQuery={onRunQuery}
+    />
+  );
+}
+
+export function Fold({ query: { fold }, problemAt, editAndRun }: ShapeEditorProps) {
+  const id = useId();
+  const { label, hint, testId } = texts.fold;
+  return (
+    <EditorField label={label} htmlFor={id} hint={hint} error={problemAt('fold')}>
+      <InlineSwitch
+        id={id}
+        data-testid={testId}
+        value={fold === true}
+        onChange={({ currentTarget }) => editAndRun({ fold: currentTarget.checked || undefined })}
+      />
+    </EditorField>
+  );
+}
+
+/** Shows the condition on earlier events where a query has one, also where its query type does not allow it. */
+export function StoredAfter({ query: { after }, problemAt, edit, onRunQuery }: ShapeEditorProps) {
+  return after === undefined ? null : (
+    <AfterField after={after} error={problemAt('after')} onChange={(changed) => edit({ after: changed })} onRunQuery={onRunQuery} />
+  );
+}
