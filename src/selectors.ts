@@ -9,6 +9,10 @@ export const selectors = {
     lucene: {
       label: 'Lucene query',
       testId: 'data-testid cbc lucene query',
+      hint: 'Sent to Carbon Black Cloud unchanged; empty finds every event, Shift+Enter runs the query.',
+      run: 'Run query',
+      warnings: 'data-testid cbc lucene warnings',
+      fix: 'Fix and run',
       placeholder: 'description:(login OR "logged in") AND NOT actor:"VMware employee"',
     },
     filters: {
@@ -34,6 +38,7 @@ export const selectors = {
       testId: 'data-testid cbc limit',
       eventsHint: 'The maximum number of events to show.',
       groupsHint: 'The maximum number of groups to show, largest first.',
+      reduced: (max: number) => `Reduced to ${max.toLocaleString('en-US')}, the maximum number of events per query of this data source.`,
     },
     sort: { label: 'Order', testId: 'data-testid cbc sort' },
     format: { label: 'Format', testId: 'data-testid cbc format' },

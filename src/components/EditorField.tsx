@@ -11,12 +11,14 @@ interface Props {
   labelId?: string;
   hint?: string;
   error?: string;
+  /** What happens to the value, where nothing is wrong with it. */
+  note?: string;
   grow?: boolean;
   children: ReactNode;
 }
 
 /** A labelled control of the query editor: label above, what is wrong below. */
-export function EditorField({ label, htmlFor, labelId, hint, error, grow, children }: Props) {
+export function EditorField({ label, htmlFor, labelId, hint, error, note, grow, children }: Props) {
   const styles = useStyles2(getStyles);
   return (
     <div className={grow ? styles.grow : styles.field}>
@@ -32,6 +34,7 @@ export function EditorField({ label, htmlFor, labelId, hint, error, grow, childr
       </div>
       {children}
       {error && <FieldValidationMessage className={styles.error}>{error}</FieldValidationMessage>}
+      {!error && note && <div className={styles.note}>{note}</div>}
     </div>
   );
 }
@@ -49,5 +52,6 @@ const getStyles = (theme: GrafanaTheme2) => ({
     lineHeight: theme.typography.bodySmall.lineHeight,
     marginBottom: theme.spacing(0.25),
   }),
+  note: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize, maxWidth: theme.spacing(50) }),
   error: css({ marginTop: theme.spacing(0.5), maxWidth: theme.spacing(50) }),
 });

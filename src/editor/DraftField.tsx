@@ -1,12 +1,14 @@
 import { Input } from '@grafana/ui';
-import { useId, useRef } from 'react';
+import { useId } from 'react';
 import { EditorField } from '../components/EditorField';
 import { useDraft } from '../components/useDraft';
 
 interface Props {
   texts: { label: string; testId: string };
   hint: string;
-  /** The value of the query, as text. */
+  /** What happens to a valid value. */
+  note?: string;
+  /** The value in the query. */
   value: string;
   problem: (text: string) => string | undefined;
   numeric?: boolean;
@@ -15,25 +17,20 @@ interface Props {
 }
 
 /**
- * A short text of the query. What is wrong with it is told in place and kept as typed, and the query keeps its last valid
- * value. Enter runs the query, leaving the field does when it has changed.
+ * A short value of the query. What was typed stays, and what is wrong with it is shown below; the query keeps its last valid
+ * value. Enter runs the query.
  */
-export function DraftField({ texts: { label, testId }, hint, value, problem, numeric, onChange, onRunQuery }: Props) {
+export function DraftField({ texts: { label, testId }, hint, note, value, problem, numeric, onChange, onRunQuery }: Props) {
   const id = useId();
   const { text, type } = useDraft(value, (typed) => {
     if (!problem(typed.trim())) {
       onChange(typed.trim());
     }
   });
-  const lastRun = useRef(value);
-  const run = () => {
-    lastRun.current = value;
-    onRunQuery();
-  };
   const wrong = problem(text.trim());
   const stays = problem(value) ? '' : ` Until then it stays ${value}.`;
   return (
-    <EditorField label={label} htmlFor={id} hint={hint} error={wrong && wrong + stays}>
+    <EditorField label={label} htmlFor={id} hint={hint} error={wrong && wrong + stays} note={note}>
       <Input
         id={id}
         data-testid={testId}
@@ -42,8 +39,7 @@ export function DraftField({ texts: { label, testId }, hint, value, problem, num
         value={text}
         invalid={Boolean(wrong)}
         onChange={(event) => type(event.currentTarget.value)}
-        onBlur={() => value !== lastRun.current && run()}
-        onKeyDown={(event) => event.key === 'Enter' && run()}
+        onKeyDown={(event) => event.key === 'Enter' && onRunQuery()}
       />
     </EditorField>
   );

@@ -1,13 +1,17 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
-import { CodeEditor, useStyles2, type Monaco, type MonacoEditor } from '@grafana/ui';
+import { Button, CodeEditor, useStyles2, type Monaco, type MonacoEditor } from '@grafana/ui';
 import { useEffect, useRef, useState } from 'react';
 import { EditorField } from '../components/EditorField';
+import { useDraft } from '../components/useDraft';
 import { selectors } from '../selectors';
-import { LUCENE_LANGUAGE, registerLucene } from './luceneLanguage';
+import { LUCENE_LANGUAGE, registerLucene, setLuceneMarkers } from './luceneLanguage';
+import { applyFixes, findLuceneWarnings, type LuceneWarning } from './luceneWarnings';
 
 const LINE_HEIGHT = 32;
 const MAX_HEIGHT = 240;
+
+const texts = selectors.queryEditor.lucene;
 
 interface Props {
   value: string;
@@ -16,33 +20,33 @@ interface Props {
   onRunQuery: () => void;
 }
 
-/** One line of Lucene that grows with its text. Leaving it or Shift+Enter runs the query. */
+/** One line of Lucene that grows with its text. Shift+Enter runs the query; leaving the field only keeps the text. */
 export function LuceneField({ value, error, onChange, onRunQuery }: Props) {
   const styles = useStyles2(getStyles);
-  const { label, placeholder, testId } = selectors.queryEditor.lucene;
   const [height, setHeight] = useState(LINE_HEIGHT);
-  const [empty, setEmpty] = useState(value === '');
+  const { text, type } = useDraft(value, () => undefined);
+  const warnings = findLuceneWarnings(text);
 
-  const commit = (text: string, run: boolean) => {
-    if (text !== value) {
-      onChange(text);
+  const commit = (next: string, run: boolean) => {
+    if (next !== value) {
+      onChange(next);
     }
-    if (run || text !== value) {
+    if (run) {
       onRunQuery();
     }
   };
-  // The editor keeps the handlers it was mounted with, so they reach the current one through a reference.
-  const latest = useRef(commit);
+  // The editor keeps the handlers it was mounted with, so they reach the current ones through a reference.
+  const latest = useRef({ commit, type });
   useEffect(() => {
-    latest.current = commit;
+    latest.current = { commit, type };
   });
 
   const onMount = (editor: MonacoEditor, monaco: Monaco) => {
     editor.addAction({
       id: 'run-query',
-      label: 'Run query',
-      keybindings: [monaco.KeyMod.Shift | monaco.KeyCode.Enter],
-      run: () => latest.current(editor.getValue(), true),
+      label: texts.run,
+      keybindings: [monaco.KeyMod.Shift | monaco.KeyCode.Enter, monaco.KeyMod.CtrlCmd | monaco.KeyCode.Enter],
+      run: () => latest.current.commit(editor.getValue(), true),
     });
     // Tab leaves the field, as everywhere else in a form.
     editor.onKeyDown((event) => {
@@ -52,18 +56,17 @@ export function LuceneField({ value, error, onChange, onRunQuery }: Props) {
     });
     const fit = () => setHeight(Math.min(Math.max(editor.getContentHeight(), LINE_HEIGHT), MAX_HEIGHT));
     editor.onDidContentSizeChange(fit);
-    editor.onDidChangeModelContent(() => setEmpty(editor.getValue() === ''));
+    editor.onDidChangeModelContent(() => {
+      setLuceneMarkers(editor, monaco);
+      latest.current.type(editor.getValue());
+    });
+    setLuceneMarkers(editor, monaco);
     fit();
   };
 
   return (
-    <EditorField
-      label={label}
-      hint="Sent to Carbon Black Cloud as it is. Empty finds every event. Shift+Enter runs it."
-      error={error}
-      grow
-    >
-      <div className={styles.wrapper} data-testid={testId}>
+    <EditorField label={texts.label} hint={texts.hint} error={error} grow>
+      <div className={styles.wrapper} data-testid={texts.testId}>
         <CodeEditor
           value={value}
           language={LUCENE_LANGUAGE}
@@ -74,20 +77,35 @@ export function LuceneField({ value, error, onChange, onRunQuery }: Props) {
           monacoOptions={monacoOptions}
           onBeforeEditorMount={registerLucene}
           onEditorDidMount={onMount}
-          onBlur={(text) => commit(text, false)}
+          onBlur={(left) => commit(left, false)}
         />
-        {empty && (
+        {text === '' && (
           <div className={styles.placeholder} aria-hidden>
-            {placeholder}
+            {texts.placeholder}
           </div>
         )}
       </div>
+      {warnings.length > 0 && <Warnings warnings={warnings} onFix={() => commit(applyFixes(text, warnings), true)} />}
     </EditorField>
   );
 }
 
+/** Names each kind of mark once, with one button for all of them. */
+function Warnings({ warnings, onFix }: { warnings: LuceneWarning[]; onFix: () => void }) {
+  const styles = useStyles2(getStyles);
+  const messages = [...new Set(warnings.map(({ message }) => message))];
+  return (
+    <div role="status" className={styles.warnings} data-testid={texts.warnings}>
+      <span>{messages.join(' ')}</span>
+      <Button size="sm" variant="secondary" fill="text" onClick={onFix}>
+        {texts.fix}
+      </Button>
+    </div>
+  );
+}
+
 const monacoOptions = {
-  ariaLabel: selectors.queryEditor.lucene.label,
+  ariaLabel: texts.label,
   fontSize: 13,
   lineHeight: 20,
   wordWrap: 'on',
@@ -106,6 +124,14 @@ const getStyles = (theme: GrafanaTheme2) => ({
   wrapper: css({
     position: 'relative',
     '&:focus-within > :first-child': { borderColor: theme.colors.primary.border },
+  }),
+  warnings: css({
+    display: 'flex',
+    flexWrap: 'wrap',
+    alignItems: 'center',
+    gap: theme.spacing(0, 1),
+    color: theme.colors.warning.text,
+    fontSize: theme.typography.bodySmall.fontSize,
   }),
   placeholder: css({
     position: 'absolute',

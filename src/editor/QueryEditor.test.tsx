@@ -2,6 +2,7 @@ import { CoreApp } from '@grafana/data';
 import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
+import { markersOnShow } from '../../.config/jest/stubs/monacoReact';
 import type { AuditLogDataSource } from '../datasource';
 import { selectors } from '../selectors';
 import type { AuditLogQuery } from '../types';
@@ -155,7 +156,7 @@ describe('source', () => {
 describe('Lucene text', () => {
   const field = () => screen.getByRole('textbox', { name: texts.lucene.label });
 
-  it('is written and run when the field is left', async () => {
+  it('is written when the field is left, and does not run', async () => {
     const { user, written, run } = await setup();
     expect(screen.getByText(texts.lucene.placeholder)).toBeInTheDocument();
     await user.type(field(), 'login');
@@ -163,7 +164,31 @@ describe('Lucene text', () => {
     expect(written).toEqual([]);
     await user.tab();
     expect(written).toEqual([{ refId: 'A', schemaVersion: 1, query: 'login' }]);
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it('is marked where Lucene reads it differently, sent unchanged, and fixed on request', async () => {
+    const { user, last, run } = await setup();
+    await user.type(field(), 'a and “b” not c');
+    expect(markersOnShow).toEqual([
+      expect.objectContaining({ startColumn: 3, endColumn: 6, message: '"and" is a word to search for, not an operator.' }),
+      expect.objectContaining({ startColumn: 7, endColumn: 8 }),
+      expect.objectContaining({ startColumn: 9, endColumn: 10 }),
+      expect.objectContaining({ startColumn: 11, endColumn: 14 }),
+    ]);
+    expect(screen.getByTestId(texts.lucene.warnings)).toHaveTextContent('"and" is a word to search for');
+    await user.tab();
+    expect(last()).toMatchObject({ query: 'a and “b” not c' });
+    await user.click(screen.getByRole('button', { name: texts.lucene.fix }));
+    expect(last()).toMatchObject({ query: 'a AND "b" NOT c' });
     expect(run).toHaveBeenCalledTimes(1);
+    expect(screen.queryByTestId(texts.lucene.warnings)).not.toBeInTheDocument();
+  });
+
+  it('of a stored query is marked from the start', async () => {
+    await setup({ query: 'a or b' });
+    expect(markersOnShow).toHaveLength(1);
+    expect(screen.getByTestId(texts.lucene.warnings)).toBeInTheDocument();
   });
 
   it('is run by Shift+Enter, with the change that is under way', async () => {
@@ -251,17 +276,24 @@ describe('limit', () => {
     expect(last()).toMatchObject({ limit: 50 });
   });
 
-  it('runs the query by Enter, and on leaving only when it has changed', async () => {
+  it('runs the query on Enter, not when the field is left', async () => {
     const { user, run } = await setup({ limit: 5 });
-    await user.click(limit());
-    await user.tab();
-    expect(run).not.toHaveBeenCalled();
     await user.type(limit(), '0');
     await user.tab();
-    expect(run).toHaveBeenCalledTimes(1);
+    expect(run).not.toHaveBeenCalled();
     await user.type(limit(), '{Enter}');
-    await user.tab();
-    expect(run).toHaveBeenCalledTimes(2);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([5000, 1001])('of %i stays as stored where the data source allows less, with a note', async (stored) => {
+    const { user, last } = await setup({ limit: stored });
+    expect(limit()).toHaveValue(String(stored));
+    expect(screen.getByText(texts.limit.reduced(1000))).toBeInTheDocument();
+    expect(screen.queryByText(/Enter a whole number/)).not.toBeInTheDocument();
+    await user.clear(limit());
+    await user.type(limit(), '1000');
+    expect(last()).toMatchObject({ limit: 1000 });
+    expect(screen.queryByText(texts.limit.reduced(1000))).not.toBeInTheDocument();
   });
 
   it.each([

@@ -88,13 +88,16 @@ export function GroupBy({ query: { groupBy }, problemAt, editAndRun }: ShapeEdit
   );
 }
 
-export function Limit({ query: { queryType, limit }, datasource, edit, onRunQuery }: ShapeEditorProps) {
+export function Limit({ query: { queryType, limit }, datasource: { maxEvents }, edit, onRunQuery }: ShapeEditorProps) {
+  // A stored limit may be higher than the data source allows by now: it is reduced, not refused.
+  const problem = (count: number) => (count === limit && count > maxEvents ? undefined : limitProblem(count, maxEvents));
   return (
     <DraftField
       texts={texts.limit}
       hint={queryType === 'events' ? texts.limit.eventsHint : texts.limit.groupsHint}
       value={String(limit)}
-      problem={(text) => limitProblem(parseCount(text), datasource.maxEvents)}
+      note={limit > maxEvents ? texts.limit.reduced(maxEvents) : undefined}
+      problem={(text) => problem(parseCount(text))}
       numeric
       onChange={(text) => edit({ limit: Number(text) })}
       onRunQuery={onRunQuery}

@@ -11,6 +11,7 @@ function fakeMonaco() {
     setLanguageConfiguration: jest.fn(),
     setMonarchTokensProvider: jest.fn(),
     registerCompletionItemProvider: jest.fn(),
+    registerCodeActionProvider: jest.fn(),
   };
   return { languages };
 }
@@ -37,4 +38,22 @@ test('a completion replaces the word before the cursor and offers variables', ()
     ['$env', 4],
   ]);
   expect(suggestions[0].range).toEqual({ startLineNumber: 1, endLineNumber: 1, startColumn: 9, endColumn: 11 });
+});
+
+test('an underlined place has a quick fix on its own line', () => {
+  const monaco = fakeMonaco();
+  registerLucene(monaco as unknown as Monaco);
+  const [[, provider]] = monaco.languages.registerCodeActionProvider.mock.calls;
+  const text = 'a and\nb or c';
+  const positionAt = (offset: number) => (offset <= 5 ? { lineNumber: 1, column: offset + 1 } : { lineNumber: 2, column: offset - 5 });
+  const model = { uri: 'model', getVersionId: () => 7, getValue: () => text, getPositionAt: positionAt };
+  const actionsAt = (line: number) => provider.provideCodeActions(model, { startLineNumber: line, endLineNumber: line }).actions;
+  expect(actionsAt(1)).toEqual([
+    {
+      title: 'Replace with AND',
+      kind: 'quickfix',
+      edit: { edits: [{ resource: 'model', versionId: 7, textEdit: { range: { startLineNumber: 1, startColumn: 3, endLineNumber: 1, endColumn: 6 }, text: 'AND' } }] },
+    },
+  ]);
+  expect(actionsAt(2)).toHaveLength(1);
 });

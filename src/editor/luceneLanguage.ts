@@ -1,10 +1,11 @@
 import { getTemplateSrv } from '@grafana/runtime';
-import type { Monaco, monacoTypes } from '@grafana/ui';
+import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 import { LUCENE_FIELDS, prefixLength, suggest, type Suggestion } from './luceneSuggestions';
+import { findLuceneWarnings } from './luceneWarnings';
 
 export const LUCENE_LANGUAGE = 'cbc-lucene';
 
-/** Teaches Monaco the query language: once a page, however many editors there are. */
+/** Registers the query language with Monaco: once per page, however many editors there are. */
 export function registerLucene(monaco: Monaco): void {
   if (monaco.languages.getLanguages().some(({ id }) => id === LUCENE_LANGUAGE)) {
     return;
@@ -16,6 +17,40 @@ export function registerLucene(monaco: Monaco): void {
     triggerCharacters: [':', '$', '('],
     provideCompletionItems: (model, position) => ({ suggestions: completions(monaco, model, position) }),
   });
+  monaco.languages.registerCodeActionProvider(LUCENE_LANGUAGE, {
+    provideCodeActions: (model, range) => ({ actions: quickFixes(model, range), dispose: () => undefined }),
+  });
+}
+
+/** Underlines what Lucene probably reads differently than meant. */
+export function setLuceneMarkers(editor: MonacoEditor, monaco: Monaco): void {
+  const model = editor.getModel();
+  if (!model) {
+    return;
+  }
+  const markers = findLuceneWarnings(model.getValue()).map(({ start, end, message }) => ({
+    ...rangeAt(model, start, end),
+    message,
+    severity: monaco.MarkerSeverity.Warning,
+  }));
+  monaco.editor.setModelMarkers(model, LUCENE_LANGUAGE, markers);
+}
+
+/** Offers the replacement of each underlined place in the range. */
+function quickFixes(model: monacoTypes.editor.ITextModel, range: monacoTypes.IRange): monacoTypes.languages.CodeAction[] {
+  return findLuceneWarnings(model.getValue()).flatMap(({ start, end, replacement }) => {
+    const place = rangeAt(model, start, end);
+    if (place.endLineNumber < range.startLineNumber || place.startLineNumber > range.endLineNumber) {
+      return [];
+    }
+    const edit = { resource: model.uri, versionId: model.getVersionId(), textEdit: { range: place, text: replacement } };
+    return [{ title: `Replace with ${replacement}`, kind: 'quickfix', edit: { edits: [edit] } }];
+  });
+}
+
+function rangeAt(model: monacoTypes.editor.ITextModel, start: number, end: number): monacoTypes.IRange {
+  const [from, to] = [model.getPositionAt(start), model.getPositionAt(end)];
+  return { startLineNumber: from.lineNumber, startColumn: from.column, endLineNumber: to.lineNumber, endColumn: to.column };
 }
 
 const configuration: monacoTypes.languages.LanguageConfiguration = {

@@ -47,7 +47,8 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
   if (complete.source === 'queue' && complete.query !== '') {
     add('lucene', 'Lucene text works with the search only: this query fails. Remove the text and use filters, or choose Search.');
   }
-  add('limit', limitProblem(complete.limit, abilities.maxEvents));
+  // A stored limit may be higher than the data source allows by now. It is reduced, which is no problem.
+  add('limit', limitProblem(complete.limit, Infinity) && limitProblem(complete.limit, abilities.maxEvents));
   add('groupBy', groupByProblem(complete.groupBy));
   if (complete.queryType === 'firstSeen') {
     add('groupBy', complete.groupBy.length === 0 ? 'First seen needs something to be new: group by at least one field, such as actor.' : undefined);

@@ -13,13 +13,20 @@ interface Props {
   onMount?: (editor: unknown, monaco: unknown) => void;
 }
 
+/** The markers of the editor that was drawn last. */
+export const markersOnShow: unknown[] = [];
+
 const monaco = {
-  KeyMod: { Shift: 1024 },
+  KeyMod: { Shift: 1024, CtrlCmd: 2048 },
+  MarkerSeverity: { Warning: 4 },
   KeyCode: { Enter: 3, Tab: 2, KeyS: 49 },
   languages: {
     getLanguages: () => [{ id: 'cbc-lucene' }],
   },
-  editor: { remeasureFonts: () => undefined },
+  editor: {
+    remeasureFonts: () => undefined,
+    setModelMarkers: (_model: unknown, _owner: string, markers: unknown[]) => markersOnShow.splice(0, markersOnShow.length, ...markers),
+  },
 };
 
 export const loader = { config: () => undefined };
@@ -34,7 +41,12 @@ export default function Editor({ value, options, beforeMount, onMount }: Props) 
   useEffect(() => {
     const editor = {
       getValue: () => area.current?.value ?? '',
-      getModel: () => ({ id: 'model', onDidChangeContent: () => undefined }),
+      getModel: () => ({
+        id: 'model',
+        onDidChangeContent: () => undefined,
+        getValue: () => area.current?.value ?? '',
+        getPositionAt: (offset: number) => ({ lineNumber: 1, column: offset + 1 }),
+      }),
       getContentHeight: () => 32,
       onKeyDown: () => undefined,
       onDidContentSizeChange: () => undefined,
