@@ -17,21 +17,19 @@ import (
 )
 
 const (
-	exportEvents  = 1_050_000 // about as many: the generated history is no exact number
-	exportDays    = 30
-	exportRuns    = 21
-	mostExact     = 1.2 // times a bare download
-	mostSafe      = 1.5
-	mostExportMiB = 32
+	exportEvents      = 1_050_000 // about as many: the generated history is no exact number
+	exportDays        = 30
+	exportRuns        = 21
+	maxExportRatio    = 1.5 // of a bare download's time
+	maxExportGrownMiB = 32
 )
 
-// exportWay is a way to have a file through the plugin, and what it cost.
+// exportWay is a way to download a file through the plugin, and what it cost.
 type exportWay struct {
 	name   string
 	kind   string
 	format string
 	safe   bool
-	most   float64 // times a bare download
 
 	bytes      int64 // of the file as the plugin hands it on
 	took, bare []time.Duration
@@ -40,18 +38,18 @@ type exportWay struct {
 
 func exportWays() []*exportWay {
 	return []*exportWay{
-		{name: "CSV byte for byte", kind: export.KindJob, format: "csv", most: mostExact},
-		{name: "CSV with formula cells made safe", kind: export.KindJob, format: "csv", safe: true, most: mostSafe},
-		{name: "JSON byte for byte", kind: export.KindJob, format: "json", most: mostExact},
+		{name: "CSV byte for byte", kind: export.KindJob, format: "csv"},
+		{name: "CSV with formula cells made safe", kind: export.KindJob, format: "csv", safe: true},
+		{name: "JSON byte for byte", kind: export.KindJob, format: "json"},
 		{name: "CSV by searches", kind: export.KindSearch, format: "csv", safe: true},
 		{name: "JSON by searches", kind: export.KindSearch, format: "json"},
 	}
 }
 
-// hasBare tells whether the cloud itself has the file. What is made by searches is measured once, and has no bound in time.
+// hasBare reports whether the cloud itself has the file. What is made by searches is measured once, and has no bound in time.
 func (w *exportWay) hasBare() bool { return w.kind == export.KindJob }
 
-// against is how much longer the way takes than the bare download of its round: the median of all rounds.
+// against returns the median of the rounds' ratios of the way's time to that of a bare download.
 func (w *exportWay) against() float64 {
 	ratios := make([]float64, len(w.took))
 	for i, took := range w.took {
@@ -61,7 +59,7 @@ func (w *exportWay) against() float64 {
 	return ratios[len(ratios)/2]
 }
 
-// memory is by how many MiB the plugin's process grew at most, NaN where that was not measured.
+// memory returns by how many MiB the plugin's process grew at most, NaN where that was not measured.
 func (w *exportWay) memory() float64 {
 	if w.grown == 0 {
 		return math.NaN()
@@ -169,9 +167,9 @@ func (f exportFigures) bounds() []bound {
 	for _, way := range f.ways {
 		name := fmt.Sprintf("an export of %s rows as %s", grouped(f.rows), way.name)
 		if way.hasBare() {
-			all = append(all, bound{name: "time, " + name + ", against a bare download", got: way.against(), most: way.most, unit: " x", timed: true})
+			all = append(all, bound{name: "time, " + name + ", against a bare download", got: way.against(), most: maxExportRatio, unit: " x", timed: true})
 		}
-		all = append(all, bound{name: "memory, " + name, got: way.memory(), most: mostExportMiB, unit: " MiB"})
+		all = append(all, bound{name: "memory, " + name, got: way.memory(), most: maxExportGrownMiB, unit: " MiB"})
 	}
 	return all
 }
@@ -179,12 +177,12 @@ func (f exportFigures) bounds() []bound {
 func (f exportFigures) table() table {
 	t := table{
 		title: fmt.Sprintf("An export of %s rows", grouped(f.rows)),
-		text: fmt.Sprintf("*Bare* is the download of the job straight from the cloud, the other through the plugin's own process and gRPC to whoever called it,\n"+
-			"which in Grafana is its server. Medians of %d rounds, in which the ways take turns; *against bare* is the median of the rounds' ratios,\n"+
-			"with the %d ms that the cloud thinks in both times. All are started with the same priority and share this machine's %d processors; the\n"+
-			"plugin itself gives way with the thread that makes the file, as it does in Grafana. *Memory* is by how much the plugin's process was\n"+
-			"larger at most, by the system's account, than before its first file. *By searches* is what an API key gets that may not fetch the files\n"+
-			"of jobs, once: as many requests as pages.", exportRuns, latency.Milliseconds(), runtime.NumCPU()),
+		text: fmt.Sprintf("*Bare* is the download of the job straight from the cloud. The other goes through the plugin's own process and gRPC to the caller,\n"+
+			"which in Grafana is its server. Medians of %d rounds, in which the ways take turns; *against bare* is the median of the rounds' ratios.\n"+
+			"The cloud's latency of %d ms is in both times. All processes have the same priority and share this machine's %d processors. *Memory* is\n"+
+			"the largest growth of the plugin's process since before its first file, as the system counts it. *By searches* is what an API key gets\n"+
+			"that may not fetch the files of jobs. It is measured once, and takes as many requests as pages.",
+			exportRuns, latency.Milliseconds(), runtime.NumCPU()),
 		header: []string{"", "KiB", "Bare seconds", "Seconds", "MiB a second", "Against bare", "Memory"},
 	}
 	for _, way := range f.ways {

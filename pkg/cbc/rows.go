@@ -17,7 +17,6 @@ type JSONRows struct {
 	envelope envelope
 	ended    bool
 	shape    shape
-	look     look
 	created  []byte // create_time of the last event, as it stands there
 }
 
@@ -133,9 +132,6 @@ func (f *JSONRows) Next(b []byte, last bool) (gap, event int, err error) {
 	if f.ended {
 		return 0, 0, io.EOF
 	}
-	if gap, event = f.glance(b); event > 0 {
-		return gap, event, nil
-	}
 	pos := skipSpace(b, 0)
 	if pos < len(b) && b[pos] == ',' && f.envelope != objectALine {
 		pos = skipSpace(b, pos+1)
@@ -153,7 +149,6 @@ func (f *JSONRows) Next(b []byte, last bool) (gap, event int, err error) {
 	if err != nil {
 		return 0, 0, atEnd(err, last)
 	}
-	f.learn(b[:pos], b[pos:end])
 	return pos, end - pos, nil
 }
 

@@ -106,11 +106,9 @@ func (s *Service) make(ctx context.Context, e *trackedExport, login string, safe
 		return made, err
 	}
 	defer release()
-	err = background(func() error {
-		return history.Guard(func() (err error) {
-			made, err = s.produce(ctx, e, safe, sink)
-			return err
-		})
+	err = history.Guard(func() (err error) {
+		made, err = s.produce(ctx, e, safe, sink)
+		return err
 	})
 	return made, err
 }
