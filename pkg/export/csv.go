@@ -202,7 +202,7 @@ func setText(e *auditlog.Event, key auditlog.Key, text string) bool {
 	return true
 }
 
-// hasFormula tells whether a cell of the last row has to be changed.
+// hasFormula reports whether a cell of the last row has to be guarded.
 func (r *csvRelay) hasFormula(row []byte) bool {
 	return r.safe && slices.ContainsFunc(r.cells, func(c span) bool { return c.isFormula(row) })
 }
@@ -225,12 +225,5 @@ func (r *csvRelay) replace(row []byte) error {
 	return r.in.drop(len(row))
 }
 
-func (s span) isFormula(row []byte) bool {
-	at := s.content(row)
-	return at < s.end && isFormula(row[at])
-}
-
-// isFormula tells whether a cell that begins so is taken for a formula, or for something else than text, by a spreadsheet.
-func isFormula(c byte) bool {
-	return c == '=' || c == '+' || c == '-' || c == '@' || c < ' ' || c == 0x7f
-}
+// isFormula reports whether the text of a cell has to be guarded. A quote inside ends the look at it: no text is a formula behind one.
+func (s span) isFormula(row []byte) bool { return isFormula(row[s.content(row):s.end]) }

@@ -10,8 +10,10 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -45,7 +47,7 @@ func TestSafeCells(t *testing.T) {
 	for cell, want := range map[string]string{
 		`=1+1`: `'=1+1`, `+49`: `'+49`, `-2`: `'-2`, `@SUM(A1)`: `'@SUM(A1)`, "\tx": "'\tx", "\x01": "'\x01", "\x7f": "'\x7f",
 		`"=1,2"`: `"'=1,2"`, "\"\r\nx\"": "\"'\r\nx\"", `"-""x"""`: `"'-""x"""`, "\"\tx\"": "\"'\tx\"",
-		``: ``, `a=1`: `a=1`, `""`: `""`, `"""=1"`: `"""=1"`, `'=1`: `'=1`, ` =1`: ` =1`, `"a, b"`: `"a, b"`, `Zürich`: `Zürich`,
+		``: ``, `a=1`: `a=1`, `""`: `""`, `"""=1"`: `"""=1"`, `'=1`: `'=1`, ` =1`: `' =1`, ` a=1`: ` a=1`, `" "`: `" "`, `"a, b"`: `"a, b"`, `Zürich`: `Zürich`,
 	} {
 		for _, ending := range []string{"\r\n", "\n"} {
 			file := "description,create_time,actor" + ending + cell + "," + at + "," + cell + ending
@@ -58,6 +60,51 @@ func TestSafeCells(t *testing.T) {
 			require.Equal(t, file, exact, "byte for byte without the switch")
 		}
 	}
+}
+
+// formulaPrefixes are what may stand before a formula without being seen.
+var formulaPrefixes = []string{
+	" ", "   ", "\u00a0", "\u200b", "\ufeff", "\u2003", "\u3000", "\u202e", "\u2060", "\u00ad", "\u180e", "\u2028", "\u0085", "\u3164", "\u115f", "\ufe0f",
+	"\U000e0020", "\u034f", "\u2800", "\ufffe", "\x07", "\xa0", "\xff", "\u200f", "\u2066",
+}
+
+func TestFormulasBehindWhatCannotBeSeen(t *testing.T) {
+	for _, prefix := range append(formulaPrefixes, "", "\t", "\r", "\n", "\r\n", "\v", "\f", "\x00") {
+		for _, start := range []string{"=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫", "−", "⁺", "₌"} {
+			require.True(t, isFormula(prefix+start+"1+1"), "%q", prefix+start)
+			require.True(t, isFormula([]byte(prefix+start)), "%q", prefix+start)
+		}
+		require.Equal(t, prefix != "" && (prefix[0] < ' '), isFormula(prefix+"mary"), "%q", prefix)
+	}
+	for _, text := range []string{"", "mary", "Zürich", "1=1", "a@b", "東京", "'=1", "\"=1\"", "–1", "×", "# =1", "é=1", " a", "\u00a0a", "(=1)", "🔒=1"} {
+		require.False(t, isFormula(text), text)
+	}
+}
+
+// In both kinds of file a cell is guarded if and only if something that is a formula's start comes first among what can be seen, or
+// if it begins with a control character. Nothing else of the file changes.
+func TestFormulaGuard(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		blank := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(formulaPrefixes), 0, 3), func(parts []string) string { return strings.Join(parts, "") })
+		text := blank.Draw(rt, "prefix") + rapid.SampledFrom([]string{"=1+1", "＝1", "+49", "－2", "@x", "mary", "a=1", "", "Zürich", "\"=1\""}).Draw(rt, "text") +
+			rapid.SampledFrom([]string{"", " x", ", y", "\r\nz", "\"q\""}).Draw(rt, "rest")
+		seen := strings.TrimLeftFunc(text, func(r rune) bool { return r == utf8.RuneError || invisible(r) })
+		first, _ := utf8.DecodeRuneInString(seen)
+		guarded := seen != "" && strings.ContainsRune("=＝+－@", first) || text != "" && text[0] < ' '
+		want := text
+		if guarded {
+			want = "'" + text
+		}
+		quoted := "create_time,actor,description\r\n" + at + ",x,\"" + strings.ReplaceAll(text, `"`, `""`) + "\"\r\n"
+		job, _, err := relayed(rt, strings.NewReader(quoted), cbc.ExportCSV, true)
+		require.NoError(rt, err)
+		require.Equal(rt, strings.Replace(quoted, ",\""+strings.ReplaceAll(text, `"`, `""`), ",\""+strings.ReplaceAll(want, `"`, `""`), 1), job)
+		row, err := (&csvWriter{safe: true, begun: true}).add(nil, &auditlog.Event{Description: text})
+		require.NoError(rt, err)
+		cells, err := csv.NewReader(bytes.NewReader(row)).Read()
+		require.NoError(rt, err)
+		require.Equal(rt, strings.ReplaceAll(want, "\r\n", "\n"), cells[3])
+	})
 }
 
 func TestForms(t *testing.T) {

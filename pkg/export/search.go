@@ -161,7 +161,7 @@ func plainValue(raw []byte) string {
 }
 
 func (w *csvWriter) cell(to []byte, text string) []byte {
-	formula := w.safe && text != "" && isFormula(text[0])
+	formula := w.safe && isFormula(text)
 	if !formula && !strings.ContainsAny(text, ",\"\r\n") && (text == "" || text[0] != ' ' && text[len(text)-1] != ' ') {
 		return append(to, text...)
 	}
