@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -58,9 +59,14 @@ func (q *Queue) admit(ctx context.Context) (*admission, error) {
 	}
 	for {
 		a, err := q.tryAdmit(ctx)
-		if a != nil || err != nil {
-			return a, err
+		if a == nil && err == nil {
+			continue
 		}
+		if err != nil {
+			q.readers.report(q, err)
+		}
+		q.refusal.Store(&err)
+		return a, err
 	}
 }
 
@@ -142,8 +148,10 @@ func (q *Queue) glance(ctx context.Context) (*reader, Ledger, error) {
 	switch p := q.config.Prover; {
 	case err != nil:
 		return nil, nil, err
+	case rejected(q.lastRefusal()):
+		return nil, nil, q.lastRefusal()
 	case !known, c.reader != nil && !c.accepted && !q.config.Store.Shared && p != nil && !p.AcceptedAt().After(c.since):
-		return nil, nil, ErrUnproved
+		return nil, nil, cmp.Or(q.lastRefusal(), ErrUnproved)
 	case c.reader == nil || c.reader.ledger != c.ledger:
 		return nil, c.ledger, nil
 	}
@@ -157,6 +165,14 @@ func rejected(err error) bool {
 		return false
 	}
 	return failed.Kind == cbc.KindKey || failed.Kind == cbc.KindOrgKey || failed.Kind == cbc.KindPermission
+}
+
+// lastRefusal is why the last try to be admitted failed; nil: it did not, or there was none.
+func (q *Queue) lastRefusal() error {
+	if err := q.refusal.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // endError says why an admission has ended.

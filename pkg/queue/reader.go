@@ -58,9 +58,6 @@ func newReader(store string, ledger Ledger, before *reader, report func(*Queue, 
 	r.life, r.retire = context.WithCancel(cbc.WithLane(context.Background(), cbc.LaneBackground))
 	if before != nil {
 		before.leave()
-		before.mu.Lock()
-		r.begun = before.begun
-		before.mu.Unlock()
 	}
 	return r
 }

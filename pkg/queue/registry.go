@@ -193,6 +193,7 @@ type Queue struct {
 	closing   sync.Once
 	admitting chan struct{} // taken by the one caller who sees to the admission
 	admitted  atomic.Pointer[admission]
+	refusal   atomic.Pointer[error] // of the last try to be admitted
 
 	// The lock of Readers guards what follows.
 	own     Ledger // opened for an admission that has not succeeded yet

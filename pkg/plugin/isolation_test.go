@@ -1,0 +1,284 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/dev/pgtest"
+	"carbonblack-auditlog-datasource/dev/simulator"
+)
+
+// gate is a simulated cloud whose API secret can be rotated without a new queue.
+type gate struct {
+	*simulator.Server
+	url    string
+	secret atomic.Pointer[string] // that is accepted; nil: none is
+	calls  map[string]*atomic.Int64
+}
+
+const (
+	rightSecret = "RIGHT0000000000000000000"
+	wrongSecret = "WRONG0000000000000000000"
+	newSecret   = "RENEWED00000000000000000"
+)
+
+func newGate(t *testing.T) *gate {
+	g := &gate{
+		Server: simulator.New(simulator.Config{Generate: simulator.Generate{Days: 2, PerDay: 300, LivePerDay: -1}}),
+		calls:  map[string]*atomic.Int64{rightSecret: {}, wrongSecret: {}, newSecret: {}},
+	}
+	g.rotate(rightSecret)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secret, apiID, _ := strings.Cut(r.Header.Get("X-Auth-Token"), "/")
+		if count := g.calls[secret]; count != nil {
+			count.Add(1)
+		}
+		token := "none/" + apiID
+		if valid := g.secret.Load(); valid != nil && secret == *valid {
+			token = g.Keys()[0].APISecret + "/" + apiID
+		}
+		r.Header.Set("X-Auth-Token", token)
+		g.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	g.url = server.URL
+	return g
+}
+
+func (g *gate) rotate(secret string) { g.secret.Store(&secret) }
+
+// source is a data source of a Grafana organization.
+type source struct {
+	org      int64
+	uid      string
+	url      string // another spelling; "" is the gate's own
+	secret   string
+	jsonData map[string]any
+	dsn      string
+	poll     time.Duration
+}
+
+func (g *gate) open(t *testing.T, s source) *Instance {
+	settings := settingsOf(g.Server, g.url, 0, map[string]any{"queueEnabled": true})
+	if s.url != "" {
+		settings.URL = s.url
+	}
+	all := map[string]any{}
+	require.NoError(t, json.Unmarshal(settings.JSONData, &all))
+	for key, value := range s.jsonData {
+		all[key] = value
+	}
+	settings.JSONData, _ = json.Marshal(all)
+	settings.UID = s.uid
+	settings.DecryptedSecureJSONData = map[string]string{"apiSecret": s.secret, "storeDsn": s.dsn}
+	ctx := backend.WithPluginContext(context.Background(), backend.PluginContext{OrgID: s.org})
+	parsed, err := parseSettings(settings)
+	require.NoError(t, err)
+	if s.poll > 0 { // oftener than settings may say
+		parsed.queuePoll = s.poll
+	}
+	client := &http.Client{Transport: &http.Transport{}}
+	d, err := assemble(parsed, ownerOf(ctx, settings), client, client)
+	require.NoError(t, err)
+	t.Cleanup(d.Dispose)
+	return d
+}
+
+const queueTable = `{"source":"queue","format":"table","limit":10000}`
+
+// rowsOf is how many events of the queue a data source sees.
+func rowsOf(t *testing.T, d *Instance) int {
+	t.Helper()
+	answer := askQueue(t, d, nil, 72*time.Hour, queueTable)
+	require.NoError(t, answer.Error)
+	return answer.Frames[0].Rows()
+}
+
+// shutOut wants a data source to see nothing of the queue, in whatever way it asks.
+func shutOut(t *testing.T, d *Instance) {
+	t.Helper()
+	for _, query := range []string{
+		queueTable, `{"source":"queue"}`, `{"source":"queue","queryType":"count"}`, `{"source":"queue","queryType":"top","groupBy":["actor"]}`,
+		`{"source":"queue","queryType":"series"}`, `{"source":"queue","queryType":"firstSeen","groupBy":["actor"],"baseline":"1h"}`,
+	} {
+		for _, headers := range []map[string]string{nil, {"FromAlert": "true"}} {
+			answer := askQueue(t, d, headers, 24*time.Hour, query)
+			require.ErrorContains(t, answer.Error, "API key is not accepted", query)
+			for _, f := range answer.Frames {
+				require.Zero(t, f.Rows(), query)
+			}
+		}
+	}
+	state := statusOfQueue(t, d)
+	require.NotNil(t, state.Error)
+	require.Nil(t, state.Events)
+	require.Nil(t, state.Drained)
+	require.Nil(t, state.LastPoll)
+	require.Empty(t, state.Gaps)
+}
+
+func TestQueueNeedsTheSecret(t *testing.T) {
+	for name, stranger := range map[string]source{
+		"another organization":                {org: 2, uid: "b", secret: wrongSecret},
+		"the same organization":               {org: 1, uid: "b", secret: wrongSecret},
+		"the same data source":                {org: 1, uid: "a", secret: wrongSecret},
+		"another spelling of the URL":         {org: 2, uid: "b", secret: wrongSecret, url: "spell"},
+		"another store":                       {org: 2, uid: "b", secret: wrongSecret, jsonData: map[string]any{"store": "postgres"}, dsn: "postgres://u:p@127.0.0.1:1/db"},
+		"settings that would slow the others": {org: 2, uid: "b", secret: wrongSecret, jsonData: map[string]any{"queuePollSeconds": 86400}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(t)
+			first := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+			seen := rowsOf(t, first)
+			require.Positive(t, seen)
+			if stranger.url != "" {
+				stranger.url = g.otherSpelling(t)
+			}
+			second := g.open(t, stranger)
+			if stranger.dsn == "" {
+				shutOut(t, second)
+			} else {
+				require.Error(t, askQueue(t, second, nil, time.Hour, queueTable).Error)
+			}
+			require.Equal(t, seen, rowsOf(t, first))
+			require.NoError(t, askQueue(t, first, map[string]string{"FromAlert": "true"}, time.Hour, `{"source":"queue","queryType":"count"}`).Error)
+			require.Nil(t, statusOfQueue(t, first).LastPoll.Error)
+			require.Equal(t, time.Minute, first.settings.queuePoll)
+			second.Dispose()
+			require.Equal(t, seen, rowsOf(t, first))
+		})
+	}
+}
+
+// otherSpelling is the gate's address, written in another way.
+func (g *gate) otherSpelling(t *testing.T) string {
+	u, err := url.Parse(g.url)
+	require.NoError(t, err)
+	return "HTTP://" + u.Host + "//"
+}
+
+func TestTheSecretOpensTheQueueToAll(t *testing.T) {
+	for name, other := range map[string]source{
+		"the same organization":       {org: 1, uid: "b", secret: rightSecret},
+		"another organization":        {org: 2, uid: "a", secret: rightSecret},
+		"another spelling of the URL": {org: 2, uid: "b", secret: rightSecret, url: "spell"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(t)
+			first := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+			seen := rowsOf(t, first)
+			if other.url != "" {
+				other.url = g.otherSpelling(t)
+			}
+			second := g.open(t, other)
+			require.Equal(t, seen, rowsOf(t, second))
+			require.Equal(t, statusOfQueue(t, first), statusOfQueue(t, second))
+		})
+	}
+}
+
+func TestARotatedSecretTakesOverOnceItIsAccepted(t *testing.T) {
+	for _, store := range []string{"memory", "postgres"} {
+		t.Run(store, func(t *testing.T) {
+			g := newGate(t)
+			s := source{org: 1, uid: "a", secret: rightSecret, jsonData: map[string]any{"store": store}}
+			if store == "postgres" {
+				s.dsn = pgtest.New(t).DSN
+			}
+			old := g.open(t, s)
+			seen := rowsOf(t, old)
+			s.secret = newSecret
+			renewed := g.open(t, s)
+			require.Error(t, askQueue(t, renewed, nil, time.Hour, queueTable).Error)
+			require.Equal(t, seen, rowsOf(t, old), "the old secret is still the right one")
+
+			g.rotate(newSecret)
+			again := g.open(t, s) // what the cloud has rejected is remembered until the settings change
+			require.Equal(t, seen, rowsOf(t, again), "the ledger stays")
+			shutOut(t, old)
+			old.Dispose()
+			renewed.Dispose()
+			require.Equal(t, seen, rowsOf(t, again))
+		})
+	}
+}
+
+func TestARevokedKeyOpensNothing(t *testing.T) {
+	g := newGate(t)
+	first := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+	require.Positive(t, rowsOf(t, first))
+	g.secret.Store(nil)
+	shutOut(t, g.open(t, source{org: 2, uid: "b", secret: rightSecret}))
+}
+
+// A live tail of the queue goes on, whatever a data source with a wrong secret, or the next settings of its own, try.
+func TestATailIsNotDisturbed(t *testing.T) {
+	g := newGate(t)
+	first := g.open(t, source{org: 1, uid: "a", secret: rightSecret, poll: 100 * time.Millisecond})
+	query := `{"source":"queue","criteria":{"actor":["tail@example.org"]}}`
+	g.Add(simulator.Event{Actor: "tail@example.org", Description: "before"})
+	v, _, ended := watch(t, first, query)
+	require.Equal(t, []string{"before"}, v.next().column("body"))
+
+	for _, s := range []source{{org: 2, uid: "b", secret: wrongSecret}, {org: 1, uid: "a", secret: wrongSecret}} {
+		stranger := g.open(t, s)
+		shutOut(t, stranger)
+		path, data := channelOf(t, query)
+		ctx, cancel := context.WithCancel(t.Context())
+		told := &rejectedViewer{t: t, told: cancel}
+		require.NoError(t, stranger.RunStream(ctx, &backend.RunStreamRequest{Path: path, Data: data}, backend.NewStreamSender(told)))
+	}
+	g.Add(simulator.Event{Actor: "tail@example.org", Description: "after"})
+	require.Equal(t, []string{"after"}, v.next().column("body"))
+
+	first.Dispose()
+	require.ErrorIs(t, <-ended, errReplaced)
+	path, _ := channelOf(t, query)
+	for name, s := range map[string]source{
+		"a wrong secret":       {org: 1, uid: "a", secret: wrongSecret},
+		"another organization": {org: 2, uid: "a", secret: rightSecret},
+		"another data source":  {org: 1, uid: "b", secret: rightSecret},
+		"another store":        {org: 1, uid: "a", secret: rightSecret, jsonData: map[string]any{"store": "postgres"}, dsn: "postgres://u:p@127.0.0.1:1/db"},
+	} {
+		require.Empty(t, checkpoints.take(g.open(t, s).checkpointKey(path), time.Now()), name)
+	}
+	same := g.open(t, source{org: 1, uid: "a", secret: rightSecret, jsonData: map[string]any{"maxEvents": 5000}})
+	require.NotEmpty(t, checkpoints.take(same.checkpointKey(path), time.Now()))
+}
+
+// rejectedViewer waits for a word on the wrong key, and fails when a stream delivers rows.
+type rejectedViewer struct {
+	t    *testing.T
+	told context.CancelFunc
+}
+
+func (v *rejectedViewer) Send(p *backend.StreamPacket) error {
+	require.Empty(v.t, readPacket(v.t, p.Data).column("id"))
+	if strings.Contains(string(p.Data), "API key is not accepted") {
+		v.told()
+	}
+	return nil
+}
+
+func TestTwoStoresAreASettingsError(t *testing.T) {
+	g := newGate(t)
+	first := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+	seen := rowsOf(t, first)
+	dsn := pgtest.New(t).DSN
+	second := g.open(t, source{org: 2, uid: "b", secret: rightSecret, jsonData: map[string]any{"store": "postgres"}, dsn: dsn})
+	require.ErrorContains(t, askQueue(t, second, nil, time.Hour, queueTable).Error, "give both the same store")
+	require.Equal(t, seen, rowsOf(t, first))
+	moved := g.open(t, source{org: 1, uid: "a", secret: rightSecret, jsonData: map[string]any{"store": "postgres"}, dsn: dsn})
+	require.Equal(t, seen, rowsOf(t, moved), "a data source may move to another store: a search fills it")
+	require.Equal(t, seen, rowsOf(t, second))
+}
