@@ -179,12 +179,12 @@ test.each([
   ],
   [{ queryType: 'firstSeen', groupBy: ['actor_ip'], baseline: '4w' }, 'First seen by actor IP not seen in the last 4w (at most 500)'],
   [{ queryType: 'status', limit: 9 }, 'Plugin status'],
-  [{ queryType: 'callers' }, 'Who spends the requests'],
+  [{ queryType: 'callers' }, 'Requests by caller'],
   [
     { queryType: 'top', groupBy: ['actor'], criteria: { outcome: ['success'] }, after: { criteria: { outcome: ['failure'] }, atLeast: 3 } },
     'Top list of events by actor where outcome is success after at least 3 earlier ones of the same group where outcome is failure (at most 500)',
   ],
-  [{ queryType: 'pie' }, 'Unknown shape "pie" (at most 500)'],
+  [{ queryType: 'pie' }, 'Unknown query type "pie" (at most 500)'],
 ])('the history reads %j as a sentence', (query, expected) => {
   expect(dataSource().getQueryDisplayText({ refId: 'A', ...query } as AuditLogQuery)).toBe(expected);
 });

@@ -2,10 +2,10 @@ import type { DataSourceJsonData } from '@grafana/data';
 import type { DataQuery } from '@grafana/schema';
 
 /** The shape of an answer about events. */
-export type EventShape = 'events' | 'count' | 'series' | 'top' | 'firstSeen';
-/** The shape of an answer. The last two tell of the plugin itself: how it is, and who spends its requests. */
-export type QueryShape = EventShape | 'status' | 'callers';
-/** Where an answer comes from: a search over history, or what the API key's read-once queue delivered. */
+export type EventQueryType = 'events' | 'count' | 'series' | 'top' | 'firstSeen';
+/** The shape of an answer. The last two are about the plugin itself: its state, and who uses its requests. */
+export type QueryType = EventQueryType | 'status' | 'callers';
+/** Where an answer comes from: a search, or what the API key's read-once queue has delivered. */
 export type QuerySource = 'search' | 'queue';
 export type EventFormat = 'logs' | 'table';
 export type SortOrder = 'asc' | 'desc';
@@ -18,33 +18,33 @@ export type FilterField = ListField | FlagField;
 /** Values of one field are alternatives; fields are combined with AND. */
 export type Filters = Partial<Record<ListField, string[]>> & Partial<Record<FlagField, boolean>>;
 
-/** Counts an event only if others came before it: in the same group, in the same window, at an earlier time. */
+/** Counts an event only if others came before it, in the same group and time range. */
 export interface After {
-  /** What the events before have instead of the query's own criteria and exclusions of these fields. */
+  /** What the earlier events match instead of the query's own criteria and exclusions of these fields. */
   criteria?: Filters;
   exclusions?: Filters;
-  /** How many others, at least; 1 if nothing is said. */
+  /** The minimum number of earlier events; 1 by default. */
   atLeast?: number;
 }
 
 /** One panel query. Every key but refId has a default; see query/defaults.ts. */
 export interface AuditLogQuery extends DataQuery {
   schemaVersion?: number;
-  queryType?: QueryShape;
+  queryType?: QueryType;
   source?: QuerySource;
   format?: EventFormat;
-  /** Lucene text, sent to Carbon Black Cloud as it is. */
+  /** Lucene, sent to Carbon Black Cloud unchanged. */
   query?: string;
   criteria?: Filters;
   exclusions?: Filters;
   groupBy?: FilterField[];
-  /** The most events or groups of an answer. */
+  /** The maximum number of events or groups in an answer. */
   limit?: number;
   sort?: SortOrder;
   /** How far back firstSeen looks, for example 30d. */
   baseline?: string;
   after?: After;
-  /** The rows that Carbon Black Cloud writes for one edit of a policy become one. */
+  /** Turns the rows that Carbon Black Cloud writes for one edit of a policy into one event. */
   fold?: boolean;
   /** Why the variables of a panel could not be filled in on the way to Explore. Such a query is not sent. */
   variableError?: string;
@@ -53,7 +53,7 @@ export interface AuditLogQuery extends DataQuery {
 /** Provisioning from environment variables turns numbers and booleans into strings. */
 export type Lenient<T extends number | boolean> = T | string;
 
-/** A rule of one's own for the catalog. Without an outcome it is unknown, without a severity info, and without a code the category and the action. */
+/** A custom rule of the catalog. By default the outcome is unknown, the severity info, and the code is category.action. */
 export interface CatalogRule {
   pattern: string;
   category: string;
@@ -73,7 +73,7 @@ export interface AuditLogOptions extends DataSourceJsonData {
   requestsPerFiveMinutes?: Lenient<number>;
   maxEvents?: Lenient<number>;
   settleSeconds?: Lenient<number>;
-  /** A list, or from an environment variable a text of JSON. */
+  /** A list; from an environment variable, a JSON string. */
   catalogRules?: CatalogRule[] | string;
   timeout?: Lenient<number>;
   tlsSkipVerify?: boolean;

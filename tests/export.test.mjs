@@ -6,9 +6,7 @@ import { after, before, describe } from 'node:test';
 
 import { launchBrowser, pageTests } from './browser.mjs';
 import { environment, startSimulator, startWorkbench } from './processes.mjs';
-import { selectors } from './selectors.mjs';
-
-const { exports: texts, queryEditor } = selectors;
+import { exportStrings as texts, queryStrings as queryEditor } from './strings.mjs';
 
 /** The word by which the events of this test are found. */
 const MARK = 'exportmarker';
@@ -95,7 +93,7 @@ for (const react of ['19', '18']) {
       const row = page.getByTestId(texts.row).first();
       await row.getByRole('link').waitFor();
       assert.equal(await page.getByRole('button', { name: texts.start }).count(), 0);
-      assert.equal(await row.getByRole('button', { name: /^(Forget|Cancel)/ }).count(), 0);
+      assert.equal(await row.getByRole('button', { name: /^(Remove|Cancel)/ }).count(), 0);
       assert.ok((await download(page, row)).bytes.length > 0);
     });
 
@@ -112,7 +110,7 @@ for (const react of ['19', '18']) {
       const rows = page.getByTestId(texts.row);
       await rows.first().waitFor();
       const before = await rows.count();
-      await rows.first().getByRole('button', { name: /^Forget/ }).click();
+      await rows.first().getByRole('button', { name: /^Remove/ }).click();
       await page.waitForFunction(([id, count]) => document.querySelectorAll(`[data-testid="${id}"]`).length === count, [texts.row, before - 1]);
       await page.getByRole('button', { name: texts.refresh }).press('Escape');
       await page.getByTestId(texts.panel).waitFor({ state: 'detached' });

@@ -4,10 +4,9 @@ import { after, before, describe } from 'node:test';
 
 import { launchBrowser, pageTests } from './browser.mjs';
 import { environment, startSimulator, startWorkbench } from './processes.mjs';
-import { selectors } from './selectors.mjs';
+import { configStrings as configEditor, queryStrings as queryEditor } from './strings.mjs';
 
 const pluginId = 'carbonblack-auditlog-datasource';
-const { configEditor, queryEditor } = selectors;
 
 let simulator;
 let browser;

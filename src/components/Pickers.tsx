@@ -3,8 +3,8 @@ import { Combobox, MultiCombobox, useStyles2, type ComboboxOption } from '@grafa
 import { useId, useLayoutEffect, useRef, type FocusEvent, type KeyboardEvent, type SyntheticEvent } from 'react';
 
 /**
- * On React 18 a Combobox reports one pick several times, and with a synchronous store it never stops.
- * The guard lets a value through once, until the control is drawn again with another one.
+ * Reports a value once, until the control renders with another one. On React 18 a Combobox reports one pick several times, and
+ * with a synchronous store it never stops.
  */
 function useOncePerValue<T>(value: T, report: (value: T) => void): (value: T) => void {
   const last = useRef(JSON.stringify(value));
@@ -21,9 +21,9 @@ function useOncePerValue<T>(value: T, report: (value: T) => void): (value: T) =>
 }
 
 /**
- * For the frame around a picker that takes text of one's own. The picker forgets text that was typed but not picked, and its
- * list can lag behind fast typing. Here the text itself counts: when the field is left, and on Enter, unless the arrow keys
- * have gone to an option since.
+ * Handles typed text around a picker that allows custom values. The picker drops text that was typed but not picked, and its
+ * list can lag behind fast typing. So the text itself counts when the field is left, and on Enter unless the arrow keys have
+ * moved to an option since.
  */
 function useTypedText(custom: boolean | undefined, accept: (text: string) => void) {
   const accepted = useRef(false);
@@ -39,7 +39,7 @@ function useTypedText(custom: boolean | undefined, accept: (text: string) => voi
     accepted.current = false;
     inList.current = false;
   };
-  // The list lives in a portal, but its events pass through here.
+  // The list is in a portal, but its events pass through here.
   const onMouseDownCapture = () => {
     accepted.current = false;
   };
@@ -52,14 +52,14 @@ function useTypedText(custom: boolean | undefined, accept: (text: string) => voi
     if (event.key === 'Enter' && !inList.current && typedIn(event) && input instanceof HTMLInputElement) {
       event.preventDefault();
       event.stopPropagation();
-      // Leaving accepts the text and empties the field.
+      // Leaving the field accepts the text and empties it.
       input.blur();
       input.focus();
     }
   };
   return {
     handlers: custom ? { onBlurCapture, onInputCapture, onMouseDownCapture, onKeyDownCapture } : {},
-    /** Leaving the field also picks the highlighted option; that must not replace what was typed. */
+    /** Leaving the field also picks the highlighted option, which must not replace the typed text. */
     isAccepted: () => accepted.current,
   };
 }
@@ -70,20 +70,20 @@ function typedIn({ target }: SyntheticEvent): string {
 
 interface SharedProps {
   id?: string;
-  /** The accessible name; it is not drawn. */
+  /** The accessible name, visually hidden. */
   label: string;
   /** The id of an element that names the control instead. */
   labelledBy?: string;
   testId?: string;
   options: ComboboxOption[];
   placeholder?: string;
-  /** Text of one's own is a value too. */
+  /** Allows values that are not options. */
   custom?: boolean;
   invalid?: boolean;
   disabled?: boolean;
 }
 
-/** Comboboxes of older Grafana versions know no aria-label, so the name is always an element. */
+/** Comboboxes of older Grafana versions ignore aria-label, so the name is always an element. */
 function useName(label: string, labelledBy: string | undefined) {
   const id = useId();
   const styles = useStyles2(getStyles);
@@ -108,7 +108,7 @@ export function PickOne({ label, labelledBy, testId, custom, value, onChange, ..
   const { name, nameId } = useName(label, labelledBy);
   const change = useOncePerValue(value ?? '', onChange);
   const { handlers, isAccepted } = useTypedText(custom, change);
-  // With text in it that fits no option, the Combobox reports a pick of nothing.
+  // With text that matches no option, the Combobox reports a pick of nothing.
   const pick = (option: ComboboxOption | undefined) => option && !isAccepted() && change(option.value);
   return (
     <div {...handlers}>
@@ -148,6 +148,6 @@ export function PickMany({ label, labelledBy, testId, custom, values, onChange, 
 
 const getStyles = () => ({
   hidden: css({ position: 'absolute', width: 1, height: 1, overflow: 'hidden', clipPath: 'inset(50%)', whiteSpace: 'nowrap' }),
-  // The control has a fixed highest width; here it also gives way to a narrow panel.
+  // The control has a fixed maximum width; here it also shrinks in a narrow panel.
   many: css({ minWidth: 0, maxWidth: '100%', '& > div': { maxWidth: '100%' } }),
 });

@@ -1,5 +1,5 @@
 import { createContext } from 'react';
 import type { FilterField } from '../types';
 
-/** Words that a data source's own rules add to the choices for a field. */
+/** The words that a data source's catalog rules add to the choices of a field. */
 export const FieldWords = createContext<Partial<Record<FilterField, string[]>> | undefined>(undefined);

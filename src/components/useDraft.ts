@@ -6,8 +6,8 @@ interface Draft {
 }
 
 /**
- * Text being typed for a value that lives elsewhere. What was typed stays, also while it is not a valid value;
- * when the value changes for another reason, the text follows it.
+ * Keeps the text that is being typed for a value that lives elsewhere. It stays while it is not a valid value, and follows the
+ * value when that changes for another reason.
  */
 export function useDraft(value: string, accept: (text: string) => void): Draft {
   const [draft, setDraft] = useState({ text: value, basis: value });

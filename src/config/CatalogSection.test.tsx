@@ -3,12 +3,12 @@ import { render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import { of, throwError } from 'rxjs';
-import { selectors } from '../selectors';
+import { configStrings } from '../strings/config';
 import { ConfigEditor, type Props } from './ConfigEditor';
 
 type Options = Props['options'];
 
-const texts = selectors.configEditor.catalog;
+const texts = configStrings.catalog;
 const RULE = { pattern: 'Login failed{rest}', category: 'break_glass', action: 'knock' };
 
 function setup(jsonData: Options['jsonData'], start: Partial<Options> = {}) {
@@ -41,7 +41,7 @@ function answer(route: (request: BackendSrvRequest) => unknown) {
 
 const column = (row: HTMLElement, name: keyof typeof texts.columns) => within(row).getByLabelText(texts.columns[name], { selector: 'input' });
 
-test('a rule is written by keyboard alone, and only once it says something', async () => {
+test('a rule is written by keyboard alone, once it is not empty', async () => {
   const { state, user } = setup({});
   await user.click(screen.getByRole('button', { name: texts.label }));
   await user.click(screen.getByRole('button', { name: texts.add }));
@@ -50,11 +50,11 @@ test('a rule is written by keyboard alone, and only once it says something', asy
   expect(column(row, 'pattern')).toHaveFocus();
   await user.keyboard('Backup of {{name}');
   await user.tab();
-  expect(within(row).getAllByText(/A word of a-z/)).toHaveLength(2);
+  expect(within(row).getAllByText(/Enter a word of a-z/)).toHaveLength(2);
   await user.keyboard('backup');
   await user.tab();
   await user.keyboard('create');
-  expect(within(row).queryByText(/A word of a-z/)).not.toBeInTheDocument();
+  expect(within(row).queryByText(/Enter a word of a-z/)).not.toBeInTheDocument();
   expect(state.options.jsonData).toEqual({ catalogRules: [{ pattern: 'Backup of {name}', category: 'backup', action: 'create' }] });
   await user.click(within(row).getByRole('button', { name: texts.remove(1) }));
   expect(state.options.jsonData).toEqual({});
@@ -73,14 +73,14 @@ test('lines are pasted', async () => {
   const { state, user } = setup({ catalogRules: [RULE] });
   await user.click(screen.getByTestId(texts.paste.testId));
   await user.paste('a\tb');
-  expect(screen.getByText(/Line 1 has 2 of the columns/)).toBeInTheDocument();
+  expect(screen.getByText(/Line 1 has 2 columns/)).toBeInTheDocument();
   await user.paste('\tc\nd\te\tf');
   await user.click(screen.getByRole('button', { name: texts.addPasted }));
   expect(state.options.jsonData.catalogRules).toEqual([RULE, { pattern: 'a', category: 'b', action: 'c' }, { pattern: 'd', category: 'e', action: 'f' }]);
   expect(screen.getByTestId(texts.paste.testId)).toHaveValue('');
 });
 
-test('rules are tried out before they are saved, and where nothing can be changed', async () => {
+test('rules are tested before they are saved, also on a provisioned data source', async () => {
   const verdict = { category: 'c', action: 'a', outcome: 'failure', severity: 'info' };
   const requests = answer(() => ({
     classes: [
@@ -95,7 +95,7 @@ test('rules are tried out before they are saved, and where nothing can be change
   await user.click(screen.getByRole('button', { name: texts.run }));
   const [, first, second] = await within(screen.getByTestId(texts.result)).findAllByRole('row');
   expect(first).toHaveTextContent(/Login failed.*break_glass.knock.*a rule above/);
-  expect(second).toHaveTextContent(/Who knows.*other.unknown.*nothing fits/);
+  expect(second).toHaveTextContent(/Who knows.*other.unknown.*no match/);
   expect(requests).toEqual([
     expect.objectContaining({
       method: 'POST',
@@ -108,7 +108,7 @@ test('rules are tried out before they are saved, and where nothing can be change
 test.each([
   [{ status: 400, config: {}, data: { error: 'rules[0].pattern "{": a { has no }' } }, /a { has no }/],
   [new Error('gone'), /Grafana did not answer/],
-])('what is wrong is told in words: %j', async (failure, words) => {
+])('a failed test is reported: %j', async (failure, words) => {
   answer(() => {
     throw failure;
   });
@@ -119,7 +119,7 @@ test.each([
   expect(await screen.findByText(words)).toBeInTheDocument();
 });
 
-test('stored rules that cannot be read are pointed out', () => {
+test('stored rules that cannot be read are reported', () => {
   setup({ catalogRules: '{' });
   expect(screen.getByText(/not a list of rules/)).toBeInTheDocument();
 });

@@ -2,21 +2,21 @@ import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Alert, Button, Field, TextArea, useStyles2 } from '@grafana/ui';
 import { useId, useRef, useState } from 'react';
-import { selectors } from '../selectors';
+import { configStrings } from '../strings/config';
 import type { CatalogRule } from '../types';
 import { CatalogTest } from './CatalogTest';
 import { RuleRow } from './RuleRow';
-import { MOST_RULES, parseLines, readRules, storedRules } from './rules';
+import { MAX_RULES, parseLines, readRules, storedRules } from './rules';
 import { Section } from './Section';
 import type { Settings } from './useSettings';
 
-const texts = selectors.configEditor.catalog;
+const texts = configStrings.catalog;
 
-/** Rules that say what descriptions mean, tried before those of the catalog. */
+/** Edits custom rules for descriptions, which apply before those of the catalog. */
 export function CatalogSection({ settings: { options, json, setJson } }: { settings: Settings }) {
   const styles = useStyles2(getStyles);
   const [stored] = useState(() => readRules(json.catalogRules));
-  // Rows that say nothing yet are kept here and not saved.
+  // Empty rows are kept here and not saved.
   const [rules, setRules] = useState(stored.rules);
   const [focused, setFocused] = useState<number>();
   const addButton = useRef<HTMLButtonElement>(null);
@@ -26,7 +26,7 @@ export function CatalogSection({ settings: { options, json, setJson } }: { setti
   };
   const add = (more: CatalogRule[]) => {
     setFocused(rules.length);
-    change([...rules, ...more].slice(0, MOST_RULES));
+    change([...rules, ...more].slice(0, MAX_RULES));
   };
   const remove = (index: number) => {
     setFocused(undefined);
@@ -36,11 +36,11 @@ export function CatalogSection({ settings: { options, json, setJson } }: { setti
   return (
     <Section texts={texts} open={stored.rules.length > 0 || Boolean(stored.problem)}>
       <p className={styles.help}>
-        A rule gives a description a category, an action, an outcome and a severity. Rules are tried before the plugin&apos;s own
-        catalog, the most specific one first. A pattern is the whole description, in which <code>{'{name}'}</code> stands for any
-        text, <code>{'{name:word}'}</code> for one without spaces, <code>{'{name:email}'}</code>, <code>{'{name:id}'}</code>,{' '}
-        <code>{'{name:digits}'}</code> and <code>{'{name:json}'}</code> for what they say, and <code>{'{rest}'}</code> for whatever
-        follows.
+        A rule assigns a category, an action, an outcome and a severity to a description. Rules apply before the plugin&apos;s own
+        catalog, the most specific one first. A pattern is the whole description: <code>{'{name}'}</code> matches any text,{' '}
+        <code>{'{name:word}'}</code> text without spaces, <code>{'{name:email}'}</code>, <code>{'{name:id}'}</code>,{' '}
+        <code>{'{name:digits}'}</code> and <code>{'{name:json}'}</code> what they name, and <code>{'{rest}'}</code> everything up to
+        the end.
       </p>
       {stored.problem && <Alert severity="warning" title={stored.problem} />}
       <fieldset className={styles.rules} disabled={options.readOnly}>
@@ -59,7 +59,7 @@ export function CatalogSection({ settings: { options, json, setJson } }: { setti
             ref={addButton}
             variant="secondary"
             icon="plus"
-            disabled={rules.length >= MOST_RULES}
+            disabled={rules.length >= MAX_RULES}
             onClick={() => add([{ pattern: '', category: '', action: '' }])}
           >
             {texts.add}
@@ -85,7 +85,7 @@ function PasteRules({ onAdd }: { onAdd: (rules: CatalogRule[]) => void }) {
       <Field
         label={texts.paste.label}
         htmlFor={id}
-        description="One a line: pattern, category, action, outcome, severity and code, parted by tabs, as a spreadsheet copies them; or a JSON list."
+        description={texts.paste.description}
         invalid={Boolean(problem)}
         error={problem}
       >

@@ -4,12 +4,12 @@ import { getBackendSrv, isFetchError } from '@grafana/runtime';
 import { Alert, Button, Field, TextArea, useStyles2 } from '@grafana/ui';
 import { useId, useState } from 'react';
 import { lastValueFrom } from 'rxjs';
-import { selectors } from '../selectors';
+import { configProblems, configStrings } from '../strings/config';
 import type { CatalogRule } from '../types';
 
-const texts = selectors.configEditor.catalog;
+const texts = configStrings.catalog;
 
-/** What the catalog makes of a description. */
+/** How the catalog classifies a description. */
 interface Verdict {
   description: string;
   category: string;
@@ -17,15 +17,15 @@ interface Verdict {
   outcome: string;
   severity: string;
   code: string;
-  /** "settings" for a rule of one's own; empty where nothing fits. */
+  /** "settings" for a custom rule; empty without a match. */
   sources: string[];
 }
 
 type Result = { classes: Verdict[] } | { error: string };
 
-const MOST_TESTED = 100;
+const MAX_TESTED = 100;
 
-/** Tries rules out before they are saved. */
+/** Tests rules before they are saved. */
 export function CatalogTest({ uid, rules }: { uid: string; rules: CatalogRule[] }) {
   const id = useId();
   const styles = useStyles2(getStyles);
@@ -35,12 +35,12 @@ export function CatalogTest({ uid, rules }: { uid: string; rules: CatalogRule[] 
   const descriptions = text.split(/\r?\n/).filter((line) => line.trim());
   const test = async () => {
     setBusy(true);
-    setResult(await classify(uid, rules, descriptions.slice(0, MOST_TESTED)));
+    setResult(await classify(uid, rules, descriptions.slice(0, MAX_TESTED)));
     setBusy(false);
   };
   return (
     <div className={styles.test}>
-      <Field label={texts.test.label} htmlFor={id} description="Paste descriptions, one a line, to see what the rules above and the catalog make of them. Nothing is saved.">
+      <Field label={texts.test.label} htmlFor={id} description={texts.test.description}>
         <TextArea id={id} data-testid={texts.test.testId} rows={3} value={text} spellCheck={false} onChange={(event) => setText(event.currentTarget.value)} />
       </Field>
       <Button variant="secondary" disabled={descriptions.length === 0 || busy} onClick={test}>
@@ -59,7 +59,7 @@ function Verdicts({ classes }: { classes: Verdict[] }) {
     <table className={styles.table}>
       <thead>
         <tr>
-          {['Description', 'Category', 'Action', 'Outcome', 'Severity', 'Code', 'Decided by'].map((name) => (
+          {texts.resultColumns.map((name) => (
             <th key={name} scope="col">
               {name}
             </th>
@@ -82,9 +82,9 @@ function Verdicts({ classes }: { classes: Verdict[] }) {
 
 function decidedBy(sources: string[]): string {
   if (sources.length === 0) {
-    return 'nothing fits';
+    return texts.decidedBy.nothing;
   }
-  return sources.includes('settings') ? 'a rule above' : 'the catalog';
+  return sources.includes('settings') ? texts.decidedBy.rule : texts.decidedBy.catalog;
 }
 
 async function classify(uid: string, rules: CatalogRule[], descriptions: string[]): Promise<Result> {
@@ -95,8 +95,8 @@ async function classify(uid: string, rules: CatalogRule[], descriptions: string[
     );
     return { classes: answer.data.classes };
   } catch (error) {
-    const said = isFetchError(error) ? (error.data?.error ?? error.data?.message ?? error.statusText) : undefined;
-    return { error: said || 'Grafana did not answer. Check the connection and try again.' };
+    const message = isFetchError(error) ? (error.data?.error ?? error.data?.message ?? error.statusText) : undefined;
+    return { error: message || configProblems.noAnswer };
   }
 }
 

@@ -2,12 +2,12 @@ import { config } from '@grafana/runtime';
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
-import { selectors } from '../selectors';
+import { configProblems, configStrings } from '../strings/config';
 import { ConfigEditor, type Props } from './ConfigEditor';
 
 type Options = Props['options'];
 
-const texts = selectors.configEditor;
+const texts = configStrings;
 
 function setup(start: Partial<Options> = {}) {
   const state = { options: { url: '', jsonData: {}, secureJsonFields: {}, ...start } as Options };
@@ -26,7 +26,7 @@ function setup(start: Partial<Options> = {}) {
 const open = (user: ReturnType<typeof userEvent.setup>, section: { label: string }) =>
   user.click(screen.getByRole('button', { name: section.label }));
 
-test('a whole connection is written under the names of the contract', async () => {
+test('a connection is written under the names of the contract', async () => {
   const { state, user } = setup({ jsonData: { maxEvents: '5000' } });
   await user.type(screen.getByLabelText(texts.url.label, { selector: 'input' }), 'http://127.0.0.1:8080/{Enter}');
   await user.type(screen.getByTestId(texts.orgKey.testId), ' ABCD1234 ');
@@ -51,7 +51,7 @@ test('a URL that is typed and left is kept', async () => {
   await user.type(field, 'http://cbc.example.com');
   await user.tab();
   expect(state.options.url).toBe('http://cbc.example.com');
-  expect(screen.getByText(/must not cross a network in the open/)).toBeInTheDocument();
+  expect(screen.getByText(/crosses the network unencrypted/)).toBeInTheDocument();
 });
 
 test('a stored secret is never shown, and can be replaced', async () => {
@@ -63,11 +63,11 @@ test('a stored secret is never shown, and can be replaced', async () => {
   expect(state.options.secureJsonData).toEqual({ apiSecret: 'NEW' });
 });
 
-test('swapped ID and secret are pointed out', async () => {
+test('swapped ID and secret are reported', async () => {
   const { user } = setup();
   await user.type(screen.getByTestId(texts.apiId.testId), 'ABCDEFGHIJKLMNO123456789');
   await user.type(screen.getByTestId(texts.apiSecret.testId), 'P3KEDZJRI8');
-  expect(screen.getAllByText(/may be swapped/)).toHaveLength(2);
+  expect(screen.getAllByText(/are swapped/)).toHaveLength(2);
 });
 
 test('the steps to create a key name both permissions', () => {
@@ -94,7 +94,7 @@ describe('limits', () => {
     expect(screen.getAllByText(/Enter a whole number/)).toHaveLength(1);
   });
 
-  it('do not save what is no number, and keep it in sight', async () => {
+  it('do not save an invalid number, and keep it visible', async () => {
     const { state, user } = setup({ jsonData: { maxEvents: 5 } });
     const field = screen.getByTestId(texts.maxEvents.testId);
     await user.type(field, 'k');
@@ -105,14 +105,14 @@ describe('limits', () => {
 });
 
 describe('queue', () => {
-  const WARNING = 'Reading the queue takes the events away from everyone else';
+  const WARNING = configStrings.queueWarning.title;
   const STORED_DSN = 'postgres://grafana:word@db.example.com:5432/ledger';
 
   it('warns before it is switched on, and then asks for more', async () => {
     const { state, user } = setup();
     await open(user, texts.queue);
     expect(screen.getByText(WARNING)).toBeInTheDocument();
-    expect(screen.getByText(/Give this data source a key of its own/)).toBeInTheDocument();
+    expect(screen.getByText(/Give this data source an API key of its own/)).toBeInTheDocument();
     expect(screen.queryByTestId(texts.queuePollSeconds.testId)).not.toBeInTheDocument();
     await user.click(screen.getByTestId(texts.queueEnabled.testId));
     await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '5');
@@ -122,17 +122,17 @@ describe('queue', () => {
     expect(state.options.jsonData).toEqual({ queueEnabled: true, queuePollSeconds: 50, store: 'postgres' });
   });
 
-  it('is read every 60 seconds into memory unless told otherwise', () => {
+  it('is read every 60 seconds into memory by default', () => {
     setup({ jsonData: { queueEnabled: true } });
     expect(screen.getByTestId(texts.queuePollSeconds.testId)).toHaveAttribute('placeholder', '60');
     expect(screen.getByRole('radio', { name: 'Memory' })).toBeChecked();
     expect(screen.queryByTestId(texts.storeDsn.testId)).not.toBeInTheDocument();
   });
 
-  it('says when to use which store', () => {
+  it('explains when to use which store', () => {
     setup({ jsonData: { queueEnabled: true } });
     expect(screen.getByText(/rebuilt by a search of the last three days/)).toBeInTheDocument();
-    expect(screen.getByText(/several Grafana replicas: they share one ledger/)).toBeInTheDocument();
+    expect(screen.getByText(/several Grafana replicas: they share one store/)).toBeInTheDocument();
   });
 
   it('needs the address of a database for PostgreSQL, as a secret', async () => {
@@ -140,11 +140,11 @@ describe('queue', () => {
     await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
     expect(screen.getByLabelText(`${texts.storeDsn.label} *`, { exact: false })).toBe(screen.getByTestId(texts.storeDsn.testId));
     await user.type(screen.getByTestId(texts.storeDsn.testId), 'db.example.com');
-    expect(screen.getByText(/This is not the address of a PostgreSQL database/)).toBeInTheDocument();
+    expect(screen.getByText(configProblems.storeDsn)).toBeInTheDocument();
     await user.clear(screen.getByTestId(texts.storeDsn.testId));
     await user.type(screen.getByTestId(texts.storeDsn.testId), ` ${STORED_DSN} `);
     await user.tab();
-    expect(screen.queryByText(/This is not the address/)).not.toBeInTheDocument();
+    expect(screen.queryByText(configProblems.storeDsn)).not.toBeInTheDocument();
     expect(state.options.secureJsonData).toEqual({ storeDsn: STORED_DSN });
     expect(state.options.jsonData).toEqual({ queueEnabled: true, store: 'postgres' });
   });

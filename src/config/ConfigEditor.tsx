@@ -1,7 +1,7 @@
 import { css } from '@emotion/css';
 import type { DataSourcePluginOptionsEditorProps, GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
-import { selectors } from '../selectors';
+import { configStrings } from '../strings/config';
 import type { AuditLogOptions, AuditLogSecrets } from '../types';
 import { CatalogSection } from './CatalogSection';
 import { ConnectionSection } from './ConnectionSection';
@@ -17,13 +17,13 @@ export function ConfigEditor(props: Props) {
   const settings = useSettings(props);
   return (
     <>
-      <fieldset className={styles.editor} disabled={props.options.readOnly} data-testid={selectors.configEditor.container}>
+      <fieldset className={styles.editor} disabled={props.options.readOnly} data-testid={configStrings.container}>
         <ConnectionSection settings={settings} />
         <LimitsSection settings={settings} />
         <QueueSection settings={settings} />
         <HttpSection settings={settings} />
       </fieldset>
-      {/* Not in the fieldset: rules are tried out on a provisioned data source, too. */}
+      {/* Not in the fieldset: rules can be tested on a provisioned data source, too. */}
       <CatalogSection settings={settings} />
     </>
   );

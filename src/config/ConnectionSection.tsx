@@ -1,14 +1,14 @@
 import { Field } from '@grafana/ui';
 import { useId } from 'react';
 import { PickOne } from '../components/Pickers';
-import { selectors } from '../selectors';
+import { configStrings } from '../strings/config';
 import { ENVIRONMENTS } from './environments';
 import { SecretField, TextField } from './fields';
 import { KeyHelp } from './KeyHelp';
 import type { Settings } from './useSettings';
 import { apiIdProblem, apiSecretProblem, orgKeyProblem, urlProblem } from './validation';
 
-const texts = selectors.configEditor;
+const texts = configStrings;
 
 const OPTIONS = ENVIRONMENTS.map(({ name, region, url }) => ({ value: url, label: url, description: `${name}, ${region}` }));
 
@@ -19,7 +19,6 @@ export function ConnectionSection({ settings }: { settings: Settings }) {
       <UrlField settings={settings} />
       <TextField
         texts={texts.orgKey}
-        description="Shown in the console under Settings > API Access."
         required
         value={json.orgKey ?? ''}
         problem={orgKeyProblem}
@@ -40,7 +39,7 @@ export function ConnectionSection({ settings }: { settings: Settings }) {
 
 function UrlField({ settings: { options, setUrl } }: { settings: Settings }) {
   const id = useId();
-  const { label, placeholder, testId } = texts.url;
+  const { label, description, placeholder, testId } = texts.url;
   const url = options.url ?? '';
   const error = urlProblem(url);
   return (
@@ -48,7 +47,7 @@ function UrlField({ settings: { options, setUrl } }: { settings: Settings }) {
       label={label}
       htmlFor={id}
       required
-      description="The address that the console has in your browser."
+      description={description}
       invalid={Boolean(error)}
       error={error}
     >

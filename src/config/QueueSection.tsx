@@ -1,6 +1,6 @@
 import { css } from '@emotion/css';
 import { Alert, Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
-import { selectors } from '../selectors';
+import { configStrings } from '../strings/config';
 import type { AuditLogOptions } from '../types';
 import { NumberField, SecretField, SwitchField } from './fields';
 import { Section } from './Section';
@@ -8,11 +8,11 @@ import { readBoolean } from './settings';
 import type { Settings } from './useSettings';
 import { storeDsnProblem } from './validation';
 
-const texts = selectors.configEditor;
+const texts = configStrings;
 
 const STORES = [
-  { value: 'memory' as const, label: 'Memory' },
-  { value: 'postgres' as const, label: 'PostgreSQL' },
+  { value: 'memory' as const, label: texts.store.memory },
+  { value: 'postgres' as const, label: texts.store.postgres },
 ];
 
 export function QueueSection({ settings }: { settings: Settings }) {
@@ -21,10 +21,9 @@ export function QueueSection({ settings }: { settings: Settings }) {
   const stored = usesQueue(json) || dsn.isConfigured;
   return (
     <Section texts={texts.queue} open={stored}>
-      <EmptiesQueue />
+      <QueueWarning />
       <SwitchField
         texts={texts.queueEnabled}
-        description="Adds the queue as a source of queries, beside the search."
         value={json.queueEnabled}
         onChange={(queueEnabled) => setJson({ queueEnabled })}
       />
@@ -32,7 +31,6 @@ export function QueueSection({ settings }: { settings: Settings }) {
         <>
           <NumberField
             texts={texts.queuePollSeconds}
-            description="The least time between two reads of the queue. A query that comes sooner gets what was read before."
             value={json.queuePollSeconds}
             byDefault={60}
             min={10}
@@ -43,7 +41,6 @@ export function QueueSection({ settings }: { settings: Settings }) {
           {json.store === 'postgres' && (
             <SecretField
               texts={texts.storeDsn}
-              description="With a user who may create tables. It is stored encrypted, since it holds a password."
               required={readBoolean(json.queueEnabled)}
               secret={dsn}
               problem={storeDsnProblem}
@@ -61,8 +58,8 @@ function StoreField({ store, onChange }: { store: Store; onChange: (store: Store
   const styles = useStyles2(getStyles);
   const description = (
     <>
-      <span className={styles.line}>Memory is for one Grafana server: it ends with the process and is rebuilt by a search of the last three days.</span>
-      <span className={styles.line}>PostgreSQL is for several Grafana replicas: they share one ledger, and one of them reads the queue for all.</span>
+      <span className={styles.line}>{texts.store.memoryHint}</span>
+      <span className={styles.line}>{texts.store.postgresHint}</span>
     </>
   );
   return (
@@ -78,17 +75,15 @@ function StoreField({ store, onChange }: { store: Store; onChange: (store: Store
   );
 }
 
-function EmptiesQueue() {
+function QueueWarning() {
   return (
-    <Alert severity="warning" title="Reading the queue takes the events away from everyone else">
-      An API key has one queue, and Carbon Black Cloud gives each event in it once. When this is on, this data source gets those
-      events and no other consumer of the same API key does: a SIEM that reads with it loses them. Give this data source a key of
-      its own.
+    <Alert severity="warning" title={texts.queueWarning.title}>
+      {texts.queueWarning.text}
     </Alert>
   );
 }
 
-/** The queue is on, or something was set for it beside the switch. */
+/** Reports whether the queue is on, or has settings of its own. */
 function usesQueue({ queueEnabled, queuePollSeconds, store }: AuditLogOptions): boolean {
   return readBoolean(queueEnabled) || queuePollSeconds !== undefined || store !== undefined;
 }

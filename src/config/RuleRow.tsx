@@ -3,11 +3,11 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Field, IconButton, Input, useStyles2 } from '@grafana/ui';
 import { useId } from 'react';
 import { PickOne } from '../components/Pickers';
-import { selectors } from '../selectors';
+import { configStrings } from '../strings/config';
 import type { CatalogRule } from '../types';
 import { OUTCOME_WORDS, ruleProblem, SEVERITY_WORDS, type RuleKey } from './rules';
 
-const texts = selectors.configEditor.catalog;
+const texts = configStrings.catalog;
 
 interface Props {
   rule: CatalogRule;
@@ -33,7 +33,7 @@ export function RuleRow({ rule, number, autoFocus, onChange, onRemove }: Props) 
   );
   return (
     <div role="group" aria-label={texts.rule(number)} className={styles.rule} data-testid={texts.row}>
-      {text('pattern', 60, 'Backup of {name} finished{rest}')}
+      {text('pattern', 60, texts.patternPlaceholder)}
       {text('category', 18, 'backup')}
       {text('action', 18, 'create')}
       <Choice label={texts.columns.outcome} words={OUTCOME_WORDS} value={rule.outcome || 'unknown'} onChange={(value) => set('outcome', value)} />

@@ -1,4 +1,4 @@
-/** The consoles of Carbon Black Cloud. The console's address is also the address of its API. */
+/** The environments of Carbon Black Cloud. The URL of a console is also the URL of its API. */
 export const ENVIRONMENTS = [
   { name: 'Prod01', region: 'US East', url: 'https://dashboard.confer.net' },
   { name: 'Prod02', region: 'US East', url: 'https://defense.conferdeploy.net' },

@@ -7,26 +7,27 @@ import { numberProblem } from './validation';
 
 const WIDTH = 50;
 
+/** The text of one setting, see strings/config.ts. */
 interface Texts {
   label: string;
   testId: string;
   placeholder?: string;
+  description?: string;
 }
 
 interface TextFieldProps {
   texts: Texts;
-  description?: string;
   value: string;
   problem?: (value: string) => string | undefined;
   required?: boolean;
   onChange: (value: string) => void;
 }
 
-export function TextField({ texts, description, value, problem, required, onChange }: TextFieldProps) {
+export function TextField({ texts, value, problem, required, onChange }: TextFieldProps) {
   const id = useId();
   const error = problem?.(value);
   return (
-    <Field label={texts.label} htmlFor={id} description={description} invalid={Boolean(error)} error={error} required={required}>
+    <Field label={texts.label} htmlFor={id} description={texts.description} invalid={Boolean(error)} error={error} required={required}>
       <Input
         id={id}
         data-testid={texts.testId}
@@ -44,7 +45,6 @@ export function TextField({ texts, description, value, problem, required, onChan
 
 interface NumberFieldProps {
   texts: Texts;
-  description: string;
   value: number | string | undefined;
   byDefault: number;
   min: number;
@@ -52,8 +52,8 @@ interface NumberFieldProps {
   onChange: (value: number | undefined) => void;
 }
 
-/** An empty field means the default. What is no valid number stays visible and is not saved. */
-export function NumberField({ texts, description, value, byDefault, min, max, onChange }: NumberFieldProps) {
+/** Edits a number. An empty field means the default; an invalid number stays visible and is not saved. */
+export function NumberField({ texts, value, byDefault, min, max, onChange }: NumberFieldProps) {
   const id = useId();
   const { text, type } = useDraft(String(value ?? ''), (typed) => {
     if (!numberProblem(typed.trim(), min, max)) {
@@ -62,7 +62,7 @@ export function NumberField({ texts, description, value, byDefault, min, max, on
   });
   const error = numberProblem(text.trim(), min, max);
   return (
-    <Field label={texts.label} htmlFor={id} description={description} invalid={Boolean(error)} error={error}>
+    <Field label={texts.label} htmlFor={id} description={texts.description} invalid={Boolean(error)} error={error}>
       <Input
         id={id}
         data-testid={texts.testId}
@@ -78,15 +78,14 @@ export function NumberField({ texts, description, value, byDefault, min, max, on
 
 interface SwitchFieldProps {
   texts: Texts;
-  description?: string;
   value: boolean | string | undefined;
   onChange: (value: boolean) => void;
 }
 
-export function SwitchField({ texts, description, value, onChange }: SwitchFieldProps) {
+export function SwitchField({ texts, value, onChange }: SwitchFieldProps) {
   const id = useId();
   return (
-    <Field label={texts.label} htmlFor={id} description={description}>
+    <Field label={texts.label} htmlFor={id} description={texts.description}>
       <Switch id={id} data-testid={texts.testId} value={readBoolean(value)} onChange={(event) => onChange(event.currentTarget.checked)} />
     </Field>
   );
@@ -94,17 +93,16 @@ export function SwitchField({ texts, description, value, onChange }: SwitchField
 
 interface SecretFieldProps {
   texts: Texts;
-  description?: string;
   secret: SecretControl;
   problem?: (value: string) => string | undefined;
   required?: boolean;
 }
 
-export function SecretField({ texts, description, secret, problem, required }: SecretFieldProps) {
+export function SecretField({ texts, secret, problem, required }: SecretFieldProps) {
   const id = useId();
   const error = secret.isConfigured ? undefined : problem?.(secret.value);
   return (
-    <Field label={texts.label} htmlFor={id} description={description} invalid={Boolean(error)} error={error} required={required}>
+    <Field label={texts.label} htmlFor={id} description={texts.description} invalid={Boolean(error)} error={error} required={required}>
       <SecretInput
         id={id}
         data-testid={texts.testId}

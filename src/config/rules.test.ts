@@ -10,28 +10,28 @@ test.each([undefined, null, '', ' ', [], '[]'])('no rules are read from %j', (va
   expect(readRules(value)).toEqual({ rules: [] });
 });
 
-test.each([7, '{', '{}', { pattern: 'x' }, ['x'], [null]])('%j is no list of rules', (value) => {
+test.each([7, '{', '{}', { pattern: 'x' }, ['x'], [null]])('%j is not a list of rules', (value) => {
   expect(readRules(value)).toEqual({ rules: [], problem: expect.stringContaining('not a list of rules') });
 });
 
-test('rows that say nothing are not stored', () => {
+test('empty rows are not stored', () => {
   const empty = { pattern: ' ', category: '', action: '', outcome: undefined };
   expect(storedRules([empty, { ...RULE, severity: '', code: undefined }])).toEqual([RULE]);
   expect(storedRules([empty])).toBeUndefined();
 });
 
 test.each<[RuleKey, string, string | undefined]>([
-  ['pattern', '', 'Enter the text'],
+  ['pattern', '', 'Enter the description'],
   ['pattern', 'ä'.repeat(501), 'at most 1000 bytes'],
   ['pattern', 'x', undefined],
-  ['category', 'Big Words', 'A word of a-z'],
-  ['category', 'a'.repeat(41), 'A word of a-z'],
+  ['category', 'Big Words', 'Enter a word of a-z'],
+  ['category', 'a'.repeat(41), 'Enter a word of a-z'],
   ['category', 'live_response2', undefined],
-  ['action', '2nd', 'A word of a-z'],
-  ['outcome', 'maybe', 'One of failure'],
+  ['action', '2nd', 'Enter a word of a-z'],
+  ['outcome', 'maybe', 'one of failure'],
   ['outcome', '', undefined],
-  ['severity', 'debug', 'One of critical'],
-  ['code', 'a.b.c', 'Two words'],
+  ['severity', 'debug', 'one of critical'],
+  ['code', 'a.b.c', 'two words'],
   ['code', 'login.failed', undefined],
 ])('a rule with the %s %j: %s', (key, value, words) => {
   const problem = ruleProblem({ ...RULE, [key]: value }, key);
@@ -42,7 +42,7 @@ test('a new row is not wrong yet', () => {
   expect(ruleProblem({ pattern: '', category: '', action: '' }, 'pattern')).toBeUndefined();
 });
 
-test('lines are parted by tabs', () => {
+test('lines are separated by tabs', () => {
   expect(parseLines('# head\nA {x} b\tmine\tpaint\r\n\n{x} c \tmine\t paint \tfailure\terror\tmine.painted\n')).toEqual({
     rules: [
       { pattern: 'A {x} b', category: 'mine', action: 'paint' },
@@ -50,7 +50,7 @@ test('lines are parted by tabs', () => {
     ],
   });
   expect(parseLines(JSON.stringify([RULE]))).toEqual({ rules: [RULE] });
-  expect(parseLines('a\tb\tc\nA {x} b mine')).toEqual({ rules: [], problem: expect.stringContaining('Line 2 has 1 of the columns') });
+  expect(parseLines('a\tb\tc\nA {x} b mine')).toEqual({ rules: [], problem: expect.stringContaining('Line 2 has 1 column ') });
 });
 
 test('rules add words', () => {

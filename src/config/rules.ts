@@ -1,23 +1,24 @@
+import { configProblems } from '../strings/config';
 import type { CatalogRule } from '../types';
 
 export const OUTCOME_WORDS = ['failure', 'success', 'unknown'];
 export const SEVERITY_WORDS = ['critical', 'error', 'warning', 'info'];
 
-/** The columns of a rule, in the order in which lines of them are pasted. */
+/** The columns of a rule, in the order of pasted lines. */
 export const RULE_KEYS = ['pattern', 'category', 'action', 'outcome', 'severity', 'code'] as const;
 export type RuleKey = (typeof RULE_KEYS)[number];
 
-export const MOST_RULES = 500;
-const MOST_PATTERN = 1000;
+export const MAX_RULES = 500;
+const MAX_PATTERN_BYTES = 1000;
 
-/** The rules of the settings. Provisioning from an environment variable turns the list into a text of JSON. */
+/** Reads the rules of the settings. Provisioning from an environment variable turns the list into a JSON string. */
 export function readRules(value: unknown): { rules: CatalogRule[]; problem?: string } {
   const list = typeof value === 'string' ? parseJson(value) : value;
   if (list === undefined || list === null || list === '') {
     return { rules: [] };
   }
   if (!Array.isArray(list) || !list.every((rule) => typeof rule === 'object' && rule !== null)) {
-    return { rules: [], problem: 'The stored rules cannot be read: they are not a list of rules. What is entered here takes their place.' };
+    return { rules: [], problem: configProblems.storedRules };
   }
   return { rules: list.map(toRule) };
 }
@@ -44,13 +45,13 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The rules that are saved: rows that say nothing are left out, and without any the key goes. */
+/** Returns the rules to save: without empty rows, and nothing if no row is left. */
 export function storedRules(rules: CatalogRule[]): CatalogRule[] | undefined {
   const kept = rules.filter((rule) => RULE_KEYS.some((key) => rule[key]?.trim())).map((rule) => toRule({ ...rule }));
   return kept.length > 0 ? kept : undefined;
 }
 
-/** What is wrong with one column of a rule, as far as the form can tell; the backend tells the rest. */
+/** Describes what is wrong with one column of a rule, as far as the form can tell; the backend checks the rest. */
 export function ruleProblem(rule: CatalogRule, key: RuleKey): string | undefined {
   const value = (rule[key] ?? '').trim();
   if (!RULE_KEYS.some((other) => rule[other]?.trim())) {
@@ -59,24 +60,24 @@ export function ruleProblem(rule: CatalogRule, key: RuleKey): string | undefined
   switch (key) {
     case 'pattern':
       if (!value) {
-        return 'Enter the text to look for.';
+        return configProblems.patternMissing;
       }
-      return new TextEncoder().encode(rule.pattern).length > MOST_PATTERN ? `A pattern has at most ${MOST_PATTERN} bytes.` : undefined;
+      return new TextEncoder().encode(rule.pattern).length > MAX_PATTERN_BYTES ? configProblems.patternLength(MAX_PATTERN_BYTES) : undefined;
     case 'category':
     case 'action':
-      return NAME.test(value) ? undefined : 'A word of a-z, 0-9 and _, at most 40 characters.';
+      return NAME.test(value) ? undefined : configProblems.word;
     case 'outcome':
-      return !value || OUTCOME_WORDS.includes(value) ? undefined : `One of ${OUTCOME_WORDS.join(', ')}.`;
+      return !value || OUTCOME_WORDS.includes(value) ? undefined : configProblems.oneOf(OUTCOME_WORDS);
     case 'severity':
-      return !value || SEVERITY_WORDS.includes(value) ? undefined : `One of ${SEVERITY_WORDS.join(', ')}.`;
+      return !value || SEVERITY_WORDS.includes(value) ? undefined : configProblems.oneOf(SEVERITY_WORDS);
     case 'code':
-      return !value || value.split('.').length === 2 && value.split('.').every((word) => NAME.test(word)) ? undefined : 'Two words with a dot between, such as login.failed.';
+      return !value || value.split('.').length === 2 && value.split('.').every((word) => NAME.test(word)) ? undefined : configProblems.code;
   }
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,39}$/;
 
-/** Reads pasted rules: a JSON list, or lines with the columns of a rule, parted by tabs. */
+/** Reads pasted rules: a JSON list, or lines with the columns of a rule, separated by tabs. */
 export function parseLines(text: string): { rules: CatalogRule[]; problem?: string } {
   if (text.trim().startsWith('[')) {
     return readRules(text);
@@ -88,14 +89,14 @@ export function parseLines(text: string): { rules: CatalogRule[]; problem?: stri
     }
     const cells = line.split('\t');
     if (cells.length < 3 || cells.length > RULE_KEYS.length) {
-      return { rules: [], problem: `Line ${index + 1} has ${cells.length} of the columns ${RULE_KEYS.join(', ')}; the first three are needed. Part them by tabs.` };
+      return { rules: [], problem: configProblems.pastedLine(index + 1, cells.length, RULE_KEYS) };
     }
     rules.push(toRule(Object.fromEntries(cells.map((cell, column) => [RULE_KEYS[column], column === 0 ? cell : cell.trim()]))));
   }
   return { rules };
 }
 
-/** The words that rules add to the catalog's categories and actions. */
+/** Returns the words that rules add to the categories and actions of the catalog. */
 export function wordsOfRules(value: unknown): { category: string[]; action: string[] } {
   const { rules } = readRules(value);
   const words = (key: 'category' | 'action') => [...new Set(rules.map((rule) => rule[key].trim()).filter(Boolean))];

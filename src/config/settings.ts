@@ -1,4 +1,4 @@
-/** Settings may come as strings, because provisioning from environment variables knows nothing else. */
+/** Reads a number that may be a string: provisioning from environment variables turns every setting into one. */
 export function readNumber(value: unknown): number | undefined {
   if (typeof value === 'number') {
     return Number.isFinite(value) ? value : undefined;

@@ -3,7 +3,7 @@ import type { AuditLogOptions, AuditLogSecrets } from '../types';
 
 type Options = DataSourceSettings<AuditLogOptions, AuditLogSecrets>;
 
-/** The data source's settings, with one way to change each kind. */
+/** The settings of the data source, with one way to change each kind. */
 export interface Settings {
   options: Options;
   json: AuditLogOptions;

@@ -1,29 +1,30 @@
+import { configProblems } from '../strings/config';
 import { ENVIRONMENTS } from './environments';
 import { apiIdProblem, apiSecretProblem, numberProblem, orgKeyProblem, storeDsnProblem, urlProblem } from './validation';
 
 const LOOPBACK = ['http://localhost:8080', 'http://127.0.0.1:9', 'http://[::1]:8080'];
 
-test.each([...ENVIRONMENTS.map(({ url }) => url), ...LOOPBACK, '', ' https://cbc.example.com '])('the URL %j is fine', (url) => {
+test.each([...ENVIRONMENTS.map(({ url }) => url), ...LOOPBACK, '', ' https://cbc.example.com '])('the URL %j is accepted', (url) => {
   expect(urlProblem(url)).toBeUndefined();
 });
 
 test.each([
-  ['defense.conferdeploy.net', 'not a URL'],
+  ['defense.conferdeploy.net', 'Enter a URL'],
   ['http://defense.conferdeploy.net', 'https'],
   ['http://127.0.0.1.example.com', 'https'],
   ['http://localhost.example.com', 'https'],
   ['ftp://localhost', 'https://'],
   ['https://user:word@cbc.example.com', 'user name'],
-  ['https://cbc.example.com/?a=b', '? and #'],
-])('the URL %j is not', (url, words) => {
+  ['https://cbc.example.com/?a=b', '? or #'],
+])('the URL %j is refused', (url, words) => {
   expect(urlProblem(url)).toContain(words);
 });
 
-test.each(['', 'ABCD1234', ' 7DESJ9GN '])('the org key %j is fine', (orgKey) => {
+test.each(['', 'ABCD1234', ' 7DESJ9GN '])('the org key %j is accepted', (orgKey) => {
   expect(orgKeyProblem(orgKey)).toBeUndefined();
 });
 
-test.each(['AB/CD', '../x', 'AB CD', 'AB?x', 'AB%2F', 'AB#'])('the org key %j is not', (orgKey) => {
+test.each(['AB/CD', '../x', 'AB CD', 'AB?x', 'AB%2F', 'AB#'])('the org key %j is refused', (orgKey) => {
   expect(orgKeyProblem(orgKey)).toContain('org key');
 });
 
@@ -53,14 +54,14 @@ test.each([
   ' postgres://user:password@host:5432/database ',
   'postgresql:///ledger?host=/run/postgresql',
   'host=db.example.com user=grafana password=a://b',
-])('the database %j is fine', (dsn) => {
+])('the database %j is accepted', (dsn) => {
   expect(storeDsnProblem(dsn)).toBeUndefined();
 });
 
 test.each(['db.example.com:5432', 'mysql://user:word@db/x', 'https://db.example.com/?a=word', 'postgres://', 'postgres:word'])(
-  'the database %j is not, and its password is not repeated',
+  'the database %j is refused without quoting its password',
   (dsn) => {
-    expect(storeDsnProblem(dsn)).toBe('This is not the address of a PostgreSQL database. It looks like postgres://user:password@host:5432/database.');
+    expect(storeDsnProblem(dsn)).toBe(configProblems.storeDsn);
   }
 );
 

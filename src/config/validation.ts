@@ -1,6 +1,7 @@
+import { configProblems } from '../strings/config';
 import { readNumber } from './settings';
 
-/** Each function says what is wrong with a setting, or nothing. An empty setting is not wrong yet: nobody has typed it. */
+/** Each function describes what is wrong with a setting. An empty setting is not wrong yet: it may still be typed. */
 export function urlProblem(url: string): string | undefined {
   if (url.trim() === '') {
     return undefined;
@@ -9,19 +10,19 @@ export function urlProblem(url: string): string | undefined {
   try {
     parsed = new URL(url.trim());
   } catch {
-    return 'This is not a URL. It looks like https://defense.conferdeploy.net.';
+    return configProblems.url;
   }
   if (parsed.protocol === 'http:' && !isLoopback(parsed.hostname)) {
-    return 'Use https: the API secret must not cross a network in the open.';
+    return configProblems.httpUrl;
   }
   if (!['https:', 'http:'].includes(parsed.protocol)) {
-    return 'The URL starts with https://.';
+    return configProblems.urlScheme;
   }
   if (parsed.username || parsed.password) {
-    return 'Leave the user name and password out of the URL: viewers can read it.';
+    return configProblems.urlCredentials;
   }
   if (parsed.search || parsed.hash) {
-    return 'Leave out everything behind ? and #.';
+    return configProblems.urlQuery;
   }
   return undefined;
 }
@@ -32,7 +33,7 @@ function isLoopback(host: string): boolean {
 
 export function orgKeyProblem(orgKey: string): string | undefined {
   if (/[/\\?#%\s]/.test(orgKey.trim())) {
-    return 'An org key is a short word of letters and digits, such as ABCD1234. Find it under Settings > API Access.';
+    return configProblems.orgKey;
   }
   return undefined;
 }
@@ -43,27 +44,27 @@ const API_SECRET = /^[A-Z0-9]{20,}$/;
 export function apiIdProblem(apiId: string): string | undefined {
   const value = apiId.trim();
   if (value.includes('/')) {
-    return 'This looks like SECRET/ID in one. Put the part behind the slash here and the part before it below.';
+    return configProblems.apiIdWithSecret;
   }
   if (API_SECRET.test(value)) {
-    return 'This looks like the secret: an API ID has 10 characters, a secret about 24. They may be swapped.';
+    return configProblems.apiIdIsSecret;
   }
-  return /\s/.test(value) ? 'An API ID has no spaces.' : undefined;
+  return /\s/.test(value) ? configProblems.apiIdSpaces : undefined;
 }
 
 export function apiSecretProblem(apiSecret: string): string | undefined {
   const value = apiSecret.trim();
   if (value.includes('/')) {
-    return 'This looks like SECRET/ID in one. Put only the part before the slash here.';
+    return configProblems.apiSecretWithId;
   }
-  return API_ID.test(value) ? 'This looks like the API ID: it has 10 characters, a secret about 24. They may be swapped.' : undefined;
+  return API_ID.test(value) ? configProblems.apiSecretIsId : undefined;
 }
 
-/** The words never hold a part of the address, which has a password in it. */
+/** The message never quotes the URL, which contains a password. */
 export function storeDsnProblem(dsn: string): string | undefined {
   const value = dsn.trim();
   const valid = value === '' || /^(postgres(ql)?:\/\/.|\w+\s*=)/.test(value);
-  return valid ? undefined : 'This is not the address of a PostgreSQL database. It looks like postgres://user:password@host:5432/database.';
+  return valid ? undefined : configProblems.storeDsn;
 }
 
 export function numberProblem(value: unknown, min: number, max: number): string | undefined {
@@ -72,5 +73,5 @@ export function numberProblem(value: unknown, min: number, max: number): string 
   }
   const number = readNumber(value);
   const valid = number !== undefined && Number.isInteger(number) && number >= min && number <= max;
-  return valid ? undefined : `Enter a whole number from ${min.toLocaleString('en-US')} to ${max.toLocaleString('en-US')}.`;
+  return valid ? undefined : configProblems.range(min, max);
 }

@@ -6,11 +6,11 @@ import { EditorField } from '../components/EditorField';
 import { PickMany } from '../components/Pickers';
 import { ACTIONS, OUTCOMES } from '../query/fields';
 import { atLeastProblem, parseCount } from '../query/problems';
-import { selectors } from '../selectors';
+import { queryStrings } from '../strings/query';
 import type { After, Filters } from '../types';
 import { DraftField } from './DraftField';
 
-const texts = selectors.queryEditor.after;
+const texts = queryStrings.after;
 
 interface Props {
   after: After;
@@ -19,7 +19,7 @@ interface Props {
   onRunQuery: () => void;
 }
 
-/** What must have come before, in the same group. Fields that are not on offer here stay as they are stored. */
+/** Edits which events must come before, in the same group. Stored fields that it does not offer stay. */
 export function AfterField({ after, error, onChange, onRunQuery }: Props) {
   const styles = useStyles2(getStyles);
   const stored: After = typeof after === 'object' ? after : {};
@@ -33,7 +33,7 @@ export function AfterField({ after, error, onChange, onRunQuery }: Props) {
     <div role="group" aria-label={texts.group} className={styles.line} data-testid={texts.container}>
       <DraftField
         texts={texts.atLeast}
-        hint="How many earlier events of the same group, in the time range, an event must have before it."
+        hint={texts.atLeast.hint}
         value={String(stored.atLeast ?? 1)}
         problem={(text) => atLeastProblem(parseCount(text))}
         numeric

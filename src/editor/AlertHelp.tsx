@@ -2,10 +2,10 @@ import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Button, useStyles2 } from '@grafana/ui';
 import { withDefaults } from '../query/defaults';
-import { selectors } from '../selectors';
+import { queryStrings } from '../strings/query';
 import type { AuditLogQuery, FilterField } from '../types';
 
-const texts = selectors.queryEditor.alertHelp;
+const texts = queryStrings.alertHelp;
 
 const GROUPS: FilterField[] = ['actor', 'actor_ip'];
 
@@ -16,18 +16,19 @@ interface Props {
   onUse: (change: Partial<AuditLogQuery>) => void;
 }
 
-/** What makes a rule fire when it should and only then, and the shape that serves most rules at one click. */
+/** Explains what makes a rule reliable, and turns the query into the one that fits most rules. */
 export function AlertHelp({ forAlert, query, settleSeconds, onUse }: Props) {
   const styles = useStyles2(getStyles);
   const { queryType, groupBy } = withDefaults(query);
   const used = queryType === 'count' && GROUPS.join() === [...groupBy].sort().join();
+  const advice = [...texts.queryTypes, ...(forAlert ? texts.inRule(settleSeconds) : texts.toRule)];
   return (
     <div className={styles.help} data-testid={texts.container}>
       <dl className={styles.advice}>
-        {adviceFor(settleSeconds, forAlert).map(([subject, words]) => (
+        {advice.map(([subject, text]) => (
           <div key={subject}>
             <dt>{subject}</dt>
-            <dd>{words}</dd>
+            <dd>{text}</dd>
           </div>
         ))}
       </dl>
@@ -42,30 +43,6 @@ export function AlertHelp({ forAlert, query, settleSeconds, onUse }: Props) {
       )}
     </div>
   );
-}
-
-function adviceFor(settleSeconds: number, forAlert: boolean): [subject: string, words: string][] {
-  const shapes: [string, string][] = [
-    ['More than so many', 'Show: Count. A threshold goes directly on it, and it is 0 when nothing happened.'],
-    ['A rate or a trend', 'Show: Over time, then an expression that reduces it (Last, Max or Sum), then a threshold.'],
-    ['Something new', 'Show: First seen, and fire when its value is above 0.'],
-    ['A list of events', 'Has no number to compare. In a rule, events are counted by actor, actor IP, action and outcome instead.'],
-    ['Group by', 'What the notification should name: each combination alerts on its own, with its values as labels.'],
-  ];
-  const inRule: [string, string][] = [
-    ['Time range', 'At least as long as the evaluation interval, so that no event falls between two evaluations.'],
-    [
-      'Late events',
-      `An event may be found up to ${settleSeconds} s after its time (the settle time of this data source). A rule looks back ` +
-        'by that much more and a little, so that a late event is not missed. It may then count in two evaluations.',
-    ],
-    ['No data', 'Set the rule to Normal: what did not happen is 0 here, so no data is never a sign of quiet.'],
-    ['Error', 'Set the rule to Error: a question that could not be answered must not look like an attack, nor like peace.'],
-  ];
-  const toRule: [string, string][] = [
-    ['Then', 'Save the panel and choose More > New alert rule in its menu, or take the query into a new rule under Alerting.'],
-  ];
-  return [...shapes, ...(forAlert ? inRule : toRule)];
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

@@ -2,6 +2,7 @@ import { Input } from '@grafana/ui';
 import { useId } from 'react';
 import { EditorField } from '../components/EditorField';
 import { useDraft } from '../components/useDraft';
+import { queryProblems } from '../strings/query';
 
 interface Props {
   texts: { label: string; testId: string };
@@ -28,9 +29,9 @@ export function DraftField({ texts: { label, testId }, hint, note, value, proble
     }
   });
   const wrong = problem(text.trim());
-  const stays = problem(value) ? '' : ` Until then it stays ${value}.`;
+  const keeps = problem(value) ? '' : queryProblems.keepsValue(value);
   return (
-    <EditorField label={label} htmlFor={id} hint={hint} error={wrong && wrong + stays} note={note}>
+    <EditorField label={label} htmlFor={id} hint={hint} error={wrong && wrong + keeps} note={note}>
       <Input
         id={id}
         data-testid={testId}

@@ -4,12 +4,13 @@ import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { of } from 'rxjs';
 import type { AuditLogDataSource } from '../datasource';
-import { selectors } from '../selectors';
+import { exportStrings } from '../strings/exports';
+import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { EditorTools } from './EditorTools';
 
-const texts = selectors.queryEditor;
-const { exports } = selectors;
+const texts = queryStrings;
+const exports = exportStrings;
 
 const rangeOf = (from: number, to: number): TimeRange => ({ from: dateTime(from), to: dateTime(to), raw: { from: 'now-1h', to: 'now' } });
 const answer = (state: LoadingState, timeRange: TimeRange) =>
@@ -53,22 +54,22 @@ async function open(user: ReturnType<typeof userEvent.setup>, name: string) {
 const button = (name: string) => screen.queryByRole('button', { name });
 
 test.each([
-  [CoreApp.Explore, true, texts.alertHelp.elsewhere],
-  [CoreApp.PanelEditor, true, texts.alertHelp.elsewhere],
-  [CoreApp.UnifiedAlerting, false, texts.alertHelp.inRule],
-  [CoreApp.CloudAlerting, false, texts.alertHelp.inRule],
-])('in %s', (app, exported, help) => {
+  [CoreApp.Explore, true],
+  [CoreApp.PanelEditor, true],
+  [CoreApp.UnifiedAlerting, false],
+  [CoreApp.CloudAlerting, false],
+])('in %s', (app, exported) => {
   setup({ app });
   expect(Boolean(button(exports.open))).toBe(exported);
-  expect(button(help)).toBeInTheDocument();
+  expect(button(texts.alertHelp.label)).toBeInTheDocument();
 });
 
-test('an annotation or a variable has neither', () => {
+test('annotations and variables have no tools', () => {
   setup({ app: CoreApp.Unknown });
   expect(screen.queryByRole('button')).not.toBeInTheDocument();
 });
 
-test('the export is opened by the keyboard, takes the focus, and Escape gives it back', async () => {
+test('the export opens by keyboard, takes the focus, and Escape returns it', async () => {
   const { user } = setup();
   await user.tab();
   expect(button(exports.open)).toHaveFocus();
@@ -82,7 +83,7 @@ test('the export is opened by the keyboard, takes the focus, and Escape gives it
 });
 
 test.each([
-  ['the window of the answer on screen', answer(LoadingState.Done, rangeOf(5000, 6000)), { from: 5000, to: 6000 }, { a: { value: 'b' } }],
+  ['the time range of the answer on screen', answer(LoadingState.Done, rangeOf(5000, 6000)), { from: 5000, to: 6000 }, { a: { value: 'b' } }],
   ['the editor’s before there is an answer', undefined, { from: 1000, to: 2000 }, {}],
   ['the editor’s while the answer is a placeholder', answer(LoadingState.NotStarted, rangeOf(5000, 6000)), { from: 1000, to: 2000 }, { a: { value: 'b' } }],
 ])('an export takes %s, with its variables filled in', async (_, data, window, scopedVars) => {
@@ -93,7 +94,7 @@ test.each([
   expect(interpolate).toHaveBeenCalledWith({ refId: 'A', query: '$actor' }, scopedVars);
 });
 
-test('a query of the queue is not exported', async () => {
+test('a queue query is not exported', async () => {
   const { user } = setup({ query: { source: 'queue' } });
   await open(user, exports.open);
   expect(screen.getByRole('button', { name: exports.start })).toBeDisabled();
@@ -110,25 +111,25 @@ test.each([
   expect(Boolean(button(exports.start))).toBe(may);
 });
 
-test('one click makes an alert query of any other', async () => {
+test('one click turns a query into one for alerts', async () => {
   const { user, edited } = setup({ query: { queryType: 'top', groupBy: ['actor'] } });
-  await open(user, texts.alertHelp.elsewhere);
+  await open(user, texts.alertHelp.label);
   await user.click(screen.getByRole('button', { name: texts.alertHelp.use }));
   expect(edited).toHaveBeenCalledWith({ queryType: 'count', groupBy: ['actor', 'actor_ip'] });
 });
 
-test('a query that counts by actor and address already is left as it is', async () => {
+test('a query that already counts by actor and address stays', async () => {
   const { user } = setup({ query: { queryType: 'count', groupBy: ['actor_ip', 'actor'] } });
-  await open(user, texts.alertHelp.elsewhere);
+  await open(user, texts.alertHelp.label);
   expect(button(texts.alertHelp.use)).not.toBeInTheDocument();
   expect(screen.getByText(texts.alertHelp.used)).toBeInTheDocument();
 });
 
-test('in a rule the help tells window, settle time and states', async () => {
+test('in a rule the help explains time range, settle time and states', async () => {
   const { user } = setup({ app: CoreApp.UnifiedAlerting });
-  await open(user, texts.alertHelp.inRule);
+  await open(user, texts.alertHelp.label);
   const help = screen.getByTestId(texts.alertHelp.container);
   expect(help).toHaveTextContent(/90 s after its time/);
   expect(help).toHaveTextContent(/No data.*Normal/);
-  expect(help).toHaveTextContent(/Error.*Set the rule to Error/);
+  expect(help).toHaveTextContent(/Error.*Keep last state/);
 });

@@ -6,12 +6,13 @@ import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode 
 import { ExportPanel } from '../export/ExportPanel';
 import { isAlertApp, withDefaults } from '../query/defaults';
 import { withoutGrafanaKeys } from '../query/problems';
-import { selectors } from '../selectors';
+import { exportStrings } from '../strings/exports';
+import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { AlertHelp } from './AlertHelp';
 import type { EditorProps } from './props';
 
-const texts = selectors.queryEditor;
+const texts = queryStrings;
 
 interface Props extends Pick<EditorProps, 'app' | 'datasource' | 'query' | 'data' | 'range'> {
   onEdit: (change: Partial<AuditLogQuery>) => void;
@@ -24,14 +25,14 @@ interface Tool {
   panel: () => ReactNode;
 }
 
-/** What can be made of a query beyond its answer: a file, and an alert rule. Annotations and variables have neither. */
+/** Offers what to do with a query beyond its answer: an export, and help with an alert rule. Annotations and variables have neither. */
 export function EditorTools({ app, datasource, query, data, range, onEdit }: Props) {
   const forAlert = isAlertApp(app);
   const inView = app === CoreApp.Explore || app === CoreApp.PanelEditor || app === CoreApp.Dashboard;
   const scopedVars = data?.request?.scopedVars ?? {};
   const exporting: Tool = {
     name: 'export',
-    label: selectors.exports.open,
+    label: exportStrings.open,
     icon: 'download-alt',
     panel: () => (
       <ExportPanel
@@ -40,13 +41,13 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
         query={() => withoutGrafanaKeys(datasource.applyTemplateVariables(query, scopedVars))}
         range={shownRange(data, range)}
         warning={datasource.variableWarning(query, scopedVars)}
-        obstacle={withDefaults(query).source === 'queue' ? 'Exports read by search. Choose Search as the source.' : query.variableError}
+        obstacle={withDefaults(query).source === 'queue' ? exportStrings.searchOnly : query.variableError}
       />
     ),
   };
   const alerting: Tool = {
     name: 'alert',
-    label: forAlert ? texts.alertHelp.inRule : texts.alertHelp.elsewhere,
+    label: texts.alertHelp.label,
     icon: 'bell',
     panel: () => <AlertHelp forAlert={forAlert} query={query} settleSeconds={datasource.settleSeconds} onUse={onEdit} />,
   };
@@ -110,7 +111,7 @@ interface ToolPanelProps {
   children: ReactNode;
 }
 
-/** Takes the focus when it opens; Escape closes it and gives the focus back. */
+/** Takes the focus when it opens; Escape closes it and returns the focus. */
 function ToolPanel({ id, labelledBy, onClose, children }: ToolPanelProps) {
   const styles = useStyles2(getStyles);
   const section = useRef<HTMLElement>(null);

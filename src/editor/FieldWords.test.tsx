@@ -1,7 +1,7 @@
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { FieldWords } from '../components/fieldWords';
-import { selectors } from '../selectors';
+import { queryStrings } from '../strings/query';
 import { FilterRows } from './FilterRows';
 
 test("the words of a data source's own rules are offered beside the catalog's", async () => {
@@ -11,7 +11,7 @@ test("the words of a data source's own rules are offered beside the catalog's", 
       <FilterRows rows={[{ side: 'criteria', field: 'category', value: [] }]} onChange={jest.fn()} />
     </FieldWords.Provider>
   );
-  await user.type(screen.getByRole('combobox', { name: selectors.queryEditor.filters.values(1) }), 'p');
+  await user.type(screen.getByRole('combobox', { name: queryStrings.filters.values(1) }), 'p');
   expect(await screen.findByRole('option', { name: 'prod_backup' })).toBeInTheDocument();
   expect(screen.getAllByRole('option', { name: 'policy' })).toHaveLength(1);
 });

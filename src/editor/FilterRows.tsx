@@ -7,22 +7,22 @@ import { FieldWords } from '../components/fieldWords';
 import { PickMany, PickOne } from '../components/Pickers';
 import { ALL_FIELDS } from '../query/fields';
 import { freeFields, nextRow, withField, type FilterRow, type Side } from '../query/filterRows';
-import { selectors } from '../selectors';
+import { queryStrings } from '../strings/query';
 import type { FilterField } from '../types';
 
-const texts = selectors.queryEditor.filters;
+const texts = queryStrings.filters;
 
 const LIST_OPERATORS = [
-  { label: 'is one of', value: 'criteria' },
-  { label: 'is not one of', value: 'exclusions' },
+  { label: texts.isOneOf, value: 'criteria' },
+  { label: texts.isNotOneOf, value: 'exclusions' },
 ];
 const FLAG_OPERATORS = [
-  { label: 'is', value: 'criteria' },
-  { label: 'is not', value: 'exclusions' },
+  { label: texts.is, value: 'criteria' },
+  { label: texts.isNot, value: 'exclusions' },
 ];
 const YES_NO = [
-  { label: 'Yes', value: true },
-  { label: 'No', value: false },
+  { label: texts.yes, value: true },
+  { label: texts.no, value: false },
 ];
 
 interface Props {
@@ -34,7 +34,7 @@ interface Props {
 export function FilterRows({ rows, error, onChange }: Props) {
   const styles = useStyles2(getStyles);
   const addButton = useRef<HTMLButtonElement>(null);
-  // The row that was just added, or moved to the other side, takes the focus.
+  // A row that was just added, or moved to the other side, takes the focus.
   const [focused, setFocused] = useState<number>();
   const criteriaCount = rows.filter(({ side }) => side === 'criteria').length;
   const next = nextRow(rows);
@@ -60,7 +60,7 @@ export function FilterRows({ rows, error, onChange }: Props) {
   return (
     <EditorField
       label={texts.label}
-      hint="Values of one line are alternatives; every line must hold. Variables such as $actor are allowed."
+      hint={texts.hint}
       error={error}
       grow
     >

@@ -4,14 +4,14 @@ import { Button, CodeEditor, useStyles2, type Monaco, type MonacoEditor } from '
 import { useEffect, useRef, useState } from 'react';
 import { EditorField } from '../components/EditorField';
 import { useDraft } from '../components/useDraft';
-import { selectors } from '../selectors';
+import { queryStrings } from '../strings/query';
 import { LUCENE_LANGUAGE, registerLucene, setLuceneMarkers } from './luceneLanguage';
 import { applyFixes, findLuceneWarnings, type LuceneWarning } from './luceneWarnings';
 
 const LINE_HEIGHT = 32;
 const MAX_HEIGHT = 240;
 
-const texts = selectors.queryEditor.lucene;
+const texts = queryStrings.lucene;
 
 interface Props {
   value: string;

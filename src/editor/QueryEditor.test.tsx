@@ -4,12 +4,12 @@ import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import { markersOnShow } from '../../.config/jest/stubs/monacoReact';
 import type { AuditLogDataSource } from '../datasource';
-import { selectors } from '../selectors';
+import { queryProblems, queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { DraftField } from './DraftField';
 import { QueryEditor } from './QueryEditor';
 
-const texts = selectors.queryEditor;
+const texts = queryStrings;
 
 interface Setup {
   app?: CoreApp;
@@ -35,17 +35,17 @@ async function setup(query: Partial<AuditLogQuery> = {}, { app = CoreApp.PanelEd
   return { written, run, user: userEvent.setup({ delay: null }), last: () => written.at(-1) };
 }
 
-const shape = (name: string) => within(screen.getByRole('radiogroup', { name: texts.shape.label })).getByRole('radio', { name });
+const queryType = (name: string) => within(screen.getByRole('radiogroup', { name: texts.queryType.label })).getByRole('radio', { name });
 
 async function pick(user: ReturnType<typeof userEvent.setup>, control: string, option: string) {
   await user.click(screen.getByRole('combobox', { name: control }));
   await user.click(await screen.findByText(option, { selector: '[role=option] *' }));
 }
 
-describe('shape', () => {
+describe('query type', () => {
   it('is written and run', async () => {
     const { user, last, run } = await setup({ query: 'a', limit: 7 });
-    await user.click(shape('Over time'));
+    await user.click(queryType('Over time'));
     expect(last()).toEqual({ refId: 'A', schemaVersion: 1, query: 'a', limit: 7, queryType: 'series' });
     expect(run).toHaveBeenCalledTimes(1);
   });
@@ -55,10 +55,10 @@ describe('shape', () => {
     ['count', [], [texts.groupBy.label]],
     ['series', [], [texts.groupBy.label]],
     ['top', [], [texts.groupBy.label]],
-  ])('%s shows only what applies', async (queryType, radios, comboboxes) => {
-    await setup({ queryType });
+  ])('%s shows only what applies', async (type, radios, comboboxes) => {
+    await setup({ queryType: type });
     const groups = screen.getAllByRole('radiogroup').map((group) => group.getAttribute('aria-label'));
-    expect(groups).toEqual([texts.shape.label, ...radios]);
+    expect(groups).toEqual([texts.queryType.label, ...radios]);
     expect(screen.queryAllByRole('combobox').map((box) => (box as HTMLInputElement).labels?.[0].textContent)).toEqual(comboboxes);
     expect(screen.getByLabelText(texts.limit.label)).toBeInTheDocument();
     expect(screen.queryByLabelText(texts.baseline.label)).not.toBeInTheDocument();
@@ -83,7 +83,7 @@ describe('earlier events', () => {
   const stored = { criteria: { outcome: ['failure'], flagged: true }, atLeast: 3 };
   const group = () => screen.queryByRole('group', { name: texts.after.group });
 
-  it('are shown, changed and kept with what is not on offer here', async () => {
+  it('are shown, changed and kept with the parts that are not offered', async () => {
     const { user, last } = await setup({ queryType: 'top', groupBy: ['actor'], after: stored });
     const atLeast = screen.getByLabelText(texts.after.atLeast.label);
     expect(atLeast).toHaveValue('3');
@@ -97,7 +97,7 @@ describe('earlier events', () => {
     expect(group()).not.toBeInTheDocument();
   });
 
-  it('can be asked for once there are groups', async () => {
+  it('can be required once there are groups', async () => {
     const { user, last } = await setup({ queryType: 'count' });
     expect(screen.queryByRole('button', { name: texts.after.add })).not.toBeInTheDocument();
     await pick(user, texts.groupBy.label, 'Actor');
@@ -105,7 +105,7 @@ describe('earlier events', () => {
     expect(last()).toMatchObject({ groupBy: ['actor'], after: { criteria: { outcome: ['failure'] }, atLeast: 5 } });
   });
 
-  it('are told to be in the way of a shape that cannot have them', async () => {
+  it('are reported where the query type does not allow them', async () => {
     await setup({ queryType: 'events', after: stored });
     expect(group()).toHaveTextContent(/show a count, a top list/);
   });
@@ -114,12 +114,12 @@ describe('earlier events', () => {
 describe('source', () => {
   const lucene = () => screen.queryByRole('textbox', { name: texts.lucene.label });
 
-  it('is hidden while the queue is off', async () => {
+  it('is hidden while the queue is disabled', async () => {
     await setup();
     expect(screen.queryByRole('radiogroup', { name: texts.source.label })).not.toBeInTheDocument();
   });
 
-  it('is a choice when the queue is on', async () => {
+  it('is a choice when the queue is enabled', async () => {
     const { user, last } = await setup({}, { queueEnabled: true });
     await user.click(screen.getByRole('radio', { name: 'Queue' }));
     expect(last()).toMatchObject({ source: 'queue' });
@@ -134,26 +134,26 @@ describe('source', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  it('queue keeps a Lucene text in sight and says that it fails, until it is removed', async () => {
+  it('queue keeps a Lucene query visible with the problem, until it is removed', async () => {
     const { user, last } = await setup({ query: 'login' }, { queueEnabled: true });
     await user.click(screen.getByRole('radio', { name: 'Queue' }));
     expect(last()).toMatchObject({ source: 'queue', query: 'login' });
     expect(lucene()).toHaveValue('login');
-    expect(screen.getByText(/Lucene text works with the search only/)).toBeInTheDocument();
+    expect(screen.getByText(queryProblems.luceneOnQueue)).toBeInTheDocument();
     await user.clear(screen.getByRole('textbox', { name: texts.lucene.label }));
     await user.tab();
     expect(last()).toMatchObject({ source: 'queue', query: '' });
     expect(lucene()).not.toBeInTheDocument();
-    expect(screen.queryByText(/Lucene text works with/)).not.toBeInTheDocument();
+    expect(screen.queryByText(queryProblems.luceneOnQueue)).not.toBeInTheDocument();
   });
 
-  it('stays visible when a query wants the queue that is off', async () => {
+  it('stays visible when a query uses the disabled queue', async () => {
     await setup({ source: 'queue' });
-    expect(screen.getByText(/switched off/)).toBeInTheDocument();
+    expect(screen.getByText(queryProblems.queueDisabled)).toBeInTheDocument();
   });
 });
 
-describe('Lucene text', () => {
+describe('Lucene query', () => {
   const field = () => screen.getByRole('textbox', { name: texts.lucene.label });
 
   it('is written when the field is left, and does not run', async () => {
@@ -167,7 +167,7 @@ describe('Lucene text', () => {
     expect(run).not.toHaveBeenCalled();
   });
 
-  it('is marked where Lucene reads it differently, sent unchanged, and fixed on request', async () => {
+  it('is marked where Lucene reads it differently, kept unchanged, and fixed on request', async () => {
     const { user, last, run } = await setup();
     await user.type(field(), 'a and “b” not c');
     expect(markersOnShow).toEqual([
@@ -191,7 +191,7 @@ describe('Lucene text', () => {
     expect(screen.getByTestId(texts.lucene.warnings)).toBeInTheDocument();
   });
 
-  it('is run by Shift+Enter, with the change that is under way', async () => {
+  it('runs on Shift+Enter, with the latest change', async () => {
     const { user, last, run } = await setup({ queryType: 'count' });
     const area = field();
     await user.type(area, 'a{Shift>}{Enter}{/Shift}');
@@ -200,7 +200,7 @@ describe('Lucene text', () => {
     expect(run).toHaveBeenCalledTimes(2);
   });
 
-  it('does nothing when it is left as it was', async () => {
+  it('does nothing when it is left unchanged', async () => {
     const { user, written, run } = await setup({ query: 'x' });
     await user.click(field());
     await user.tab();
@@ -237,7 +237,7 @@ describe('filters', () => {
     expect(last()).toMatchObject({ criteria: { actor: ['a', 'bob'] } });
   });
 
-  it('offer the known values of a field and take others', async () => {
+  it('offer the known values of a field and accept others', async () => {
     const { user, last } = await setup({ criteria: { outcome: [] } });
     await pick(user, texts.filters.values(1), 'failure');
     await user.type(screen.getByRole('combobox', { name: texts.filters.values(1) }), '$outcome{Enter}');
@@ -301,11 +301,11 @@ describe('limit', () => {
     ['a word', 'x', '5x'],
     ['too much', '000', '5000'],
     ['a fraction', '.5', '5.5'],
-  ])('says what is wrong with %s and keeps what was typed', async (_, typed, shown) => {
+  ])('reports %s and keeps what was typed', async (_, typed, shown) => {
     const { user, last } = await setup({ limit: 5 });
     await user.type(limit(), typed);
     expect(limit()).toHaveValue(shown);
-    expect(screen.getByText(/Enter a whole number from 1 to 1,000. Until then it stays/)).toBeInTheDocument();
+    expect(screen.getByText(/Enter a whole number from 1 to 1,000. The query keeps/)).toBeInTheDocument();
     expect(last()?.limit ?? 5).toBeLessThanOrEqual(1000);
   });
 
@@ -323,7 +323,7 @@ describe('limit', () => {
 describe('folding', () => {
   const fold = () => screen.queryByRole('switch', { name: texts.fold.label });
 
-  it('is written while it is on, and left out again', async () => {
+  it('is written while it is on, and removed when it is off', async () => {
     const { user, last, run } = await setup({ queryType: 'series' });
     await user.click(fold() as HTMLElement);
     expect(last()).toEqual({ refId: 'A', schemaVersion: 1, queryType: 'series', fold: true });
@@ -337,12 +337,12 @@ describe('folding', () => {
     ['top', undefined, true],
     ['firstSeen', undefined, false],
     ['firstSeen', true, true],
-  ] as const)('%s with fold %s', async (queryType, value, shown) => {
-    await setup({ queryType, fold: value });
+  ] as const)('%s with fold %s', async (type, value, shown) => {
+    await setup({ queryType: type, fold: value });
     expect(Boolean(fold())).toBe(shown);
   });
 
-  it('says what is wrong with another value', async () => {
+  it('reports another value', async () => {
     await setup({ fold: 'yes' } as unknown as Partial<AuditLogQuery>);
     expect(screen.getByText(/either true or false/)).toBeInTheDocument();
     expect(fold()).not.toBeChecked();
@@ -350,31 +350,31 @@ describe('folding', () => {
 });
 
 describe('in an alert rule', () => {
-  it('offers the shapes that fit and says which one to use', async () => {
+  it('offers the query types that fit and recommends one', async () => {
     await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting });
-    const shapes = within(screen.getByRole('radiogroup', { name: texts.shape.label })).getAllByRole('radio');
-    expect(shapes).toHaveLength(3);
+    const choices = within(screen.getByRole('radiogroup', { name: texts.queryType.label })).getAllByRole('radio');
+    expect(choices).toHaveLength(3);
     expect(screen.getByRole('note')).toHaveTextContent('0 when nothing happened');
     expect(screen.queryByText('Queue')).not.toBeInTheDocument();
   });
 
-  it('offers the queue where it is on: a rule may read what it delivered', async () => {
+  it('offers the queue where it is enabled', async () => {
     const { user, last } = await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting, queueEnabled: true });
     await user.click(screen.getByRole('radio', { name: 'Queue' }));
     expect(last()).toMatchObject({ source: 'queue' });
   });
 
-  it('makes a count by actor and address of any query', async () => {
+  it('turns any query into a count by actor and address', async () => {
     const { user, last, run } = await setup({ queryType: 'events', query: 'login' }, { app: CoreApp.UnifiedAlerting });
-    await user.click(screen.getByRole('button', { name: texts.alertHelp.inRule }));
+    await user.click(screen.getByRole('button', { name: texts.alertHelp.label }));
     await user.click(screen.getByRole('button', { name: texts.alertHelp.use }));
     expect(last()).toMatchObject({ queryType: 'count', query: 'login', groupBy: ['actor', 'actor_ip'] });
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  it('shows a shape that does not fit when the rule has it', async () => {
+  it('shows a query type that does not fit where the rule has it', async () => {
     await setup({ queryType: 'events' }, { app: CoreApp.UnifiedAlerting });
-    expect(shape('Events')).toBeChecked();
+    expect(queryType('Events')).toBeChecked();
     expect(screen.getByRole('note')).toHaveTextContent('Choose Count');
   });
 });
@@ -402,9 +402,9 @@ describe('variables that could not be filled in on the way to Explore', () => {
   });
 });
 
-it('names foreign keys and removes them on request', async () => {
+it('names unknown keys and removes them on request', async () => {
   const { user, last } = await setup({ expr: 'up' } as Partial<AuditLogQuery>);
-  expect(screen.getByText(/not known here: expr/)).toBeInTheDocument();
+  expect(screen.getByText(queryProblems.unknownKeys(['expr']))).toBeInTheDocument();
   await user.click(screen.getByRole('button', { name: texts.removeUnknownKeys }));
   expect(last()).toEqual({ refId: 'A', schemaVersion: 1 });
 });

@@ -1,19 +1,19 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Alert, Button, useStyles2 } from '@grafana/ui';
-import { isAlertApp, isOwnShape, SCHEMA_VERSION, withDefaults } from '../query/defaults';
+import { isAlertApp, isPluginQuery, SCHEMA_VERSION, withDefaults } from '../query/defaults';
 import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
-import { selectors } from '../selectors';
+import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
-import { ALERT_HINTS, shapesFor, sourcesFor } from './choices';
+import { queryTypesFor, sourcesFor } from './choices';
 import { Choice } from './controls';
 import { EditorTools } from './EditorTools';
 import { Line } from './Line';
 import type { EditorProps } from './props';
-import { SHAPE_EDITORS } from './shapes';
-import { EventsEditor } from './shapes/EventsEditor';
+import { EDITORS } from './queryTypes';
+import { EventsEditor } from './queryTypes/EventsEditor';
 
-const texts = selectors.queryEditor;
+const texts = queryStrings;
 
 /** Edits a query: its type and source here, the rest in the editor of its type. */
 export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data, range }: EditorProps) {
@@ -33,19 +33,19 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
     onRunQuery();
   };
   // A stored query of an unknown type is edited like a list of events, until its type is chosen anew.
-  const ShapeEditor = queryType in SHAPE_EDITORS ? SHAPE_EDITORS[queryType] : EventsEditor;
+  const TypeEditor = queryType in EDITORS ? EDITORS[queryType] : EventsEditor;
 
   return (
     <div className={styles.editor} data-testid={texts.container}>
       <Line>
         <Choice
-          texts={texts.shape}
-          options={shapesFor(forAlert, queryType)}
+          texts={texts.queryType}
+          options={queryTypesFor(forAlert, queryType)}
           value={queryType}
-          error={problemAt('shape')}
+          error={problemAt('queryType')}
           onChange={(value) => editAndRun({ queryType: value })}
         />
-        {ShapeEditor && (sources.length > 1 || source !== 'search') && (
+        {TypeEditor && (sources.length > 1 || source !== 'search') && (
           <Choice
             texts={texts.source}
             options={sources}
@@ -55,13 +55,13 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           />
         )}
       </Line>
-      {forAlert && !isOwnShape(queryType) && (
+      {forAlert && !isPluginQuery(queryType) && (
         <div className={styles.hint} role="note" data-testid={texts.alertHint}>
-          {ALERT_HINTS[queryType]}
+          {texts.alertHints[queryType]}
         </div>
       )}
-      {ShapeEditor && (
-        <ShapeEditor
+      {TypeEditor && (
+        <TypeEditor
           query={complete}
           datasource={datasource}
           forAlert={forAlert}
@@ -72,7 +72,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
         />
       )}
       <QueryAlerts query={query} keysProblem={problemAt('keys')} editAndRun={editAndRun} />
-      {ShapeEditor && <EditorTools app={app} datasource={datasource} query={query} data={data} range={range} onEdit={editAndRun} />}
+      {TypeEditor && <EditorTools app={app} datasource={datasource} query={query} data={data} range={range} onEdit={editAndRun} />}
     </div>
   );
 }

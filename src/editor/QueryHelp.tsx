@@ -3,26 +3,16 @@ import type { GrafanaTheme2, QueryEditorHelpProps } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { SCHEMA_VERSION } from '../query/defaults';
 import { displayText } from '../query/displayText';
-import { selectors } from '../selectors';
+import { helpStrings } from '../strings/help';
 import type { AuditLogQuery } from '../types';
 import { PRESETS } from './presets';
 
-const SYNTAX: [example: string, meaning: string][] = [
-  ['description:login', 'the word login in the description; case does not matter'],
-  ['description:"logged in"', 'these words, next to each other'],
-  ['description:(login OR "logged in")', 'one or the other'],
-  ['actor:jane* AND NOT flagged:true', 'actors that start with jane, without flagged events'],
-  ['actor_ip:10.0.0.?', '? stands for one character, * for any number'],
-  ['request_url:\\/access\\/v2*', 'special characters + - & | ! ( ) { } [ ] ^ " ~ * ? : \\ / need a backslash'],
-  ['actor:$actor', 'a dashboard variable; its values are escaped, several become ("a" OR "b")'],
-];
-
-/** The cheat sheet in Explore: examples to start from, and the query language in seven lines. */
+/** The help in Explore: examples to start from, and the query language in seven lines. */
 export function QueryHelp({ onClickExample }: QueryEditorHelpProps<AuditLogQuery>) {
   const styles = useStyles2(getStyles);
   return (
-    <div data-testid={selectors.queryHelp.container}>
-      <h3>Start from an example</h3>
+    <div data-testid={helpStrings.container}>
+      <h3>{helpStrings.presets}</h3>
       <div className={styles.presets}>
         {PRESETS.map(({ title, description, query }) => {
           const example = { ...query, schemaVersion: SCHEMA_VERSION, refId: 'A' };
@@ -31,7 +21,7 @@ export function QueryHelp({ onClickExample }: QueryEditorHelpProps<AuditLogQuery
               key={title}
               type="button"
               className={styles.preset}
-              aria-label={selectors.queryHelp.preset(title)}
+              aria-label={helpStrings.preset(title)}
               onClick={() => onClickExample(example)}
             >
               <strong>{title}</strong>
@@ -41,14 +31,11 @@ export function QueryHelp({ onClickExample }: QueryEditorHelpProps<AuditLogQuery
           );
         })}
       </div>
-      <h3>The query language</h3>
-      <p>
-        Lucene text goes to Carbon Black Cloud as it is. Words without an operator between them must all match. Filters are added
-        to the text with AND, and take values as they are, without escaping.
-      </p>
+      <h3>{helpStrings.language}</h3>
+      <p>{helpStrings.languageIntroduction}</p>
       <table className={styles.syntax}>
         <tbody>
-          {SYNTAX.map(([example, meaning]) => (
+          {helpStrings.syntax.map(([example, meaning]) => (
             <tr key={example}>
               <td>
                 <code>{example}</code>

@@ -4,23 +4,24 @@ import { useId } from 'react';
 import { EditorField } from '../components/EditorField';
 import { FieldWords } from '../components/fieldWords';
 import { PickMany } from '../components/Pickers';
-import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
+import { FIELD_OPTIONS } from '../query/fields';
 import { fromRows, toRows, type FilterRow } from '../query/filterRows';
 import { limitProblem, parseCount } from '../query/problems';
-import { selectors } from '../selectors';
+import { queryStrings } from '../strings/query';
 import type { FilterField } from '../types';
 import { AfterField } from './AfterField';
+import type { Choice as ChoiceOption } from './choices';
 import { DraftField } from './DraftField';
 import { FilterRows } from './FilterRows';
 import { LuceneField } from './LuceneField';
-import type { ShapeEditorProps } from './props';
+import type { TypeEditorProps } from './props';
 
 // The controls that the editors of several query types share.
 
-const texts = selectors.queryEditor;
+const texts = queryStrings;
 
 /** Which events take part: the Lucene query, which the queue does not know, and the filters. */
-export function Conditions({ query, datasource, problemAt, edit, onRunQuery }: ShapeEditorProps) {
+export function Conditions({ query, datasource, problemAt, edit, onRunQuery }: TypeEditorProps) {
   const editRows = (rows: FilterRow[]) => {
     edit(fromRows(rows));
     if (conditionsOf(rows) !== conditionsOf(toRows(query))) {
@@ -46,7 +47,7 @@ function conditionsOf(rows: FilterRow[]): string {
 
 interface ChoiceProps<T> {
   texts: { label: string; testId: string };
-  options: { value: T; label: string; description: string }[];
+  options: ChoiceOption<T>[];
   value: T;
   error?: string;
   onChange: (value: T) => void;
@@ -65,9 +66,7 @@ export function Choice<T>({ texts: { label, testId }, options, value, error, onC
 
 const WRAPPING = css({ flexWrap: 'wrap', height: 'auto' });
 
-const GROUP_OPTIONS = FIELD_NAMES.map((name) => ({ value: name, label: ALL_FIELDS[name].label, description: ALL_FIELDS[name].hint }));
-
-export function GroupBy({ query: { groupBy }, problemAt, editAndRun }: ShapeEditorProps) {
+export function GroupBy({ query: { groupBy }, problemAt, editAndRun }: TypeEditorProps) {
   const id = useId();
   const { label, hint, placeholder, testId } = texts.groupBy;
   const error = problemAt('groupBy');
@@ -79,7 +78,7 @@ export function GroupBy({ query: { groupBy }, problemAt, editAndRun }: ShapeEdit
         label={label}
         testId={testId}
         placeholder={placeholder}
-        options={GROUP_OPTIONS}
+        options={FIELD_OPTIONS}
         values={groupBy}
         invalid={Boolean(error)}
         onChange={(picked) => editAndRun({ groupBy: picked as FilterField[] })}
@@ -88,7 +87,7 @@ export function GroupBy({ query: { groupBy }, problemAt, editAndRun }: ShapeEdit
   );
 }
 
-export function Limit({ query: { queryType, limit }, datasource: { maxEvents }, edit, onRunQuery }: ShapeEditorProps) {
+export function Limit({ query: { queryType, limit }, datasource: { maxEvents }, edit, onRunQuery }: TypeEditorProps) {
   // A stored limit may be higher than the data source allows by now: it is reduced, not refused.
   const problem = (count: number) => (count === limit && count > maxEvents ? undefined : limitProblem(count, maxEvents));
   return (
@@ -105,7 +104,7 @@ export function Limit({ query: { queryType, limit }, datasource: { maxEvents }, 
   );
 }
 
-export function Fold({ query: { fold }, problemAt, editAndRun }: ShapeEditorProps) {
+export function Fold({ query: { fold }, problemAt, editAndRun }: TypeEditorProps) {
   const id = useId();
   const { label, hint, testId } = texts.fold;
   return (
@@ -121,7 +120,7 @@ export function Fold({ query: { fold }, problemAt, editAndRun }: ShapeEditorProp
 }
 
 /** Shows the condition on earlier events where a query has one, also where its query type does not allow it. */
-export function StoredAfter({ query: { after }, problemAt, edit, onRunQuery }: ShapeEditorProps) {
+export function StoredAfter({ query: { after }, problemAt, edit, onRunQuery }: TypeEditorProps) {
   return after === undefined ? null : (
     <AfterField after={after} error={problemAt('after')} onChange={(changed) => edit({ after: changed })} onRunQuery={onRunQuery} />
   );

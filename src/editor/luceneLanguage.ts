@@ -1,5 +1,6 @@
 import { getTemplateSrv } from '@grafana/runtime';
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
+import { queryStrings } from '../strings/query';
 import { LUCENE_FIELDS, prefixLength, suggest, type Suggestion } from './luceneSuggestions';
 import { findLuceneWarnings } from './luceneWarnings';
 
@@ -44,7 +45,7 @@ function quickFixes(model: monacoTypes.editor.ITextModel, range: monacoTypes.IRa
       return [];
     }
     const edit = { resource: model.uri, versionId: model.getVersionId(), textEdit: { range: place, text: replacement } };
-    return [{ title: `Replace with ${replacement}`, kind: 'quickfix', edit: { edits: [edit] } }];
+    return [{ title: queryStrings.lucene.quickFix(replacement), kind: 'quickfix', edit: { edits: [edit] } }];
   });
 }
 

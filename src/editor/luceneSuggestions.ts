@@ -1,3 +1,5 @@
+import { queryStrings } from '../strings/query';
+
 export interface Suggestion {
   label: string;
   insert: string;
@@ -5,22 +7,10 @@ export interface Suggestion {
   detail: string;
 }
 
-/** The fields that Lucene text can name. Category, action and outcome are derived later and are no part of the text. */
-export const LUCENE_FIELDS: Record<string, string> = {
-  description: 'What happened, in words',
-  actor: 'E-mail address, API ID or device name',
-  actor_ip: 'Address it was done from',
-  request_url: 'Path of the API call',
-  flagged: 'true for events marked by Carbon Black Cloud',
-  verbose: 'true for detail entries',
-  create_time: 'When it happened, for ranges',
-};
+const texts = queryStrings.lucene;
 
-const OPERATORS: Record<string, string> = {
-  AND: 'both sides match',
-  OR: 'either side matches',
-  NOT: 'the next part does not match',
-};
+/** The fields that Lucene can name. Category, action and outcome are derived later, by this plugin. */
+export const LUCENE_FIELDS = texts.fields;
 
 const BOOLEAN = ['true', 'false'];
 const VALUES: Record<string, string[]> = {
@@ -30,9 +20,9 @@ const VALUES: Record<string, string[]> = {
   create_time: ['[2026-01-01T00:00:00Z TO *]'],
 };
 
-/** What fits behind the given text: variables everywhere, values behind a field, fields and operators elsewhere. */
+/** Returns what fits after the given text: variables everywhere, values after a field, fields and operators elsewhere. */
 export function suggest(before: string, variables: string[]): Suggestion[] {
-  const own = variables.map((name): Suggestion => ({ label: `$${name}`, insert: `$${name}`, kind: 'variable', detail: 'Dashboard variable' }));
+  const own = variables.map((name): Suggestion => ({ label: `$${name}`, insert: `$${name}`, kind: 'variable', detail: texts.variable }));
   if (insideQuotes(before)) {
     return own;
   }
@@ -42,11 +32,11 @@ export function suggest(before: string, variables: string[]): Suggestion[] {
     return [...values, ...own];
   }
   const fields = Object.entries(LUCENE_FIELDS).map(([name, detail]): Suggestion => ({ label: name, insert: `${name}:`, kind: 'field', detail }));
-  const operators = Object.entries(OPERATORS).map(([name, detail]): Suggestion => ({ label: name, insert: `${name} `, kind: 'operator', detail }));
+  const operators = Object.entries(texts.operators).map(([name, detail]): Suggestion => ({ label: name, insert: `${name} `, kind: 'operator', detail }));
   return [...fields, ...operators, ...own];
 }
 
-/** How many characters before the cursor a suggestion replaces. */
+/** Returns how many characters before the cursor a suggestion replaces. */
 export function prefixLength(before: string): number {
   return (/[\w$.]*$/.exec(before)?.[0] ?? '').length;
 }

@@ -1,3 +1,7 @@
+import { queryStrings } from '../strings/query';
+
+const texts = queryStrings.lucene;
+
 /** A place in a Lucene query that probably does not mean what it looks like. The query is sent unchanged. */
 export interface LuceneWarning {
   start: number;
@@ -18,11 +22,11 @@ export function findLuceneWarnings(text: string): LuceneWarning[] {
   return tokens.flatMap(({ token, start }, index) => {
     const end = start + token.length;
     if (CURLY.test(token)) {
-      return [{ start, end, message: `${token} does not begin or end a phrase.`, replacement: '"' }];
+      return [{ start, end, message: texts.curlyQuote(token), replacement: '"' }];
     }
     const isValue = tokens[index - 1]?.token === ':' || tokens[index + 1]?.token === ':';
     if (OPERATOR.test(token) && token !== token.toUpperCase() && !isValue) {
-      return [{ start, end, message: `"${token}" is a word to search for, not an operator.`, replacement: token.toUpperCase() }];
+      return [{ start, end, message: texts.lowerCaseOperator(token), replacement: token.toUpperCase() }];
     }
     return [];
   });

@@ -1,30 +1,27 @@
-import type { AuditLogQuery, QueryShape } from '../types';
+import { presetStrings as texts } from '../strings/help';
+import type { AuditLogQuery, QueryType } from '../types';
 
 interface Preset {
   title: string;
   description: string;
-  query: Omit<AuditLogQuery, 'refId' | 'queryType'> & { queryType: QueryShape };
+  query: Omit<AuditLogQuery, 'refId' | 'queryType'> & { queryType: QueryType };
 }
 
 export const PRESETS: Preset[] = [
   {
-    title: 'Failed logins',
-    description: 'The newest failed log-in attempts.',
+    ...texts.failedLogins,
     query: { queryType: 'events', criteria: { category: ['authentication'], outcome: ['failure'] } },
   },
   {
-    title: 'Failed logins by actor and address',
-    description: 'Who fails most often, and from where.',
+    ...texts.failedLoginsByActor,
     query: { queryType: 'top', criteria: { category: ['authentication'], outcome: ['failure'] }, groupBy: ['actor', 'actor_ip'], limit: 20 },
   },
   {
-    title: 'Log-ins over time',
-    description: 'Successes and failures, side by side.',
+    ...texts.loginsOverTime,
     query: { queryType: 'series', criteria: { category: ['authentication'] }, groupBy: ['outcome'], limit: 10 },
   },
   {
-    title: 'Log-in from a new address',
-    description: 'Pairs of actor and address that did not occur in the last 30 days.',
+    ...texts.newAddress,
     query: {
       queryType: 'firstSeen',
       criteria: { category: ['authentication'], outcome: ['success'] },
@@ -33,28 +30,23 @@ export const PRESETS: Preset[] = [
     },
   },
   {
-    title: 'Something an actor never did',
-    description: 'Pairs of actor and action that did not occur in the last 90 days.',
+    ...texts.newAction,
     query: { queryType: 'firstSeen', exclusions: { category: ['authentication'] }, groupBy: ['actor', 'action'], baseline: '90d' },
   },
   {
-    title: 'Policy changes',
-    description: 'Who changed which policy, one row for each edit.',
+    ...texts.policyChanges,
     query: { queryType: 'events', format: 'table', criteria: { category: ['policy'] }, fold: true },
   },
   {
-    title: 'API keys and connectors',
-    description: 'Keys that were added, changed or whose secret was read.',
+    ...texts.apiKeys,
     query: { queryType: 'events', query: 'description:("API ID" OR connector) AND NOT description:"logged in"' },
   },
   {
-    title: 'Flagged events by actor',
-    description: 'One number an actor: what Carbon Black Cloud itself marked.',
+    ...texts.flaggedByActor,
     query: { queryType: 'count', criteria: { flagged: true }, groupBy: ['actor'], limit: 50 },
   },
   {
-    title: 'Everything but vendor staff',
-    description: 'All events, without those of VMware employees.',
+    ...texts.withoutVendor,
     query: { queryType: 'events', exclusions: { actor: ['VMware employee'] } },
   },
 ];

@@ -7,7 +7,7 @@ import type { AuditLogOptions, AuditLogQuery } from '../types';
 export type EditorProps = QueryEditorProps<AuditLogDataSource, AuditLogQuery, AuditLogOptions>;
 
 /** What the editor of one query type gets. */
-export interface ShapeEditorProps {
+export interface TypeEditorProps {
   query: CompleteQuery;
   datasource: Pick<AuditLogDataSource, 'maxEvents' | 'fieldWords'>;
   /** The query belongs to an alert rule. */

@@ -3,23 +3,23 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import { useState } from 'react';
 import { EditorField } from '../components/EditorField';
-import { selectors } from '../selectors';
+import { exportStrings } from '../strings/exports';
 import type { AuditLogQuery } from '../types';
 import type { MillisecondRange } from '../variables/values';
 import { messageOf } from './exportList';
 import type { ExportFormat, ExportJob, ExportRequest } from './job';
-import { windowText } from './words';
+import { rangeText } from './words';
 
-const texts = selectors.exports;
+const texts = exportStrings;
 
 const FORMATS: { value: ExportFormat; label: string; description: string }[] = [
-  { value: 'csv', label: 'CSV', description: 'A table, one row an event' },
-  { value: 'json', label: 'JSON', description: 'Every field as Carbon Black Cloud has it' },
+  { value: 'csv', ...texts.format.choices.csv },
+  { value: 'json', ...texts.format.choices.json },
 ];
 
-/** What would be exported. */
+/** What an export contains. */
 export interface ExportSource {
-  /** The query with its variables filled in; throws what is wrong with them. */
+  /** Returns the query with its variables filled in, or throws what is wrong with them. */
   query: () => AuditLogQuery;
   /** In milliseconds, without its end; missing before the editor knows its time range. */
   range?: MillisecondRange;
@@ -54,14 +54,14 @@ export function ExportForm({ query, range, obstacle, warning, start }: Props) {
   return (
     <div className={styles.form}>
       <p className={styles.text}>
-        Every event that this query finds
+        {texts.scope}
         {range && (
           <>
             {' '}
-            from <strong data-testid={texts.window}>{windowText(range.from, range.to)}</strong>
+            {texts.from} <strong data-testid={texts.window}>{rangeText(range.from, range.to)}</strong>
           </>
         )}
-        , not only those on screen. Shape, grouping, folding and limit do not narrow it.
+        {texts.scopeRest}
       </p>
       <div className={styles.line}>
         <EditorField label={texts.format.label}>
@@ -69,7 +69,7 @@ export function ExportForm({ query, range, obstacle, warning, start }: Props) {
             <RadioButtonGroup aria-label={texts.format.label} options={FORMATS} value={format} onChange={setFormat} />
           </div>
         </EditorField>
-        {/* It keeps the focus while it waits, so it is not disabled then. */}
+        {/* It is not disabled while it waits, because it would lose the focus. */}
         <Button icon={busy ? 'spinner' : 'play'} aria-busy={busy} disabled={!range || Boolean(obstacle)} onClick={() => void begin()}>
           {texts.start}
         </Button>

@@ -2,14 +2,14 @@ import { config, setBackendSrv, type BackendSrv, type BackendSrvRequest } from '
 import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { of, throwError } from 'rxjs';
-import { selectors } from '../selectors';
+import { exportStrings } from '../strings/exports';
 import { downloadUrl, manifestUrl } from './api';
 import { ExportPanel } from './ExportPanel';
 import { saveFile } from './saveFile';
 
 jest.mock('./saveFile');
 
-const texts = selectors.exports;
+const texts = exportStrings;
 const HASH = 'ab'.repeat(32);
 
 type Route = (request: BackendSrvRequest) => unknown;
@@ -66,18 +66,18 @@ test('an export is started for the query and window, and shown', async () => {
   expect(screen.getByRole('status')).toHaveTextContent('1 running');
 });
 
-test('a job that does not tell its rows has a bar without a value', async () => {
+test('a job that does not report its rows has a bar without a value', async () => {
   await setup({ routes: { 'GET exports': () => [{ ...ready, status: 'IN_PROGRESS', total: null }] } });
   expect(await screen.findByRole('progressbar')).not.toHaveAttribute('value');
 });
 
-test('a refusal is told in its own words', async () => {
+test('a refusal is shown with its message', async () => {
   const { user } = await setup({ routes: { 'POST exports': refuse(400, 'the key lacks jobs.status') } });
   await user.click(start());
   expect(await screen.findByRole('alert')).toHaveTextContent('the key lacks jobs.status');
 });
 
-test('variables that cannot be filled in are told, and nothing is sent', async () => {
+test('variables that cannot be filled in are reported, and nothing is sent', async () => {
   const query = () => {
     throw new Error('too many combinations');
   };
@@ -87,22 +87,22 @@ test('variables that cannot be filled in are told, and nothing is sent', async (
   expect(requests.filter(({ method }) => method === 'POST')).toEqual([]);
 });
 
-test('what stands in the way is told before', async () => {
+test('an obstacle is shown before the start', async () => {
   await setup({ obstacle: 'Choose Search.' });
   expect(start()).toBeDisabled();
   expect(screen.getByText('Choose Search.')).toBeInTheDocument();
 });
 
-test('a viewer downloads what there is, and changes nothing', async () => {
+test('a viewer downloads and changes nothing', async () => {
   await setup({ mayChange: false, routes: { 'GET exports': () => [ready] } });
   const link = await screen.findByRole('link', { name: /Download CSV/ });
   expect(link).toHaveAttribute('href', expect.stringContaining('/exports/a/download?safe=true'));
   expect(screen.queryByRole('button', { name: texts.start })).not.toBeInTheDocument();
-  expect(screen.queryByRole('button', { name: /Forget|Cancel/ })).not.toBeInTheDocument();
+  expect(screen.queryByRole('button', { name: /Remove|Cancel/ })).not.toBeInTheDocument();
   expect(screen.getByText(texts.viewers)).toBeInTheDocument();
 });
 
-test('a download is a plain link that Grafana leaves to the browser, and the switch decides about formulas', async () => {
+test('a download is a link that Grafana leaves to the browser, and the switch decides about formulas', async () => {
   const { user } = await setup({ routes: { 'GET exports': () => [ready, { ...ready, id: 'j', format: 'json' }] } });
   const table = await screen.findByRole('link', { name: /Download CSV/ });
   expect(table).toHaveAttribute('target', '_self');
@@ -113,7 +113,7 @@ test('a download is a plain link that Grafana leaves to the browser, and the swi
   expect(screen.getByRole('link', { name: /Download JSON/ })).toHaveAttribute('href', expect.stringContaining('/j/download?safe=false'));
 });
 
-test('links carry the path that Grafana is served from, and ids cannot leave theirs', async () => {
+test('links carry the sub-path of Grafana and the organization, and ids cannot leave their path', async () => {
   jest.replaceProperty(config, 'appSubUrl', '/grafana');
   jest.replaceProperty(config.bootData, 'user', { orgId: 7 } as typeof config.bootData.user);
   const base = '/grafana/api/datasources/uid/u/resources/exports';
@@ -175,23 +175,23 @@ test('the manifest shows what proves the file, for the file that is downloaded',
   expect(within(box).getByRole('button', { name: texts.copyHash })).toBeInTheDocument();
 });
 
-test('a manifest that cannot be made is told in words', async () => {
+test('a manifest that cannot be read is reported', async () => {
   const routes = { 'GET exports': () => [ready], 'GET exports/a/manifest?safe=true': refuse(502, 'the file broke off') };
   const { user } = await setup({ routes });
   await user.click(await screen.findByRole('button', { name: /^Manifest/ }));
   expect(await screen.findByText('the file broke off')).toBeInTheDocument();
 });
 
-test('a running export is cancelled, a finished one forgotten', async () => {
+test('a running export is cancelled, a finished one removed', async () => {
   const running = { ...ready, id: 'r', status: 'IN_PROGRESS' };
   const { user, requests } = await setup({ routes: { 'GET exports': () => ({ exports: [ready, running] }) } });
   await user.click(await screen.findByRole('button', { name: /^Cancel/ }));
-  await user.click(screen.getByRole('button', { name: /^Forget/ }));
+  await user.click(screen.getByRole('button', { name: /^Remove/ }));
   expect(requests.filter(({ method }) => method === 'DELETE').map(({ url }) => url.replace(/.*\//, ''))).toEqual(['r', 'a']);
   expect(screen.queryByTestId(texts.row)).not.toBeInTheDocument();
 });
 
-test('a failed export says why, and one made by searches says so', async () => {
+test('a failed export shows its reason, and one created by searches a note', async () => {
   const failed = { ...ready, id: 'f', status: 'FAILED', error: 'the job ran out of memory' };
   const reason = 'it cannot filter by category';
   const searched = { ...ready, id: 's', kind: 'search', reason, message: `made by searches: ${reason}` };
@@ -202,7 +202,7 @@ test('a failed export says why, and one made by searches says so', async () => {
   expect(screen.getAllByRole('link')).toHaveLength(1);
 });
 
-test('a list that cannot be read is told in words', async () => {
+test('a list that cannot be read is reported', async () => {
   await setup({ routes: { 'GET exports': refuse(429, 'resumes at 12:00') } });
   expect(await screen.findByRole('alert')).toHaveTextContent('resumes at 12:00');
 });

@@ -2,13 +2,13 @@ import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Checkbox, IconButton, InlineSwitch, useStyles2 } from '@grafana/ui';
 import { useState } from 'react';
-import { selectors } from '../selectors';
+import { exportStrings } from '../strings/exports';
 import { ExportForm, type ExportSource } from './ExportForm';
 import { ExportRow } from './ExportRow';
 import { isReady, isRunning, type ExportJob } from './job';
 import { exportListOf, useExportList } from './useExportList';
 
-const texts = selectors.exports;
+const texts = exportStrings;
 
 /** A JSON file has no cells, and its encoding is known. */
 const JSON_OPTIONS = { safe: false, excel: false };
@@ -33,7 +33,7 @@ export function ExportPanel({ uid, mayChange, ...source }: Props) {
       <div className={styles.head}>
         <h6 className={styles.title}>{texts.recent}</h6>
         <span role="status" className={styles.quiet}>
-          {loading && jobs.length === 0 ? 'Loading' : summary(jobs)}
+          {loading && jobs.length === 0 ? texts.loading : summary(jobs)}
         </span>
         <IconButton name="sync" tooltip={texts.refresh} disabled={loading} onClick={() => void list.refresh()} />
         {hasTable && (
@@ -64,7 +64,7 @@ export function ExportPanel({ uid, mayChange, ...source }: Props) {
               options={job.format === 'json' ? JSON_OPTIONS : { safe, excel }}
               now={now}
               checkDownload={() => list.checkDownload(job.id)}
-              forget={mayChange ? () => list.forget(job.id) : undefined}
+              remove={mayChange ? () => list.remove(job.id) : undefined}
             />
           ))}
         </ul>
@@ -75,13 +75,10 @@ export function ExportPanel({ uid, mayChange, ...source }: Props) {
 
 function summary(jobs: ExportJob[]): string {
   if (jobs.length === 0) {
-    return 'None yet';
+    return texts.none;
   }
-  const parts = [
-    { count: jobs.filter(isRunning).length, word: 'running' },
-    { count: jobs.filter(isReady).length, word: 'ready' },
-  ];
-  return parts.flatMap(({ count, word }) => (count > 0 ? `${count} ${word}` : [])).join(', ');
+  const [running, ready] = [jobs.filter(isRunning).length, jobs.filter(isReady).length];
+  return [running > 0 && texts.running(running), ready > 0 && texts.ready(ready)].filter(Boolean).join(', ');
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

@@ -2,14 +2,14 @@ import { css, keyframes } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Badge, Button, LinkButton, useStyles2 } from '@grafana/ui';
 import { useId, useState, type MouseEvent } from 'react';
-import { selectors } from '../selectors';
+import { exportStrings } from '../strings/exports';
 import { downloadUrl, type FileOptions } from './api';
 import { hasFailed, isReady, isRunning, type ExportJob } from './job';
 import { ManifestView } from './ManifestView';
 import { saveFile } from './saveFile';
 import { ageText, factTexts, noteText, progressText, subjectText, timeText } from './words';
 
-const texts = selectors.exports;
+const texts = exportStrings;
 
 interface Props {
   uid: string;
@@ -19,10 +19,10 @@ interface Props {
   /** Reports whether the file can be downloaded. */
   checkDownload: () => Promise<boolean>;
   /** Missing for users who may not. */
-  forget?: () => Promise<void>;
+  remove?: () => Promise<void>;
 }
 
-export function ExportRow({ uid, job, options, now, checkDownload, forget }: Props) {
+export function ExportRow({ uid, job, options, now, checkDownload, remove }: Props) {
   const styles = useStyles2(getStyles);
   const [proof, setProof] = useState(false);
   const id = useId();
@@ -42,7 +42,7 @@ export function ExportRow({ uid, job, options, now, checkDownload, forget }: Pro
   return (
     <li className={styles.row} data-testid={texts.row}>
       <div className={styles.line}>
-        <Badge color="blue" text={format?.toUpperCase() ?? 'File'} />
+        <Badge color="blue" text={format?.toUpperCase() ?? texts.file} />
         <span id={id} className={styles.subject}>
           {subject}
         </span>
@@ -63,7 +63,7 @@ export function ExportRow({ uid, job, options, now, checkDownload, forget }: Pro
       <div className={styles.line}>
         {isReady(job) && (
           <>
-            {/* With a target, Grafana leaves the click to the browser. */}
+            {/* Grafana leaves a link with a target to the browser. */}
             <LinkButton
               size="sm"
               icon="download-alt"
@@ -87,16 +87,16 @@ export function ExportRow({ uid, job, options, now, checkDownload, forget }: Pro
             </Button>
           </>
         )}
-        {forget && (
+        {remove && (
           <Button
             size="sm"
             variant="secondary"
             fill="text"
-            tooltip={job.kind === 'search' ? undefined : texts.forgetHint}
-            aria-label={`${forgetText(job)}: ${subject}`}
-            onClick={() => void forget()}
+            tooltip={job.kind === 'search' ? undefined : texts.removeHint}
+            aria-label={`${removeText(job)}: ${subject}`}
+            onClick={() => void remove()}
           >
-            {forgetText(job)}
+            {removeText(job)}
           </Button>
         )}
       </div>
@@ -105,8 +105,8 @@ export function ExportRow({ uid, job, options, now, checkDownload, forget }: Pro
   );
 }
 
-function forgetText(job: ExportJob): string {
-  return isRunning(job) ? texts.cancel : texts.forget;
+function removeText(job: ExportJob): string {
+  return isRunning(job) ? texts.cancel : texts.remove;
 }
 
 function Progress({ job, labelledBy }: { job: ExportJob; labelledBy: string }) {
@@ -136,7 +136,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
   quiet: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
   note: css({ margin: 0, fontSize: theme.typography.bodySmall.fontSize }),
   problem: css({ margin: 0, color: theme.colors.error.text }),
-  // Browsers draw their own bar too bright for a dark page.
+  // The browsers' own bar is too bright on a dark page.
   progress: css({
     flex: '1 1 120px',
     maxWidth: 320,

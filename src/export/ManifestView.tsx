@@ -2,13 +2,13 @@ import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Alert, ClipboardButton, LinkButton, Spinner, useStyles2 } from '@grafana/ui';
 import { useEffect, useState } from 'react';
-import { selectors } from '../selectors';
+import { exportStrings } from '../strings/exports';
 import { exportApi, manifestUrl, type FileOptions } from './api';
 import { messageOf } from './exportList';
 import { verdict, type Manifest } from './manifest';
-import { bytesText, rowsText, sentence } from './words';
+import { bytesText, sentence } from './words';
 
-const texts = selectors.exports;
+const texts = exportStrings;
 
 interface Props {
   uid: string;
@@ -45,34 +45,34 @@ export function ManifestView({ uid, id, options }: Props) {
     );
   }
   const { sha256, rows, bytes, complete, note, job } = manifest;
-  const size = [rows !== undefined && rowsText(rows), bytes !== undefined && bytesText(bytes)].filter(Boolean).join(', ');
+  const size = [rows !== undefined && texts.rows(rows), bytes !== undefined && bytesText(bytes)].filter(Boolean).join(', ');
   return (
     <div className={styles.box} data-testid={texts.manifestBox}>
       <dl className={styles.facts}>
-        <dt>Whole</dt>
+        <dt>{texts.manifestFields.complete}</dt>
         <dd>
           <strong className={complete ? styles.good : styles.bad}>{verdict(manifest)}</strong>
           {note && <div className={styles.note}>{sentence(note)}</div>}
         </dd>
         {size && (
           <>
-            <dt>Size</dt>
+            <dt>{texts.manifestFields.size}</dt>
             <dd>{size}</dd>
           </>
         )}
         {job && (
           <>
-            <dt>Job</dt>
+            <dt>{texts.manifestFields.job}</dt>
             <dd>{job}</dd>
           </>
         )}
         {sha256 && (
           <>
-            <dt>SHA-256</dt>
+            <dt>{texts.manifestFields.hash}</dt>
             <dd>
               <code className={styles.hash}>{sha256}</code>{' '}
               <ClipboardButton size="sm" variant="secondary" fill="text" icon="copy" getText={() => sha256} aria-label={texts.copyHash}>
-                Copy
+                {texts.copy}
               </ClipboardButton>
             </dd>
           </>

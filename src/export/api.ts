@@ -1,5 +1,6 @@
 import { config, getBackendSrv, isFetchError } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
+import { exportStrings } from '../strings/exports';
 import { asRecord, readJob, textOf, type ExportJob, type ExportRequest } from './job';
 import { readManifest, type Manifest } from './manifest';
 
@@ -34,7 +35,7 @@ export interface ExportApi {
   list(): Promise<Listing>;
   start(request: ExportRequest): Promise<ExportJob>;
   status(id: string): Promise<ExportJob>;
-  forget(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
   manifest(id: string, options: FileOptions): Promise<Manifest>;
 }
 
@@ -44,7 +45,7 @@ export function exportApi(uid: string): ExportApi {
     list: async () => readList(await call('GET', 'exports')),
     start: async (request) => expectJob(await call('POST', 'exports', request)),
     status: async (id) => expectJob(await call('GET', pathOf(id))),
-    forget: async (id) => {
+    remove: async (id) => {
       await call('DELETE', pathOf(id));
     },
     manifest: async (id, options) => readManifest(await call('GET', `${pathOf(id)}/manifest?${parametersOf(options)}`)),
@@ -101,7 +102,7 @@ function toExportError(error: unknown): ExportError {
   if (isFetchError(error)) {
     const { error: words, message } = asRecord(error.data);
     const text = textOf(words) ?? textOf(message) ?? textOf(error.statusText);
-    return new ExportError(text ?? 'Grafana did not answer. Check the connection and try again.', error.status);
+    return new ExportError(text ?? exportStrings.noAnswer, error.status);
   }
   return new ExportError(error instanceof Error ? error.message : String(error), 0);
 }
@@ -114,7 +115,7 @@ function readList(raw: unknown): Listing {
 function expectJob(raw: unknown): ExportJob {
   const job = readJob(raw);
   if (!job) {
-    throw new ExportError('The answer does not say which export it is about.', 0);
+    throw new ExportError(exportStrings.noId, 0);
   }
   return job;
 }

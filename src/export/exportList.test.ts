@@ -32,8 +32,8 @@ class FakeApi implements ExportApi {
     this.calls.push(id);
     return this.answer(id);
   }
-  async forget(id: string) {
-    this.calls.push(`forget ${id}`);
+  async remove(id: string) {
+    this.calls.push(`remove ${id}`);
     this.answer(id);
   }
   async manifest() {
@@ -228,12 +228,12 @@ describe('starting', () => {
   });
 });
 
-describe('forgetting', () => {
+describe('removing', () => {
   it('takes an export off the list for good', async () => {
     const { list, shown, remembered } = setup([job('a', 'IN_PROGRESS'), job('b', 'COMPLETED')], ['a']);
     list.subscribe(jest.fn());
     await pass(0);
-    await list.forget('a');
+    await list.remove('a');
     expect(shown()).toEqual(['b COMPLETED']);
     expect(remembered.ids()).toEqual([]);
     await list.refresh();
@@ -244,25 +244,25 @@ describe('forgetting', () => {
     const { api, list, shown } = setup([job('a', 'IN_PROGRESS')]);
     list.subscribe(jest.fn());
     await pass(0);
-    api.forget = async () => {
+    api.remove = async () => {
       api.jobs.delete('a');
     };
     jest.advanceTimersByTime(1000);
-    await list.forget('a');
+    await list.remove('a');
     await pass(0);
     expect(shown()).toEqual([]);
     expect(list.getState().problem).toBeUndefined();
   });
 
-  it('keeps an export that could not be forgotten, and drops one that is gone already', async () => {
+  it('keeps an export that could not be removed, and drops one that is gone already', async () => {
     const { api, list, shown } = setup([job('a', 'COMPLETED'), job('b', 'COMPLETED')]);
     list.subscribe(jest.fn());
     await pass(0);
     api.jobs.set('a', new ExportError('only editors may', 403));
     api.jobs.delete('b');
-    await list.forget('a');
+    await list.remove('a');
     expect(list.getState().problem).toBe('only editors may');
-    await list.forget('b');
+    await list.remove('b');
     expect(shown()).toEqual(['a COMPLETED']);
   });
 });

@@ -1,36 +1,37 @@
+import { exportStrings } from '../strings/exports';
 import { ExportError, type ExportApi } from './api';
 import { byAge, isReady, isRunning, type ExportJob, type ExportRequest } from './job';
 import type { Remembered } from './remembered';
 
 const FIRST_WAIT = 1_000;
-const LONGEST_WAIT = 10_000;
+const MAX_WAIT = 10_000;
 const GROWTH = 1.5;
-/** How often the ages on show are renewed while nothing is asked. */
-const AGE_BEAT = 30_000;
+/** How often the ages are updated while nothing is requested. */
+const AGE_INTERVAL = 30_000;
 
 export interface ExportListState {
   jobs: ExportJob[];
   loading: boolean;
-  /** What went wrong last, in words. */
+  /** The message of the last failure. */
   problem?: string;
-  /** The time that ages are counted from, in milliseconds. */
+  /** The time that ages refer to, in milliseconds. */
   now: number;
 }
 
 /**
- * The exports of one data source, for every editor on the page. While somebody looks, running ones are asked for again with
- * growing waits; when nobody does, nothing is asked.
+ * The exports of one data source, for every editor on the page. While the list has subscribers, it polls running exports with
+ * growing waits; without any, it requests nothing.
  */
 export class ExportList {
   private state: ExportListState;
   private readonly listeners = new Set<() => void>();
   private timer?: ReturnType<typeof setTimeout>;
   private wait = FIRST_WAIT;
-  /** Only the last of several refreshes counts. */
+  /** Counts refreshes: only the last of several takes effect. */
   private refreshes = 0;
-  /** Only the last chain of polls goes on. */
+  /** Counts chains of polls: only the last one continues. */
   private round = 0;
-  private readonly forgotten = new Set<string>();
+  private readonly removed = new Set<string>();
 
   constructor(
     private readonly api: ExportApi,
@@ -56,12 +57,12 @@ export class ExportList {
     };
   };
 
-  /** Reads the list again, and what this browser remembers beyond it. Problems become part of the state. */
+  /** Reads the list, and the exports that only this browser remembers. Failures become part of the state. */
   async refresh(): Promise<void> {
     const turn = ++this.refreshes;
     const before = new Set(this.state.jobs.map(({ id }) => id));
     this.set({ loading: true });
-    // Those first: the list then knows them too, after a restart or on another replica.
+    // These come first: after a restart or on another replica, looking one up adds it to the list.
     const own = await Promise.all(this.remembered.ids().map((id) => this.lookUp(id)));
     let problem = own.find((answer) => typeof answer === 'string');
     let listed: ExportJob[] = [];
@@ -77,11 +78,11 @@ export class ExportList {
     }
     const startedMeanwhile = this.state.jobs.filter(({ id }) => !before.has(id));
     const jobs = [...startedMeanwhile, ...listed, ...own.filter((answer) => typeof answer === 'object')];
-    this.set({ jobs: distinct(jobs).filter(({ id }) => !this.forgotten.has(id)), loading: false, problem });
+    this.set({ jobs: distinct(jobs).filter(({ id }) => !this.removed.has(id)), loading: false, problem });
     this.schedule(this.restart());
   }
 
-  /** Throws ExportError; the list stays as it is then. */
+  /** Starts an export. It throws ExportError and leaves the list as it is. */
   async start(request: ExportRequest): Promise<ExportJob> {
     const job = await this.api.start(request);
     this.remembered.add(job.id);
@@ -103,15 +104,15 @@ export class ExportList {
     const gone = answer === undefined;
     this.set({
       jobs: gone ? this.state.jobs.filter((job) => job.id !== id) : this.state.jobs,
-      problem: gone ? 'This file is no longer available. Start the export again if you need it.' : answer,
+      problem: gone ? exportStrings.fileGone : answer,
     });
     return false;
   }
 
-  /** Takes an export off the list. An export that is gone already is taken off all the same. */
-  async forget(id: string): Promise<void> {
+  /** Removes an export, also one that no longer exists. */
+  async remove(id: string): Promise<void> {
     try {
-      await this.api.forget(id);
+      await this.api.remove(id);
     } catch (error) {
       if (!isGone(error)) {
         this.set({ problem: messageOf(error) });
@@ -119,7 +120,7 @@ export class ExportList {
       }
     }
     this.remembered.remove(id);
-    this.forgotten.add(id);
+    this.removed.add(id);
     this.set({ jobs: this.state.jobs.filter((job) => job.id !== id), problem: undefined });
   }
 
@@ -137,16 +138,16 @@ export class ExportList {
         jobs = jobs.map((job) => (job.id === id ? answer : job));
       } else if (typeof answer === 'string') {
         problem = answer;
-      } else if (!this.forgotten.has(id)) {
+      } else if (!this.removed.has(id)) {
         jobs = jobs.filter((job) => job.id !== id);
-        problem = 'A running export is no longer available. Start it again if you need it.';
+        problem = exportStrings.goneWhileRunning;
       }
     });
     this.set({ jobs, problem });
     this.schedule(round);
   }
 
-  /** The export, nothing when it is gone, or what went wrong in words. */
+  /** Returns the export, nothing when it does not exist, or the message of a failure. */
   private async lookUp(id: string): Promise<ExportJob | string | undefined> {
     try {
       return await this.api.status(id);
@@ -173,11 +174,11 @@ export class ExportList {
       this.timer = setTimeout(() => {
         this.set({});
         this.schedule(round);
-      }, AGE_BEAT);
+      }, AGE_INTERVAL);
       return;
     }
     this.timer = setTimeout(() => void this.poll(round), this.wait);
-    this.wait = Math.min(this.wait * GROWTH, LONGEST_WAIT);
+    this.wait = Math.min(this.wait * GROWTH, MAX_WAIT);
   }
 
   private set(change: Partial<ExportListState>): void {
@@ -186,7 +187,7 @@ export class ExportList {
   }
 }
 
-/** Each export once, newest first. */
+/** Returns each export once, newest first. */
 function distinct(jobs: ExportJob[]): ExportJob[] {
   return byAge(jobs.filter(({ id }, index) => jobs.findIndex((job) => job.id === id) === index));
 }

@@ -2,33 +2,33 @@ import type { AuditLogQuery } from '../types';
 
 export type ExportFormat = 'csv' | 'json';
 
-/** One export, as the data source's routes tell it. */
+/** One export, as the routes of the data source describe it. */
 export interface ExportJob {
   id: string;
-  /** CREATED, IN_PROGRESS, COMPLETED or FAILED; any other word means that it is running. */
+  /** CREATED, IN_PROGRESS, COMPLETED, FAILED or EXPIRED; any other status means that it is running. */
   status: string;
-  /** Not known of a job that was started elsewhere. */
+  /** Unknown for a job that was started elsewhere. */
   format?: ExportFormat;
-  /** Milliseconds since 1970; 0 when it is not known. */
+  /** Milliseconds since 1970; 0 when unknown. */
   createdAt: number;
-  /** Rows; not known while the job does not tell. */
+  /** Rows; unknown until the job reports them. */
   total?: number;
   completed?: number;
   error?: string;
-  /** How the file is made: by a job of Carbon Black Cloud, or by searches while it is downloaded. */
+  /** How the file is created: by a job of Carbon Black Cloud, or by searches while it is downloaded. */
   kind?: string;
-  /** Why it is made by searches, in words. */
+  /** Why it is created by searches. */
   reason?: string;
   message?: string;
-  /** Window in milliseconds: from is part of it, to is not. */
+  /** The time range in milliseconds, without its end. */
   from?: number;
   to?: number;
-  /** What was asked; not known of a job that was started elsewhere. */
+  /** Unknown for a job that was started elsewhere. */
   query?: AuditLogQuery;
   who?: string;
 }
 
-/** What the start of an export needs. */
+/** What starts an export. */
 export interface ExportRequest {
   query: AuditLogQuery;
   from: number;
@@ -36,7 +36,7 @@ export interface ExportRequest {
   format: ExportFormat;
 }
 
-/** Reads one export of an answer. A job without an id cannot be asked for, so it is nothing. */
+/** Reads one export of a response. A job without an id cannot be requested, so it is left out. */
 export function readJob(raw: unknown): ExportJob | undefined {
   const value = asRecord(raw);
   const id = textOf(value.id);
@@ -73,7 +73,7 @@ export function isRunning(job: ExportJob): boolean {
   return !isReady(job) && !hasFailed(job);
 }
 
-/** Newest first; of two with the same time, the one told first. */
+/** Sorts newest first; exports with the same time keep their order. */
 export function byAge(jobs: ExportJob[]): ExportJob[] {
   return jobs.toSorted((a, b) => b.createdAt - a.createdAt);
 }
@@ -90,7 +90,7 @@ export function countOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
-/** Milliseconds since 1970 of a number of them or of a time in text. */
+/** Returns milliseconds since 1970 for a number of them or a time string. */
 export function timeOf(value: unknown): number | undefined {
   const time = typeof value === 'string' ? Date.parse(value) : value;
   return typeof time === 'number' && Number.isFinite(time) && time > 0 ? time : undefined;

@@ -1,19 +1,20 @@
+import { exportStrings as texts } from '../strings/exports';
 import { asRecord, countOf, textOf } from './job';
 
-/** What proves an export: what the file holds, and whether that is all. */
+/** What proves an export: what the file contains, and whether that is everything. */
 export interface Manifest {
-  /** Of the file as it is downloaded with the same switch for formula cells. */
+  /** Of the file as it is downloaded with the same options. */
   sha256?: string;
   rows?: number;
   bytes?: number;
-  /** Events that Carbon Black Cloud gave, before the part of the filter that only this plugin decides. */
+  /** Events that Carbon Black Cloud returned, before the filters that only this plugin evaluates. */
   received?: number;
-  /** Events that Carbon Black Cloud counted for the same search when the export was started. */
+  /** Events that Carbon Black Cloud counted for the same search when the export started. */
   counted?: number;
   complete?: boolean;
-  /** The verdict in words. */
+  /** Why it is complete or not. */
   note?: string;
-  /** Of the job in Carbon Black Cloud. */
+  /** The id of the job in Carbon Black Cloud. */
   job?: string;
 }
 
@@ -31,15 +32,11 @@ export function readManifest(raw: unknown): Manifest {
   };
 }
 
-/** Whether the file is whole, in short. What the manifest leaves open is not called whole. */
+/** Describes whether the file is complete. A file is not called complete unless the manifest says so. */
 export function verdict({ rows, received = rows, counted, complete }: Manifest): string {
   if (complete === undefined) {
-    return 'Not known';
+    return texts.unknownVerdict;
   }
-  const numbers = received !== undefined && counted !== undefined ? `: ${number(received)} of ${number(counted)} rows` : '';
-  return `${complete ? 'Complete' : 'Not shown to be complete'}${numbers}`;
-}
-
-function number(count: number): string {
-  return count.toLocaleString('en-US');
+  const counts = received !== undefined && counted !== undefined ? texts.counts(received, counted) : '';
+  return texts.verdict(complete, counts);
 }

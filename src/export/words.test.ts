@@ -1,7 +1,7 @@
 import { setTimeZoneResolver } from '@grafana/data';
 import { readJob, type ExportJob } from './job';
 import { verdict } from './manifest';
-import { ageText, bytesText, factTexts, noteText, progressText, subjectText, windowText } from './words';
+import { ageText, bytesText, factTexts, noteText, progressText, subjectText, rangeText } from './words';
 
 const job = (more: object) => readJob({ id: 'a', status: 'IN_PROGRESS', ...more }) as ExportJob;
 
@@ -30,8 +30,8 @@ test.each([
   expect(bytesText(bytes)).toBe(words);
 });
 
-test('a window is told with the offset of the viewer’s time zone', () => {
-  expect(windowText(0, 60_000)).toBe('1970-01-01 05:30:00 +05:30 to 1970-01-01 05:31:00 +05:30');
+test('a time range carries the offset of the viewer’s time zone', () => {
+  expect(rangeText(0, 60_000)).toBe('1970-01-01 05:30:00 +05:30 to 1970-01-01 05:31:00 +05:30');
 });
 
 test.each([
@@ -43,11 +43,11 @@ test.each([
   expect(progressText(job(more))).toBe(words);
 });
 
-test('an export says what it is of, and who asked', () => {
+test('an export describes its query and its user', () => {
   const query = { refId: 'A', queryType: 'count', groupBy: ['actor'], query: 'login', criteria: { outcome: ['failure'] }, limit: 5 };
   expect(subjectText(job({ query }))).toBe('Events where login and outcome is failure');
   expect(subjectText(job({ query: { refId: 'A' } }))).toBe('All events');
-  expect(subjectText(job({ query: null }))).toMatch(/not known/);
+  expect(subjectText(job({ query: null }))).toMatch(/Unknown query/);
   expect(factTexts(job({ status: 'COMPLETED', total: 1, who: 'jane', from: null }))).toEqual(['1 row', 'by jane']);
   expect(factTexts(job({ total: 9 }))).toEqual([]);
 });
@@ -55,26 +55,26 @@ test('an export says what it is of, and who asked', () => {
 test.each([
   [{}, undefined],
   [{ kind: 'job', message: 'for now it cannot be asked' }, 'For now it cannot be asked.'],
-  [{ kind: 'search' }, 'The file is made by searches while it is downloaded.'],
-  [{ kind: 'search', reason: 'Why.' }, 'The file is made by searches while it is downloaded. Why.'],
+  [{ kind: 'search' }, 'The file is created by searches while it is downloaded.'],
+  [{ kind: 'search', reason: 'Why.' }, 'The file is created by searches while it is downloaded. Why.'],
   [{ kind: 'search', reason: 'why', message: 'by searches: why' }, 'By searches: why.'],
   [{ kind: 'search', reason: 'why', message: 'slow.' }, 'Slow. Why.'],
   [{ kind: 'job', reason: 'why' }, 'Why.'],
-])('what is said of %j', (more, words) => {
+])('the note on %j', (more, words) => {
   expect(noteText(job(more))).toBe(words);
 });
 
 test.each([
   [{ rows: 1200, counted: 1200, complete: true }, 'Complete: 1,200 of 1,200 rows'],
   [{ rows: 3, received: 5, counted: 5, complete: true }, 'Complete: 5 of 5 rows'],
-  [{ rows: 1, received: 1, counted: 2, complete: false }, 'Not shown to be complete: 1 of 2 rows'],
-  [{ rows: 1, complete: false }, 'Not shown to be complete'],
-  [{ rows: 1, counted: 1 }, 'Not known'],
+  [{ rows: 1, received: 1, counted: 2, complete: false }, 'Not proved complete: 1 of 2 rows'],
+  [{ rows: 1, complete: false }, 'Not proved complete'],
+  [{ rows: 1, counted: 1 }, 'Unknown'],
 ])('the verdict on %j is %j', (manifest, words) => {
   expect(verdict(manifest)).toBe(words);
 });
 
-test('an answer is read as far as it can be', () => {
+test('a response is read as far as it is valid', () => {
   expect(readJob({ status: 'COMPLETED' })).toBeUndefined();
   expect(readJob(null)).toBeUndefined();
   const odd = readJob({ id: 'a', createdAt: '2026-01-02T03:04:05Z', total: -1, completed: '7', error: '', from: 'x', query: 'text' });

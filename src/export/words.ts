@@ -1,5 +1,6 @@
 import { dateTimeFormat } from '@grafana/data';
 import { conditionsText } from '../query/displayText';
+import { exportStrings as texts } from '../strings/exports';
 import { isReady, type ExportJob } from './job';
 
 const UNITS: [milliseconds: number, name: string][] = [
@@ -8,29 +9,25 @@ const UNITS: [milliseconds: number, name: string][] = [
   [60_000, 'minute'],
 ];
 
-/** How long ago something was, in words. */
+/** Describes how long ago something was. */
 export function ageText(from: number, now: number): string {
   const age = now - from;
   for (const [milliseconds, name] of UNITS) {
     const count = Math.floor(age / milliseconds);
     if (count >= 1) {
-      return `${count} ${name}${count > 1 ? 's' : ''} ago`;
+      return texts.ago(count, name);
     }
   }
-  return 'just now';
+  return texts.justNow;
 }
 
-/** A moment in the viewer's time zone, with its offset: a file is often read elsewhere. */
+/** Returns a time in the viewer's time zone, with its offset: a file is often read elsewhere. */
 export function timeText(time: number): string {
   return dateTimeFormat(time, { format: 'YYYY-MM-DD HH:mm:ss Z' });
 }
 
-export function windowText(from: number, to: number): string {
-  return `${timeText(from)} to ${timeText(to)}`;
-}
-
-export function rowsText(rows: number): string {
-  return `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'}`;
+export function rangeText(from: number, to: number): string {
+  return texts.range(timeText(from), timeText(to));
 }
 
 const BYTE_UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -41,42 +38,42 @@ export function bytesText(bytes: number): string {
   return `${power === 0 ? bytes : value.toFixed(1)} ${BYTE_UNITS[power]}`;
 }
 
-/** How far a running export is. */
+/** Describes the progress of a running export. */
 export function progressText({ completed, total, status }: ExportJob): string {
   if (completed !== undefined && total) {
-    return `${completed.toLocaleString('en-US')} of ${rowsText(total)}`;
+    return texts.progress(completed, texts.rows(total));
   }
-  return status === 'CREATED' ? 'Waiting to start' : 'Running';
+  return status === 'CREATED' ? texts.waiting : texts.inProgress;
 }
 
-/** What there is to say of how the file is made. */
+/** Describes how the file is created, where that is worth a note. */
 export function noteText({ kind, message, reason }: ExportJob): string | undefined {
-  const said = message ?? (kind === 'search' ? 'The file is made by searches while it is downloaded' : undefined);
+  const said = message ?? (kind === 'search' ? texts.bySearch : undefined);
   const why = reason && !message?.includes(reason) ? reason : undefined;
   return [said, why].flatMap((words) => (words ? sentence(words) : [])).join(' ') || undefined;
 }
 
-/** The backend's words, which have neither a capital nor a full stop, as a sentence. */
+/** Turns a message of the backend, which has neither a capital nor a full stop, into a sentence. */
 export function sentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? '' : '.');
 }
 
-/** What an export is of, as one line. */
+/** Describes what an export contains. */
 export function subjectText({ query }: ExportJob): string {
   if (!query) {
-    return 'Query not known: started outside of this data source';
+    return texts.unknownQuery;
   }
   const conditions = conditionsText(query);
-  return conditions ? `Events where ${conditions}` : 'All events';
+  return conditions ? texts.eventsWhere(conditions) : texts.allEvents;
 }
 
-/** The facts below it: window, rows, who. */
+/** Returns the facts below: time range, rows and user. */
 export function factTexts(job: ExportJob): string[] {
   const { from, to, total, completed, who } = job;
   const rows = total ?? completed;
   return [
-    from !== undefined && to !== undefined ? windowText(from, to) : '',
-    isReady(job) && rows !== undefined ? rowsText(rows) : '',
-    who ? `by ${who}` : '',
+    from !== undefined && to !== undefined ? rangeText(from, to) : '',
+    isReady(job) && rows !== undefined ? texts.rows(rows) : '',
+    who ? texts.by(who) : '',
   ].filter(Boolean);
 }

@@ -1,25 +1,25 @@
 import { type DataQueryResponse, type LiveChannelAddress, LiveChannelScope, StreamingFrameAction } from '@grafana/data';
 import { getGrafanaLiveSrv } from '@grafana/runtime';
 import { merge, type Observable } from 'rxjs';
-import { GRAFANA_KEYS } from '../query/problems';
+import { withoutGrafanaKeys } from '../query/problems';
+import { queryProblems } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { sha256 } from './sha256';
 
-/** The most rows that a live tail keeps on the screen. */
+/** The maximum number of rows that a live view keeps on the screen. */
 export const MAX_ROWS = 1000;
 
-/** Why a query has no live tail, in words; nothing when it has one. What only the backend knows, it says itself. */
+/** Describes why a query cannot be followed live; nothing when it can. The backend reports what only it knows. */
 export function tailProblem({ queryType }: AuditLogQuery): string | undefined {
-  return (queryType || 'events') === 'events' ? undefined : 'Only events can be watched live. Choose the shape Events, or leave Live.';
+  return (queryType || 'events') === 'events' ? undefined : queryProblems.liveNeedsEvents;
 }
 
 /**
- * The text that stands for a query: the same for the same question, whatever the order of its keys and whatever Grafana
- * has added. The channel's path is its hash, which the backend verifies, so that viewers of one path watch one query.
+ * Returns the canonical JSON of a query: the same whatever the order of its keys and whatever Grafana has added. Its hash is
+ * the path of the channel, which the backend verifies, so that viewers of one path follow one query.
  */
 export function tailText(query: AuditLogQuery): string {
-  const asked = Object.entries(query).filter(([key]) => !GRAFANA_KEYS.includes(key));
-  return JSON.stringify(sorted(Object.fromEntries(asked)));
+  return JSON.stringify(sorted(withoutGrafanaKeys(query)));
 }
 
 function sorted(value: unknown): unknown {
@@ -33,13 +33,13 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
-/** Where the events of a query arrive as they happen. The query has no variables any more. */
+/** Returns the channel on which the events of a query arrive. Its variables must be filled in. */
 export function tailAddress(uid: string, query: AuditLogQuery): LiveChannelAddress {
   const text = tailText(query);
   return { scope: LiveChannelScope.DataSource, stream: uid, namespace: uid, path: `tail/${sha256(text)}`, data: { query: text } };
 }
 
-/** Watches queries live: each has a frame to which rows are appended. */
+/** Follows queries live: rows are appended to one frame per query. */
 export function tail(uid: string, queries: AuditLogQuery[]): Observable<DataQueryResponse> {
   const streams = queries.map((query) =>
     getGrafanaLiveSrv().getDataStream({

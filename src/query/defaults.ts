@@ -1,5 +1,5 @@
 import { CoreApp } from '@grafana/data';
-import type { AuditLogQuery, EventFormat, FilterField, Filters, QueryShape, QuerySource, SortOrder } from '../types';
+import type { AuditLogQuery, EventFormat, FilterField, Filters, QueryType, QuerySource, SortOrder } from '../types';
 
 export const SCHEMA_VERSION = 1;
 export const DEFAULT_LIMIT = 500;
@@ -7,10 +7,10 @@ export const DEFAULT_MAX_EVENTS = 100_000;
 export const DEFAULT_SETTLE_SECONDS = 60;
 export const DEFAULT_BASELINE = '30d';
 
-/** A query in which everything that has a default is present. */
+/** A query with every default filled in. */
 export interface CompleteQuery extends AuditLogQuery {
   schemaVersion: number;
-  queryType: QueryShape;
+  queryType: QueryType;
   source: QuerySource;
   format: EventFormat;
   query: string;
@@ -23,7 +23,7 @@ export interface CompleteQuery extends AuditLogQuery {
   fold: boolean;
 }
 
-/** The query of a new panel, alert rule or Explore pane. Panels, dashboards and Explore start with events, alerts with a count. */
+/** Returns the query of a new panel, alert rule or Explore pane: a count in alert rules, events elsewhere. */
 export function defaultQuery(app: CoreApp | undefined, maxEvents: number): Partial<AuditLogQuery> {
   return {
     schemaVersion: SCHEMA_VERSION,
@@ -36,12 +36,12 @@ export function defaultQuery(app: CoreApp | undefined, maxEvents: number): Parti
   };
 }
 
-/** The answer tells of the plugin itself and not of events, so nothing narrows it. */
-export function isOwnShape(shape: string): shape is 'status' | 'callers' {
-  return shape === 'status' || shape === 'callers';
+/** Reports whether a query is about the plugin itself instead of events, so that nothing narrows it. */
+export function isPluginQuery(queryType: string): queryType is 'status' | 'callers' {
+  return queryType === 'status' || queryType === 'callers';
 }
 
-/** The editor is part of an alert rule. */
+/** Reports whether the editor is part of an alert rule. */
 export function isAlertApp(app: CoreApp | string | undefined): boolean {
   return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
 }
@@ -50,7 +50,7 @@ function defaultLimit(maxEvents: number): number {
   return Math.min(DEFAULT_LIMIT, maxEvents);
 }
 
-/** Fills in what is missing. What is present stays, also when it is wrong: the backend names it. */
+/** Fills in what is missing. A wrong value stays, so that the backend names it. */
 export function withDefaults(query: AuditLogQuery, maxEvents = DEFAULT_MAX_EVENTS): CompleteQuery {
   const present = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
   return {

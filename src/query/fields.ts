@@ -1,3 +1,4 @@
+import { queryStrings } from '../strings/query';
 import type { FilterField, FlagField, ListField } from '../types';
 
 interface FieldInfo {
@@ -8,7 +9,7 @@ interface FieldInfo {
   placeholder?: string;
 }
 
-// The vocabulary of pkg/auditlog's catalog; a test compares the two.
+// The words of the catalog, see pkg/catalog/catalog.tsv; a test compares the two.
 export const CATEGORIES = (
   'api_key authentication connector data_forwarder device file grant intel live_response notification other ' +
   'policy reputation role user'
@@ -19,24 +20,26 @@ export const ACTIONS = (
 ).split(' ');
 export const OUTCOMES = 'failure success unknown'.split(' ');
 
+const { fields } = queryStrings;
+
 export const LIST_FIELDS: Record<ListField, FieldInfo> = {
-  actor: { label: 'Actor', hint: 'Who did it: an e-mail address, an API ID or a device name', placeholder: 'jane@example.com' },
-  actor_ip: { label: 'Actor IP', hint: 'The address it was done from', placeholder: '203.0.113.7' },
-  description: { label: 'Description', hint: 'Words of the event text, next to each other; case does not matter', placeholder: 'logged in' },
-  category: { label: 'Category', hint: 'What the event is about, derived from its description', known: CATEGORIES },
-  action: { label: 'Action', hint: 'What was done, derived from the description', known: ACTIONS },
-  outcome: { label: 'Outcome', hint: 'How it ended, derived from the description', known: OUTCOMES },
-  request_url: { label: 'Request URL', hint: 'The path of the API call behind the event', placeholder: '/access/v2/orgs' },
+  actor: fields.actor,
+  actor_ip: fields.actor_ip,
+  description: fields.description,
+  category: { ...fields.category, known: CATEGORIES },
+  action: { ...fields.action, known: ACTIONS },
+  outcome: { ...fields.outcome, known: OUTCOMES },
+  request_url: fields.request_url,
 };
 
-export const FLAG_FIELDS: Record<FlagField, FieldInfo> = {
-  flagged: { label: 'Flagged', hint: 'Marked by Carbon Black Cloud, mostly failed actions' },
-  verbose: { label: 'Verbose', hint: 'Detail entries that the console hides by default' },
-};
+export const FLAG_FIELDS: Record<FlagField, FieldInfo> = { flagged: fields.flagged, verbose: fields.verbose };
 
 export const ALL_FIELDS: Record<FilterField, FieldInfo> = { ...LIST_FIELDS, ...FLAG_FIELDS };
 
 export const FIELD_NAMES = Object.keys(ALL_FIELDS) as FilterField[];
+
+/** The fields as options of a picker. */
+export const FIELD_OPTIONS = FIELD_NAMES.map((value) => ({ value, label: ALL_FIELDS[value].label, description: ALL_FIELDS[value].hint }));
 
 export function isFlagField(name: string): name is FlagField {
   return name in FLAG_FIELDS;

@@ -3,7 +3,7 @@ import { FIELD_NAMES, isFlagField } from './fields';
 
 export type Side = 'criteria' | 'exclusions';
 
-/** One line of the filter editor: a field of the criteria or of the exclusions. */
+/** One row of the filter editor: a field of the criteria or of the exclusions. */
 export interface FilterRow {
   side: Side;
   field: FilterField;
@@ -24,13 +24,13 @@ export function fromRows(rows: FilterRow[]): Pick<AuditLogQuery, Side> {
   return { criteria: filtersOf('criteria'), exclusions: filtersOf('exclusions') };
 }
 
-/** A field can be filtered once on each side: its values are alternatives there. */
+/** Returns the fields that a side does not use yet. A field has one row per side, with its values as alternatives. */
 export function freeFields(rows: FilterRow[], side: Side): FilterField[] {
   const taken = rows.filter((row) => row.side === side).map(({ field }) => field);
   return FIELD_NAMES.filter((field) => !taken.includes(field));
 }
 
-/** The row that "Add filter" adds; nothing when every field is in use on both sides. */
+/** Returns the row that "Add filter" adds; nothing when both sides use every field. */
 export function nextRow(rows: FilterRow[]): FilterRow | undefined {
   for (const side of ['criteria', 'exclusions'] as const) {
     const [field] = freeFields(rows, side);
@@ -41,7 +41,7 @@ export function nextRow(rows: FilterRow[]): FilterRow | undefined {
   return undefined;
 }
 
-/** A list starts empty, a flag starts at yes; values carry over only between two lists. */
+/** Changes the field of a row. A list starts empty and a flag at yes; values carry over only between two lists. */
 export function withField(row: FilterRow, field: FilterField): FilterRow {
   const keeps = Array.isArray(row.value) && !isFlagField(field);
   return { ...row, field, value: keeps ? row.value : emptyValue(field) };

@@ -1,23 +1,25 @@
+import { queryProblems } from '../strings/query';
 import type { AuditLogQuery, Filters } from '../types';
-import { isOwnShape, withDefaults, type CompleteQuery } from './defaults';
+import { isPluginQuery, withDefaults, type CompleteQuery } from './defaults';
 import { FIELD_NAMES, isFlagField, isListField } from './fields';
 
-export type ProblemKey = 'shape' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'after' | 'filters' | 'keys';
+/** The control of the editor that a problem belongs to. */
+export type ProblemKey = 'queryType' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'after' | 'filters' | 'keys';
 
-/** What is wrong with a query, in words, and at which control. */
+/** What is wrong with a query. */
 export interface Problem {
   at: ProblemKey;
   message: string;
 }
 
-/** What the data source's settings allow. */
+/** What the settings of the data source allow. */
 export interface Abilities {
   maxEvents: number;
   queueEnabled: boolean;
 }
 
 const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly string[]][] = [
-  ['shape', 'queryType', ['events', 'count', 'series', 'top', 'firstSeen', 'status', 'callers']],
+  ['queryType', 'queryType', ['events', 'count', 'series', 'top', 'firstSeen', 'status', 'callers']],
   ['source', 'source', ['search', 'queue']],
   ['format', 'format', ['logs', 'table']],
   ['sort', 'sort', ['desc', 'asc']],
@@ -26,7 +28,7 @@ const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly
 const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold after'.split(' ');
 // Set by this plugin in the browser; a query that has it is never sent.
 const BROWSER_KEYS = ['variableError'];
-// What Grafana itself adds to a query. Its editor of alert rules writes instant and range into every query.
+// What Grafana itself adds to a query. Its alert rule editor writes instant and range into every query.
 export const GRAFANA_KEYS = (
   'datasource datasourceId hide key intervalMs maxDataPoints timeRange relativeTimeRange queryCachingTTL supportingQueryType ' +
   'requestId queryGroupId scopes adhocFilters type resultAssertions instant range'
@@ -39,65 +41,60 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
 
   for (const [at, key, allowed] of CHOICES) {
     const value = complete[key];
-    add(at, allowed.includes(value) ? undefined : `"${value}" is not known here. Choose one of ${allowed.filter((choice) => !isOwnShape(choice)).join(', ')}.`);
+    const offered = allowed.filter((choice) => !isPluginQuery(choice));
+    add(at, allowed.includes(value) ? undefined : queryProblems.unknownChoice(value, offered));
   }
   if (complete.source === 'queue') {
-    add('source', queueProblem(abilities.queueEnabled));
-  }
-  if (complete.source === 'queue' && complete.query !== '') {
-    add('lucene', 'Lucene text works with the search only: this query fails. Remove the text and use filters, or choose Search.');
+    add('source', abilities.queueEnabled ? undefined : queryProblems.queueDisabled);
+    add('lucene', complete.query === '' ? undefined : queryProblems.luceneOnQueue);
   }
   // A stored limit may be higher than the data source allows by now. It is reduced, which is no problem.
   add('limit', limitProblem(complete.limit, Infinity) && limitProblem(complete.limit, abilities.maxEvents));
   add('groupBy', groupByProblem(complete.groupBy));
   if (complete.queryType === 'firstSeen') {
-    add('groupBy', complete.groupBy.length === 0 ? 'First seen needs something to be new: group by at least one field, such as actor.' : undefined);
+    add('groupBy', complete.groupBy.length === 0 ? queryProblems.groupByMissing : undefined);
     add('baseline', baselineProblem(complete.baseline));
   }
-  add('fold', typeof complete.fold === 'boolean' ? undefined : 'fold is either true or false.');
+  add('fold', typeof complete.fold === 'boolean' ? undefined : queryProblems.fold);
   add('after', afterProblem(complete));
   add('filters', filterProblem(complete.criteria) ?? filterProblem(complete.exclusions));
   const unknown = unknownKeys(query);
-  add('keys', unknown.length > 0 ? `This query has keys that are not known here: ${unknown.join(', ')}.` : undefined);
+  add('keys', unknown.length > 0 ? queryProblems.unknownKeys(unknown) : undefined);
   return problems;
-}
-
-function queueProblem(enabled: boolean): string | undefined {
-  return enabled ? undefined : "Reading the queue is switched off in the data source's settings.";
 }
 
 export function unknownKeys(query: AuditLogQuery): string[] {
   return Object.keys(query).filter((key) => ![...QUERY_KEYS, ...BROWSER_KEYS, ...GRAFANA_KEYS].includes(key));
 }
 
-/** The query as this data source knows it. Keys that nobody knows stay: the backend names them. */
+/** Returns the query without the keys that Grafana added. Unknown keys stay, so that the backend names them. */
 export function withoutGrafanaKeys(query: AuditLogQuery): AuditLogQuery {
   return Object.fromEntries(Object.entries(query).filter(([key]) => !GRAFANA_KEYS.includes(key))) as AuditLogQuery;
 }
 
 export function limitProblem(limit: unknown, max: number): string | undefined {
   const valid = typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= max;
-  return valid ? undefined : `Enter a whole number from 1 to ${max.toLocaleString('en-US')}.`;
+  return valid ? undefined : queryProblems.count(max);
 }
 
-/** The number that a text of digits stands for; NaN for any other text. */
+/** Returns the number that a string of digits stands for; NaN for any other string. */
 export function parseCount(text: string): number {
   return /^\d+$/.test(text) ? Number(text) : NaN;
 }
 
-/** A baseline is a whole number and a unit: minutes, hours, days or weeks, up to 90 days. */
+/** A baseline is a whole number and a unit (minutes, hours, days or weeks), up to 90 days. */
 export function baselineProblem(baseline: string): string | undefined {
   const [, count, unit] = /^(\d+)([mhdw])$/.exec(baseline) ?? [];
   const days = Number(count) * ({ m: 1 / 1440, h: 1 / 24, d: 1, w: 7 }[unit] ?? NaN);
-  return days > 0 && days <= 90 ? undefined : 'Enter a time such as 12h, 30d or 4w, up to 90d.';
+  return days > 0 && days <= 90 ? undefined : queryProblems.baseline;
 }
 
-const AFTER_SHAPES = ['count', 'series', 'top'];
-const MOST_AFTER = 10_000;
+const AFTER_TYPES = ['count', 'series', 'top'];
+const MAX_AT_LEAST = 10_000;
 
-/** The number of earlier events that are asked for. */
+/** Describes what is wrong with the required number of earlier events. */
 export function atLeastProblem(atLeast: unknown): string | undefined {
-  return limitProblem(atLeast, MOST_AFTER);
+  return limitProblem(atLeast, MAX_AT_LEAST);
 }
 
 function afterProblem({ after, queryType, groupBy }: CompleteQuery): string | undefined {
@@ -105,45 +102,45 @@ function afterProblem({ after, queryType, groupBy }: CompleteQuery): string | un
     return undefined;
   }
   if (typeof after !== 'object' || Array.isArray(after)) {
-    return 'after says which events come before, such as {"criteria":{"outcome":["failure"]},"atLeast":5}.';
+    return queryProblems.afterShape;
   }
   const { criteria = {}, exclusions = {}, atLeast = 1, ...others } = after;
   const fields = [criteria, exclusions].flatMap(Object.entries).flatMap(([field, value]) => (Array.isArray(value) && value.length === 0 ? [] : [field]));
   const grouped = groupBy.filter((field) => fields.includes(field));
-  if (!AFTER_SHAPES.includes(queryType) || groupBy.length === 0) {
-    return 'Earlier events are looked for group by group: show a count, a top list or counts over time, and group by at least one field.';
+  if (!AFTER_TYPES.includes(queryType) || groupBy.length === 0) {
+    return queryProblems.afterGroups;
   }
   if (Object.keys(others).length > 0) {
-    return `after has keys that are not known here: ${Object.keys(others).join(', ')}.`;
+    return queryProblems.afterKeys(Object.keys(others));
   }
   if (fields.length === 0) {
-    return 'Choose what the earlier events are, such as the outcome failure.';
+    return queryProblems.afterEmpty;
   }
-  const vague = fields.filter((field) => field === 'description' || field === 'request_url');
-  if (vague.length > 0) {
-    return `Earlier events cannot be told apart by ${vague.join(', ')}, which only Carbon Black Cloud can match.`;
+  const serverOnly = fields.filter((field) => field === 'description' || field === 'request_url');
+  if (serverOnly.length > 0) {
+    return queryProblems.afterServerFields(serverOnly);
   }
   if (grouped.length > 0) {
-    return `Earlier events cannot differ in ${grouped.join(', ')}, by which the query groups.`;
+    return queryProblems.afterGrouped(grouped);
   }
   return atLeastProblem(atLeast) ?? filterProblem(criteria) ?? filterProblem(exclusions);
 }
 
 function groupByProblem(groupBy: string[]): string | undefined {
   const unknown = groupBy.filter((name) => !isFlagField(name) && !isListField(name));
-  return unknown.length > 0 ? `Cannot group by ${unknown.join(', ')}. Choose from ${FIELD_NAMES.join(', ')}.` : undefined;
+  return unknown.length > 0 ? queryProblems.unknownGroups(unknown, FIELD_NAMES) : undefined;
 }
 
 function filterProblem(filters: Filters): string | undefined {
   for (const [field, value] of Object.entries(filters)) {
     if (!isFlagField(field) && !isListField(field)) {
-      return `"${field}" is not a field. Choose from ${FIELD_NAMES.join(', ')}.`;
+      return queryProblems.unknownField(field, FIELD_NAMES);
     }
     if (isFlagField(field) && typeof value !== 'boolean') {
-      return `${field} is either yes or no.`;
+      return queryProblems.flagValue(field);
     }
     if (isListField(field) && !Array.isArray(value)) {
-      return `${field} needs a list of values.`;
+      return queryProblems.listValue(field);
     }
   }
   return undefined;

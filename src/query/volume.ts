@@ -1,9 +1,9 @@
 import type { AuditLogQuery } from '../types';
 
-/** Bars of the histogram: where there are too many events to read, each takes a request of its own. */
+/** The bars of the histogram. Where there are too many events to read, each bar costs a request. */
 export const VOLUME_POINTS = 60;
 
-/** How many events there are over time behind a list of them; nothing for a query that lists none. */
+/** Returns the query that counts the events of a list over time; nothing for a query that lists no events. */
 export function volumeQuery(query: AuditLogQuery): AuditLogQuery | undefined {
   if ((query.queryType || 'events') !== 'events') {
     return undefined;

@@ -4,13 +4,12 @@ import { Input, useStyles2 } from '@grafana/ui';
 import { useId, useState } from 'react';
 import { EditorField } from '../components/EditorField';
 import { PickOne } from '../components/Pickers';
-import { ALL_FIELDS, FIELD_NAMES } from '../query/fields';
-import { selectors } from '../selectors';
+import { FIELD_OPTIONS } from '../query/fields';
+import { variableStrings } from '../strings/query';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
 import { DEFAULT_VALUES_FIELD, type ValuesQuery } from './values';
 
-const texts = selectors.variableEditor;
-const OPTIONS = FIELD_NAMES.map((name) => ({ value: name, label: ALL_FIELDS[name].label, description: ALL_FIELDS[name].hint }));
+const texts = variableStrings;
 
 type Props = QueryEditorProps<DataSourceApi<AuditLogQuery, AuditLogOptions>, AuditLogQuery, AuditLogOptions, ValuesQuery>;
 
@@ -21,23 +20,23 @@ export function ValuesEditor({ query, onChange }: Props) {
   const prefixId = useId();
   // A variable that was never edited has no query object.
   const current: ValuesQuery = { ...(typeof query === 'object' ? query : {}), refId: query?.refId || 'values' };
-  // Every change asks for the values anew: the text counts when the field is left.
+  // Every change requests the values again, so the text counts when the field is left.
   const [prefix, setPrefix] = useState(current.prefix ?? '');
   const accept = () => prefix !== (current.prefix ?? '') && onChange({ ...current, prefix });
   return (
     <div className={styles.row} data-testid={texts.container}>
-      <EditorField label={texts.field.label} labelId={fieldId} hint="The values of this field, most frequent first, at most 1,000">
+      <EditorField label={texts.field.label} labelId={fieldId} hint={texts.field.hint}>
         <PickOne
           label={texts.field.label}
           labelledBy={fieldId}
           testId={texts.field.testId}
-          options={OPTIONS}
+          options={FIELD_OPTIONS}
           value={current.field ?? DEFAULT_VALUES_FIELD}
           width={24}
           onChange={(field) => onChange({ ...current, field: field as FilterField })}
         />
       </EditorField>
-      <EditorField label={texts.prefix.label} htmlFor={prefixId} hint="Only values that begin with this text, in upper or lower case">
+      <EditorField label={texts.prefix.label} htmlFor={prefixId} hint={texts.prefix.hint}>
         <Input
           id={prefixId}
           data-testid={texts.prefix.testId}

@@ -5,7 +5,7 @@ import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import { lastValueFrom } from 'rxjs';
 import { AuditLogDataSource } from '../datasource';
-import { selectors } from '../selectors';
+import { variableStrings } from '../strings/query';
 import { fakeTemplates } from '../testing/templates';
 import type { AuditLogOptions, FilterField } from '../types';
 import { ValuesEditor } from './ValuesEditor';
@@ -76,11 +76,11 @@ test('the editor writes the field and, when it is left, the prefix', async () =>
   }
   render(<Host />);
   const user = userEvent.setup();
-  await user.type(screen.getByLabelText(selectors.variableEditor.prefix.label), 'jane');
+  await user.type(screen.getByLabelText(variableStrings.prefix.label), 'jane');
   expect(written).toEqual([]);
   await user.tab();
   expect(written).toEqual([{ refId: 'values', prefix: 'jane' }]);
-  await user.click(screen.getByTestId(selectors.variableEditor.field.testId));
+  await user.click(screen.getByTestId(variableStrings.field.testId));
   await user.click(await screen.findByRole('option', { name: /Actor IP/ }));
   expect(written.at(-1)).toEqual({ refId: 'values', prefix: 'jane', field: 'actor_ip' });
 });

@@ -1,4 +1,5 @@
 import type { ScopedVars, TypedVariableModel } from '@grafana/data';
+import { queryProblems } from '../strings/query';
 
 /** The part of Grafana's template service that interpolation needs. */
 export interface Templates {
@@ -75,11 +76,7 @@ export const MAX_COMBINATIONS = 1000;
 /** Variables side by side stand for more strings than MAX_COMBINATIONS. The message is for the user. */
 export class TooManyCombinations extends Error {
   constructor(text: string, count: number) {
-    const [max, found] = [MAX_COMBINATIONS, count].map((number) => number.toLocaleString('en-US'));
-    super(
-      `The variables in "${text.replace(MARKER, '…')}" stand for ${found} combinations of their values; the maximum is ${max}. ` +
-        'Select fewer values, or give each variable a filter of its own.'
-    );
+    super(queryProblems.tooManyCombinations(text.replace(MARKER, '…'), count, MAX_COMBINATIONS));
   }
 }
 

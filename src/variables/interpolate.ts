@@ -1,11 +1,12 @@
 import type { ScopedVars } from '@grafana/data';
 import { isFlagField } from '../query/fields';
 import type { Side } from '../query/filterRows';
+import { queryProblems } from '../strings/query';
 import type { AuditLogQuery, Filters } from '../types';
 import { capture, fill, TooManyCombinations, type Templates } from './capture';
 import { fillLucene, interpolateLucene } from './lucene';
 
-/** The query with its variables filled in and without empty criteria. Throws TooManyCombinations. */
+/** Returns the query with its variables filled in and without empty criteria. Throws TooManyCombinations. */
 export function interpolateQuery(query: AuditLogQuery, templates: Templates, scopedVars?: ScopedVars): AuditLogQuery {
   const { query: lucene, criteria, exclusions, ...result } = query;
   return {
@@ -35,11 +36,7 @@ export function variableWarning({ query }: AuditLogQuery, templates: Templates, 
   if (listed.length === 0) {
     return undefined;
   }
-  const names = listed.map((name) => `$${name}`).join(', ');
-  return (
-    `Events may be missing: All in ${names} stands only for the values that the variable lists. ` +
-    'Use the variable in a filter, or give it a custom value for All.'
-  );
+  return queryProblems.listedAll(listed.map((name) => `$${name}`).join(', '));
 }
 
 /**
@@ -51,7 +48,7 @@ export function leaveDashboard(query: AuditLogQuery, templates: Templates, scope
   return variableError ? { ...query, variableError } : interpolateQuery(query, templates, scopedVars);
 }
 
-// A value of a wrong type stays as it is: the backend says what is wrong with it.
+// A value of a wrong type stays, so that the backend names it.
 function interpolateText(text: string, templates: Templates, scopedVars?: ScopedVars): string {
   return typeof text === 'string' ? interpolateLucene(text, templates, scopedVars) : text;
 }
@@ -79,12 +76,12 @@ function interpolateFilters(filters: Filters, templates: Templates, scopedVars?:
   return Object.fromEntries(kept);
 }
 
-// An empty text box is no condition, so a variable needs another way to ask for what has no value: the dashboards' links write it.
+// An empty text box means no condition, so a variable needs another way to ask for empty values: the dashboards' links use this.
 const EMPTY_VALUE = '""';
 
 /**
- * The values of one field with each variable replaced by its values. An empty result means "no condition":
- * that is what a variable at All asks for, and what an empty text box asks for.
+ * Returns the values of one field with each variable replaced by its values. An empty result means "no condition", as for a
+ * variable at All or an empty text box.
  */
 export function interpolateValues(values: unknown[], templates: Templates, scopedVars?: ScopedVars): unknown[] {
   const result = new Set<unknown>();

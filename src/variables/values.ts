@@ -1,4 +1,5 @@
 import type { DataQuery } from '@grafana/schema';
+import { queryProblems } from '../strings/query';
 import type { FilterField } from '../types';
 
 /** A time range in milliseconds, without its end. */
@@ -14,10 +15,10 @@ export interface ValuesQuery extends DataQuery {
   prefix?: string;
 }
 
-/** The values of a field with the number of events that have them, most frequent first. */
+/** The values of a field and the number of events that have them, most frequent first. */
 export interface FieldValues {
   values: { value: string; count: number }[];
-  /** False when there may be more, or the numbers are those of the events that were read. */
+  /** False when there may be more values, or the counts cover only the events that were read. */
   complete: boolean;
 }
 
@@ -31,5 +32,5 @@ export function toError(failure: unknown): Error {
       return new Error(data.error);
     }
   }
-  return failure instanceof Error ? failure : new Error('The values could not be read. Check the connection to Grafana and try again.');
+  return failure instanceof Error ? failure : new Error(queryProblems.valuesFailed);
 }

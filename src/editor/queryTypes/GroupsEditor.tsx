@@ -1,15 +1,15 @@
 import { Button } from '@grafana/ui';
-import { selectors } from '../../selectors';
+import { queryStrings } from '../../strings/query';
 import type { After } from '../../types';
 import { Conditions, Fold, GroupBy, Limit, StoredAfter } from '../controls';
 import { Line } from '../Line';
-import type { ShapeEditorProps } from '../props';
+import type { TypeEditorProps } from '../props';
 
-const texts = selectors.queryEditor;
+const texts = queryStrings;
 const EXAMPLE_AFTER: After = { criteria: { outcome: ['failure'] }, atLeast: 5 };
 
 /** Edits numbers of events by group: a count, a top list, or counts over time. */
-export function GroupsEditor(props: ShapeEditorProps) {
+export function GroupsEditor(props: TypeEditorProps) {
   const { query, editAndRun } = props;
   return (
     <>

@@ -1,14 +1,14 @@
 import { baselineProblem } from '../../query/problems';
-import { selectors } from '../../selectors';
+import { queryStrings } from '../../strings/query';
 import { Conditions, Fold, GroupBy, Limit, StoredAfter } from '../controls';
 import { DraftField } from '../DraftField';
 import { Line } from '../Line';
-import type { ShapeEditorProps } from '../props';
+import type { TypeEditorProps } from '../props';
 
-const texts = selectors.queryEditor;
+const texts = queryStrings;
 
 /** Edits a query for groups that did not occur before. Folding changes nothing here, so it only shows where a query has it. */
-export function FirstSeenEditor(props: ShapeEditorProps) {
+export function FirstSeenEditor(props: TypeEditorProps) {
   const { query, edit, onRunQuery } = props;
   return (
     <>

@@ -1,13 +1,13 @@
-import { selectors } from '../../selectors';
+import { queryStrings } from '../../strings/query';
 import { FORMATS, ORDERS } from '../choices';
 import { Choice, Conditions, Fold, Limit, StoredAfter } from '../controls';
 import { Line } from '../Line';
-import type { ShapeEditorProps } from '../props';
+import type { TypeEditorProps } from '../props';
 
-const texts = selectors.queryEditor;
+const texts = queryStrings;
 
 /** Edits a list of events. */
-export function EventsEditor(props: ShapeEditorProps) {
+export function EventsEditor(props: TypeEditorProps) {
   const { query, forAlert, problemAt, editAndRun } = props;
   return (
     <>
