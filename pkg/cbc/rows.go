@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -16,15 +17,7 @@ import (
 type JSONRows struct {
 	envelope envelope
 	ended    bool
-	shape    shape
 	created  []byte // create_time of the last event, as it stands there
-}
-
-// shape is what stands around the values of an event: most have that of the event before, and are read faster by it.
-type shape struct {
-	seams []byte // what stands before each value and behind the last, one after the other
-	ends  []int  // of those before a value
-	timed int    // which of the values is the create_time, -1 if none is
 }
 
 type envelope int
@@ -38,10 +31,10 @@ const (
 // ErrForm says that a JSON text is not an export of events.
 var ErrForm = errors.New("the file is not a list of events")
 
-// Wrapped tells whether the list of events is a member of an object, whose other members may count them.
+// Wrapped reports whether the list of events is a member of an object, whose other members may count them.
 func (f *JSONRows) Wrapped() bool { return f.envelope == objectWithResults }
 
-// Lines tells whether every event is a JSON text of its own.
+// Lines reports whether every event is a JSON text of its own.
 func (f *JSONRows) Lines() bool { return f.envelope == objectALine }
 
 // Head finds what stands before the first event of b, the file from its beginning on. last says that nothing follows b.
@@ -126,9 +119,15 @@ func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 	return open, nil
 }
 
-// Next finds the event that follows next, and what stands between it and the one before: a comma or a line break. b is the file
-// from there on, and last says that nothing follows b. Both are given by their lengths. io.EOF is the end of the list.
-func (f *JSONRows) Next(b []byte, last bool) (gap, event int, err error) {
+// RowError says why one row of a file cannot be read, though it is known where it ends.
+type RowError struct{ Reason string }
+
+func (e *RowError) Error() string { return e.Reason }
+
+// Next finds the next event, and the separator between it and the one before: a comma or a line break. b is the file from there on,
+// and last says that nothing follows b. Both are given by their lengths, also with a *RowError. io.EOF is the end of the list.
+func (f *JSONRows) Next(b []byte, last bool) (separator, event int, err error) {
+	f.created = nil
 	if f.ended {
 		return 0, 0, io.EOF
 	}
@@ -142,17 +141,118 @@ func (f *JSONRows) Next(b []byte, last bool) (gap, event int, err error) {
 		return 0, 0, io.EOF
 	case pos == len(b):
 		return 0, 0, atEnd(ErrMore, last)
-	case b[pos] != '{':
-		return 0, 0, ErrForm
 	}
-	end, err := f.event(b, pos)
-	if err != nil {
+	row, whole := f.row(b, pos, last)
+	end, err := members(row, pos, f.member(row))
+	switch {
+	case err == nil:
+		return pos, end - pos, nil
+	case errors.Is(err, ErrMore) && !whole:
 		return 0, 0, atEnd(err, last)
+	case errors.Is(err, ErrMore):
+		err = io.ErrUnexpectedEOF
 	}
-	return pos, end - pos, nil
+	end, endErr := f.endOfMalformed(row, pos, whole)
+	if endErr != nil {
+		return 0, 0, atEnd(endErr, last)
+	}
+	return pos, end - pos, &RowError{Reason: "it is malformed: " + err.Error()}
 }
 
-// Tail tells whether what stands around the events is sound: head, and tail behind the last one, to the end of the file.
+// row returns b up to the end of the row that starts at pos, as far as that can be told without reading it: where every event is a
+// text of its own, one that starts on a new line is another row. whole is false if the row may go on behind b.
+func (f *JSONRows) row(b []byte, pos int, last bool) (row []byte, whole bool) {
+	if f.envelope != objectALine {
+		return b, false
+	}
+	if next := bytes.Index(b[pos:], []byte("\n{")); next >= 0 {
+		return b[:pos+next], true
+	}
+	return b, last
+}
+
+// member returns what is done with each member of an event.
+func (f *JSONRows) member(b []byte) func(name []byte, start, end int) error {
+	return func(name []byte, start, end int) error {
+		if !wellFormed(name) || !wellFormed(b[start:end]) {
+			return errMalformed
+		}
+		if string(name) == `"create_time"` {
+			f.created = b[start:end]
+		}
+		return nil
+	}
+}
+
+var errMalformed = errors.New("a value is malformed")
+
+// wellFormed reports whether a value, of which the end was found, is one.
+func wellFormed(value []byte) bool {
+	switch value[0] {
+	case '"':
+		return wellFormedString(value)
+	case 't', 'f', 'n':
+		return string(value) == "true" || string(value) == "false" || string(value) == "null"
+	}
+	return json.Valid(value)
+}
+
+// wellFormedString reports whether a string holds no control character and no escape that JSON does not have.
+func wellFormedString(value []byte) bool {
+	for i := 1; i < len(value)-1; i++ {
+		switch c := value[i]; {
+		case c < ' ':
+			return false
+		case c != '\\':
+		case simpleEscapes[value[i+1]] != 0:
+			i++
+		default:
+			return json.Valid(value)
+		}
+	}
+	return true
+}
+
+// endOfMalformed finds the end of a row that is no event: that of its line, or that of its value, or where what looks like the next
+// event starts, whichever comes first. A quote that is missing makes the rest of a list look like a string.
+func (f *JSONRows) endOfMalformed(b []byte, pos int, whole bool) (end int, err error) {
+	if f.envelope == objectALine {
+		line := bytes.IndexByte(b[pos:], '\n')
+		switch {
+		case line >= 0:
+			return pos + line, nil
+		case whole:
+			return len(b), nil
+		}
+		return 0, ErrMore
+	}
+	end, err = endOfElement(b, pos)
+	if next := nextObject.FindIndex(b[pos:]); next != nil && (err != nil || pos+next[0]+1 < end) {
+		return pos + next[0] + 1, nil
+	}
+	return end, err
+}
+
+// nextObject is where one object ends and another starts. No string holds it: a quote in a string is escaped.
+var nextObject = regexp.MustCompile(`\}\s*,\s*\{\s*"`)
+
+// endOfElement finds the end of a value that is followed by another one or by the end of the list.
+func endOfElement(b []byte, pos int) (int, error) {
+	end, err := valueEnd(b, pos)
+	if err != nil {
+		return 0, err
+	}
+	next := skipSpace(b, end)
+	switch {
+	case next == len(b):
+		return 0, ErrMore
+	case b[next] != ',' && b[next] != ']':
+		return 0, ErrForm
+	}
+	return end, nil
+}
+
+// Tail reports whether what stands around the events is sound: head, and tail behind the last one, to the end of the file.
 func (f *JSONRows) Tail(head, tail []byte) error {
 	around := append(bytes.Clone(head[len(mark(head)):]), tail...)
 	if f.envelope == objectALine {
@@ -164,55 +264,7 @@ func (f *JSONRows) Tail(head, tail []byte) error {
 	return nil
 }
 
-// event finds the end of the event that starts at pos, and its time.
-func (f *JSONRows) event(b []byte, pos int) (end int, err error) {
-	f.created = nil
-	if end := f.alike(b, pos); end > 0 {
-		return end, nil
-	}
-	s, done := shape{f.shape.seams[:0], f.shape.ends[:0], -1}, pos
-	end, err = members(b, pos, func(name []byte, start, end int) error {
-		if string(name) == `"create_time"` {
-			s.timed, f.created = len(s.ends), b[start:end]
-		}
-		s.seams = append(s.seams, b[done:start]...)
-		s.ends = append(s.ends, len(s.seams))
-		done = end
-		return nil
-	})
-	if f.shape = s; err != nil {
-		f.shape.ends = s.ends[:0] // of an event that is not at hand as a whole
-		return 0, err
-	}
-	f.shape.seams = append(s.seams, b[done:end]...)
-	return end, nil
-}
-
-// alike finds the end of an event that has the shape of the one before. Of any other it returns 0.
-func (f *JSONRows) alike(b []byte, pos int) int {
-	seam := 0
-	for i, end := range f.shape.ends {
-		if !bytes.HasPrefix(b[pos:], f.shape.seams[seam:end]) {
-			return 0
-		}
-		start := pos + end - seam
-		seam = end
-		var err error
-		if pos, err = valueEnd(b, start); err != nil {
-			return 0
-		}
-		if i == f.shape.timed {
-			f.created = b[start:pos]
-		}
-	}
-	last := f.shape.seams[seam:]
-	if seam == 0 || !bytes.HasPrefix(b[pos:], last) {
-		return 0
-	}
-	return pos + len(last)
-}
-
-// CreateTime is the text of the last event's time, nil if it has none. It is valid until the next call of Next.
+// CreateTime returns the text of the last event's time, nil if it has none. It is valid until the next call of Next.
 func (f *JSONRows) CreateTime() []byte {
 	if len(f.created) < 2 || f.created[0] != '"' {
 		return nil
@@ -220,7 +272,7 @@ func (f *JSONRows) CreateTime() []byte {
 	return f.created[1 : len(f.created)-1]
 }
 
-// IsEvent tells whether an object has what every event of an audit log has, and other products' records have not: a description,
+// IsEvent reports whether an object has what every event of an audit log has, and other products' records have not: a description,
 // a time called create_time, and somebody or something that acted, or a flag.
 func IsEvent(object []byte) bool {
 	var told, timed, acted bool

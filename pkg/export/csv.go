@@ -8,136 +8,171 @@ import (
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// relayCSV hands on the rows of a CSV that are kept. Its header has to be known by its names, whatever their order, case and
+// copyCSV copies the rows of a CSV that belong to the export. Its header has to be known by its names, whatever their order, case and
 // spacing; a file without one is of no use.
-func relayCSV(in *window, k *keeper, safe bool) error {
-	r := &csvRelay{scanner: scanner{in: in, delim: ','}, keeper: k, safe: safe}
-	if err := r.header(); err != nil {
+func copyCSV(in *rowBuffer, f *rowFilter, options Options) error {
+	c := &csvCopier{in: in, rowFilter: f, guard: options.Safe}
+	found, err := c.header()
+	if err != nil {
 		return err
 	}
-	for {
-		err := r.rows()
+	for found {
+		row, err := c.csv.next()
+		if err == nil {
+			err = c.row(row)
+		}
 		if errors.Is(err, io.EOF) {
-			return in.flush()
+			break
 		}
-		if !errors.Is(err, errMore) {
-			return err
-		}
-		if err := in.more(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+	in.accept(len(in.unread())) // blank lines behind the last row
+	return in.flush()
 }
 
-type csvRelay struct {
-	scanner
-	*keeper
-	safe    bool
-	width   int // cells of a row
-	time    int // the column of create_time
+type csvCopier struct {
+	*rowFilter
+	in      *rowBuffer
+	csv     *csvRows
+	guard   bool // formulas
+	width   int  // cells of a row
+	time    int  // the column of create_time
 	columns []csvColumn
 	event   auditlog.Event
 	scratch []byte
 }
 
-// csvColumn is a column that the filter looks at.
+// csvColumn is a column that the filter needs.
 type csvColumn struct {
 	at  int
 	key auditlog.Key
 }
 
-// rows hands on those at hand that are kept.
-func (r *csvRelay) rows() error {
-	for {
-		row, err := r.next()
-		if err != nil {
-			return err
-		}
-		keep, err := r.keep(row)
-		switch {
-		case err != nil:
-			return err
-		case !keep:
-			err = r.in.drop(len(row))
-		case r.hasFormula(row):
-			err = r.replace(row)
-		default:
-			r.in.keep(len(row))
-		}
-		if err != nil {
-			return err
-		}
+var errNotAuditLog = &unusable{"its columns or members are not those of an audit log"}
+
+// header finds the columns by the names in the first row, and accepts it. A file of no rows has none.
+func (c *csvCopier) header() (found bool, err error) {
+	line, err := firstLine(c.in)
+	if bytes.HasPrefix(c.in.unread(), []byte(byteOrderMark)) {
+		c.in.accept(len(byteOrderMark))
+		line, err = firstLine(c.in)
 	}
-}
-
-var errForm = &unusable{"its columns or members are not those of an audit log"}
-
-// header finds the columns by the names in the first row. A separator other than the comma is told by the same.
-func (r *csvRelay) header() error {
-	for _, delim := range []byte{',', ';', '\t', '|'} {
-		r.delim = delim
-		row, err := r.peek()
-		if err != nil {
-			return err
-		}
-		if row == nil {
-			return nil // an empty file, of no rows
-		}
-		names := r.names(row)
-		if r.time = slices.Index(names, "createtime"); r.time < 0 {
+	length := len(line)
+	if length == 0 || err != nil {
+		return false, err
+	}
+	for _, delim := range ",;\t|" {
+		names := headerNames(line, delim)
+		if c.time = slices.Index(names, "createtime"); c.time < 0 {
 			continue
 		}
-		r.width = len(names)
-		for _, key := range r.needs {
-			at := slices.Index(names, plainName(string(key)))
-			if at < 0 {
-				return errForm
-			}
-			r.columns = append(r.columns, csvColumn{at, key})
+		c.width = len(names)
+		if err := c.findColumns(names); err != nil {
+			return false, err
 		}
-		if err := r.noteMissing(names); err != nil {
-			return err
+		c.csv = newCSVRows(c.in, delim)
+		row, err := c.csv.next()
+		if err == nil && len(trimBlankLines(row.bytes)) != length {
+			err = errNotAuditLog // a quote in it is not closed
 		}
-		r.begun, r.lazy = true, !r.safe
-		if r.hasFormula(row) {
-			return r.replace(row)
+		if err != nil {
+			return false, err
 		}
-		r.in.keep(len(row))
-		return nil
+		return true, c.accept(row)
 	}
-	return errForm
+	return false, errNotAuditLog
 }
 
-// noteMissing notes which columns of an audit log are not there: such a file says less than a search answers. One that does not even
-// tell who did what cannot be used. Which columns the vendor writes is not documented.
-func (r *csvRelay) noteMissing(names []string) error {
+// findColumns finds the columns that the filter needs, and notes which columns of an audit log are missing: such a file says less
+// than a search answers. One that does not even tell who did what cannot be used. Which columns the vendor writes is not documented.
+func (c *csvCopier) findColumns(names []string) error {
+	for _, key := range c.needs {
+		at := slices.Index(names, plainName(string(key)))
+		if at < 0 {
+			return errNotAuditLog
+		}
+		c.columns = append(c.columns, csvColumn{at, key})
+	}
 	for _, name := range columns {
 		if name != "org_key" && !slices.Contains(names, plainName(name)) { // that is the same in every row
-			r.lacks = append(r.lacks, name)
+			c.missing = append(c.missing, name)
 		}
 	}
-	if slices.Contains(r.lacks, string(auditlog.KeyActor)) || slices.Contains(r.lacks, string(auditlog.KeyDescription)) {
-		return errForm
+	if slices.Contains(c.missing, string(auditlog.KeyActor)) || slices.Contains(c.missing, string(auditlog.KeyDescription)) {
+		return errNotAuditLog
 	}
 	return nil
 }
 
-// names are a row's cells as names of columns.
-func (r *csvRelay) names(row []byte) []string {
-	names := make([]string, len(r.cells))
-	for i, c := range r.cells {
-		text := c.in(row)
-		if i == 0 {
-			text = bytes.TrimPrefix(text, []byte(bom))
-		}
-		names[i] = plainName(string(unquote(text, &r.scratch)))
+// row accepts a row or drops it.
+func (c *csvCopier) row(row csvRow) error {
+	if c.in.mayBeCut && row.bytes[len(row.bytes)-1] != '\n' {
+		return &unusable{"its last row has no line break, and the connection does not tell whether that is its end"}
 	}
-	return names
+	if len(row.cells) != c.width || row.open {
+		c.skip("it has not as many cells as the header, or a quote that is not closed")
+		return c.csv.dropFirstLine(row)
+	}
+	keep, err := c.decide(row)
+	switch {
+	case err != nil && !c.skipBad(err):
+		return err
+	case err != nil, !keep:
+		return c.csv.drop(row)
+	}
+	return c.accept(row)
 }
 
-// plainName is a name without what differs from writer to writer: create_time, Create Time and createTime are one.
+// decide reports whether a row belongs to the export.
+func (c *csvCopier) decide(row csvRow) (bool, error) {
+	ms, err := c.timeOf(row.cells[c.time])
+	if err != nil {
+		return false, err
+	}
+	for _, column := range c.columnsFor(ms) {
+		if !setText(&c.event, column.key, row.cells[column.at]) {
+			return false, &cbc.RowError{Reason: "its " + string(column.key) + " is neither true nor false"}
+		}
+	}
+	return c.count(ms, &c.event), nil
+}
+
+// columnsFor returns the columns that have to be looked at in a row of a time.
+func (c *csvCopier) columnsFor(ms int64) []csvColumn {
+	if !c.inRange(ms) {
+		return nil
+	}
+	return c.columns
+}
+
+// accept copies a row, with its formulas guarded.
+func (c *csvCopier) accept(row csvRow) error {
+	if !c.guard || !slices.ContainsFunc(row.cells, isFormula) {
+		c.csv.accept(row)
+		return nil
+	}
+	done := 0
+	c.scratch = c.scratch[:0]
+	for i, cell := range row.cells {
+		if isFormula(cell) {
+			at := c.csv.contentStart(row, i)
+			c.scratch = append(append(c.scratch, row.bytes[done:at]...), '\'')
+			done = at
+		}
+	}
+	c.scratch = append(c.scratch, row.bytes[done:]...)
+	if err := c.in.insert(c.scratch); err != nil {
+		return err
+	}
+	return c.csv.drop(row)
+}
+
+// plainName returns a name without what differs from writer to writer: create_time, Create Time and createTime are one.
 func plainName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r == ' ' || r == '-' {
@@ -147,42 +182,8 @@ func plainName(name string) string {
 	}, strings.ToLower(strings.TrimSpace(name)))
 }
 
-// keep tells whether a row belongs to the export.
-func (r *csvRelay) keep(row []byte) (bool, error) {
-	switch string(row) {
-	case "\r\n", "\n", "\r":
-		return true, nil // a blank line is no row
-	}
-	if r.in.mayBeCut && row[len(row)-1] != '\n' {
-		return false, &unusable{"its last row has no line break, and the connection does not tell whether that is its end"}
-	}
-	if r.count(row) != r.width {
-		return false, &unusable{"its rows differ in length"}
-	}
-	if inside, err := r.inside(unquote(r.cell(row, r.time, r.width), &r.scratch)); !inside {
-		return false, err
-	}
-	for _, column := range r.columns {
-		if !setText(&r.event, column.key, string(unquote(r.cell(row, column.at, r.width), &r.scratch))) {
-			return false, &unusable{"its flags are neither true nor false"}
-		}
-	}
-	return r.passes(&r.event), nil
-}
-
-// setText sets a property of an event from a cell.
+// setText sets a field of an event from a cell. It reports whether the cell has a value that the field can have.
 func setText(e *auditlog.Event, key auditlog.Key, text string) bool {
-	flag := func(to *bool) bool {
-		switch strings.ToLower(text) {
-		case "true", "1", "yes":
-			*to = true
-		case "false", "0", "no", "", "null":
-			*to = false
-		default:
-			return false
-		}
-		return true
-	}
 	switch key {
 	case auditlog.KeyActor:
 		e.Actor = text
@@ -193,37 +194,23 @@ func setText(e *auditlog.Event, key auditlog.Key, text string) bool {
 	case auditlog.KeyDescription:
 		e.Description = text
 	case auditlog.KeyFlagged:
-		return flag(&e.Flagged)
+		return setFlag(&e.Flagged, text)
 	case auditlog.KeyVerbose:
-		return flag(&e.Verbose)
+		return setFlag(&e.Verbose, text)
 	case auditlog.KeyCategory, auditlog.KeyAction, auditlog.KeyOutcome:
 		return false // no column has them
 	}
 	return true
 }
 
-// hasFormula reports whether a cell of the last row has to be guarded.
-func (r *csvRelay) hasFormula(row []byte) bool {
-	return r.safe && slices.ContainsFunc(r.cells, func(c span) bool { return c.isFormula(row) })
-}
-
-// replace hands on the last row with its formulas made texts.
-func (r *csvRelay) replace(row []byte) error {
-	done := 0
-	r.scratch = r.scratch[:0]
-	for _, c := range r.cells {
-		if c.isFormula(row) {
-			at := c.content(row)
-			r.scratch = append(append(r.scratch, row[done:at]...), '\'')
-			done = at
-		}
+func setFlag(to *bool, text string) bool {
+	switch strings.ToLower(text) {
+	case "true", "1", "yes":
+		*to = true
+	case "false", "0", "no", "", "null":
+		*to = false
+	default:
+		return false
 	}
-	r.scratch = append(r.scratch, row[done:]...)
-	if err := r.in.put(r.scratch); err != nil {
-		return err
-	}
-	return r.in.drop(len(row))
+	return true
 }
-
-// isFormula reports whether the text of a cell has to be guarded. A quote inside ends the look at it: no text is a formula behind one.
-func (s span) isFormula(row []byte) bool { return isFormula(row[s.content(row):s.end]) }

@@ -36,7 +36,7 @@ type Past interface {
 // Config describes a Service.
 type Config struct {
 	Cloud Cloud
-	// Past counts what is about to be exported. OwnPast makes one that nobody else uses, to read a file's events without pushing
+	// Past counts what is about to be exported. OwnPast makes one that discard else uses, to read a file's events without pushing
 	// everything else out of the cache.
 	Past     Past
 	OwnPast  func() Past
@@ -92,7 +92,7 @@ const (
 	StatusExpired    = "EXPIRED" // Carbon Black Cloud has deleted it
 )
 
-// Export is what is told of an export. Numbers of rows are nil while nobody knows them; total and completed are in the events that
+// Export is what is told of an export. Numbers of rows are nil while discard knows them; total and completed are in the events that
 // Carbon Black Cloud selects, before this plugin's part of the filter.
 type Export struct {
 	ID        string          `json:"id"`

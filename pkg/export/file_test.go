@@ -45,7 +45,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, KindSearch, x.Kind)
 		require.Contains(t, x.Reason, strings.TrimSpace(words))
-		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		require.Equal(t, KindSearch, m.Kind)
 		require.True(t, m.Complete, m.Note)
@@ -62,7 +62,7 @@ func TestColumnThatIsMissing(t *testing.T) {
 		w := newWorld(t, sample(60), simulator.Switches{CSVColumns: have})
 		x := w.complete(t, order(cbc.ExportCSV))
 		require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
-		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		require.Equal(t, kind, m.Kind, lacking)
 		told := kind == KindJob && lacking != "" && lacking != "org_key"
@@ -102,12 +102,12 @@ func TestShortFileIsNeverPassedOff(t *testing.T) {
 	events := sample(9000)
 	w := newWorld(t, events, simulator.Switches{ExportRowCap: 8000})
 	x := w.complete(t, order(cbc.ExportJSON))
-	m, err := w.service(t, 0).Manifest(context.Background(), x.ID, "mary", nil)
+	m, err := w.service(t, 0).Manifest(context.Background(), x.ID, "mary", Choice{})
 	require.NoError(t, err, "of what was read for its facts alone, nothing was handed on")
 	require.Equal(t, KindSearch, m.Kind)
 	require.True(t, m.Complete, m.Note)
 	part := &download{}
-	err = w.Download(context.Background(), x.ID, "mary", true, part)
+	err = w.Download(context.Background(), x.ID, "mary", DefaultOptions, part)
 	require.Equal(t, Broken, kindOf(t, err))
 	require.Equal(t, 1, part.begun)
 	whole := fetch(t, w.Service, x.ID, true)
@@ -123,10 +123,10 @@ func TestConnectionCutHalfWay(t *testing.T) {
 			w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "truncate", Endpoint: "download"}}})
 			x := w.complete(t, order(format))
 			part := &download{}
-			err := w.Download(context.Background(), x.ID, "mary", false, part)
+			err := w.Download(context.Background(), x.ID, "mary", Options{}, part)
 			require.Equal(t, Broken, kindOf(t, err))
 			require.Contains(t, err.Error(), "broke off")
-			_, err = w.Manifest(context.Background(), x.ID, "mary", nil)
+			_, err = w.Manifest(context.Background(), x.ID, "mary", Choice{})
 			require.Error(t, err, "a broken file has no manifest")
 			w.sim.SetFaults(simulator.Faults{})
 			require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 9000, "and a new try is whole")
@@ -139,14 +139,14 @@ func TestAPartEndsWithARow(t *testing.T) {
 	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
 		row := "2026-03-10T00:00:00.000Z,mary@example.org,\"=" + strings.Repeat("a text of some words\n", 100) + "\"\r\n"
-		for range 3 * mostChunk / len(row) {
+		for range 3 * maxChunk / len(row) {
 			_, _ = io.WriteString(rw, row)
 		}
 		panic(http.ErrAbortHandler)
 	})
 	x := w.complete(t, order(cbc.ExportCSV))
 	part := &download{}
-	require.Equal(t, Broken, kindOf(t, w.Download(context.Background(), x.ID, "mary", true, part)))
+	require.Equal(t, Broken, kindOf(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, part)))
 	require.Equal(t, 1, part.begun)
 	require.True(t, strings.HasSuffix(part.String(), "\"\r\n"), "it ends with %q", part.String()[part.Len()-20:])
 	require.Zero(t, bytes.Count(part.Bytes(), []byte(`"`))%2)
@@ -159,43 +159,43 @@ func TestChunks(t *testing.T) {
 	d := fetch(t, w.Service, x.ID, true)
 	require.Greater(t, len(d.chunks), 2)
 	for i, n := range d.chunks {
-		require.LessOrEqual(t, n, mostChunk)
-		require.True(t, n >= leastChunk || i == len(d.chunks)-1)
+		require.LessOrEqual(t, n, maxChunk)
+		require.True(t, n >= minChunk || i == len(d.chunks)-1)
 	}
 }
 
 // What follows the list of events is a part of the file like any other.
 func TestChunksOfALongTail(t *testing.T) {
-	file := `{"results":[{"create_time":"` + at + `"}],"facets":"` + strings.Repeat("x", 5*mostChunk) + `"}`
+	file := `{"results":[{"create_time":"` + at + `"}],"facets":"` + strings.Repeat("x", 5*maxChunk) + `"}`
 	to := &download{}
-	out := newChunker(to, File{}, time.Now)
-	_, err := relayJSON(newWindow(strings.NewReader(file), out), (&Service{}).keeper(year(cbc.ExportJSON)))
+	out := newChunkWriter(to, File{}, time.Now)
+	_, err := copyJSON(newRowBuffer(strings.NewReader(file), out), (&Service{}).newRowFilter(year(cbc.ExportJSON)))
 	require.NoError(t, err)
 	require.NoError(t, out.end())
 	require.Equal(t, file, to.String())
-	require.LessOrEqual(t, slices.Max(to.chunks), mostChunk)
+	require.LessOrEqual(t, slices.Max(to.chunks), maxChunk)
 }
 
 // Nothing is handed on before there is enough for a chunk: a file that is no larger can still be found unusable.
 func TestTheFirstChunkIsWaitedFor(t *testing.T) {
 	to := &download{}
-	out := newChunker(to, File{}, time.Now)
+	out := newChunkWriter(to, File{}, time.Now)
 	require.NoError(t, out.add([]byte("[")))
-	require.NoError(t, out.add(make([]byte, mostChunk-2)))
+	require.NoError(t, out.add(make([]byte, maxChunk-2)))
 	require.Empty(t, to.chunks)
 	require.NoError(t, out.add([]byte("]")))
-	require.Equal(t, []int{mostChunk}, to.chunks)
+	require.Equal(t, []int{maxChunk}, to.chunks)
 }
 
 // A long row is not looked at anew for each piece of it that arrives.
 func TestLongRow(t *testing.T) {
 	event := `{"create_time":"` + at + `","description":"` + strings.Repeat("x", 7<<20) + `"}`
-	in := newWindow(&stepReader{strings.NewReader("[" + event + "]"), leastRead}, newChunker(&download{}, File{}, time.Now))
+	in := newRowBuffer(&stepReader{strings.NewReader("[" + event + "]"), minRead}, newChunkWriter(&download{}, File{}, time.Now))
 	looks := 0
 	for ; !in.end; looks++ {
-		require.NoError(t, in.more())
+		require.NoError(t, in.fill())
 	}
-	require.Less(t, looks, 40, "of %d pieces", len(event)/leastRead)
+	require.Less(t, looks, 40, "of %d pieces", len(event)/minRead)
 }
 
 // Chunks become smaller on a slow way, and grow again when they follow one another quickly. What they hold is the file.
@@ -203,7 +203,7 @@ func TestChunksFollowTheSpeed(t *testing.T) {
 	var sizes []int
 	var file bytes.Buffer
 	clock := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
-	out := newChunker(&download{}, File{}, func() time.Time { return clock })
+	out := newChunkWriter(&download{}, File{}, func() time.Time { return clock })
 	row := bytes.Repeat([]byte("x"), 1000)
 	fill := func(chunks int, took time.Duration) {
 		for range chunks {
@@ -215,7 +215,7 @@ func TestChunksFollowTheSpeed(t *testing.T) {
 			sizes = append(sizes, out.sink.(*download).chunks[len(out.sink.(*download).chunks)-1])
 		}
 	}
-	const most = mostChunk
+	const most = maxChunk
 	for _, stretch := range []struct {
 		chunks int
 		took   time.Duration
@@ -257,14 +257,14 @@ func TestClientGone(t *testing.T) {
 	})
 	x := w.complete(t, order(cbc.ExportCSV))
 	ctx, cancel := context.WithCancel(context.Background())
-	err := w.Download(ctx, x.ID, "mary", true, leaver{cancel})
+	err := w.Download(ctx, x.ID, "mary", DefaultOptions, leaver{cancel})
 	require.Error(t, err)
 	<-g.open
 	require.True(t, g.closed.Load())
 
 	x = w.complete(t, order(cbc.ExportCSV))
 	g.open = make(chan struct{})
-	require.ErrorIs(t, w.Download(context.Background(), x.ID, "mary", true, deaf{}), errDeaf)
+	require.ErrorIs(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, deaf{}), errDeaf)
 	<-g.open
 }
 
@@ -276,7 +276,7 @@ func (l leaver) Write([]byte) error {
 	return nil
 }
 
-var errDeaf = errors.New("nobody listens")
+var errDeaf = errors.New("discard listens")
 
 type deaf struct{}
 
@@ -305,7 +305,7 @@ func TestRedirects(t *testing.T) {
 		"not https ": "ftp://127.0.0.1/x", "not https  ": "file:///etc/passwd",
 	} {
 		location = where
-		err := w.Download(context.Background(), x.ID, "mary", true, &download{})
+		err := w.Download(context.Background(), x.ID, "mary", DefaultOptions, &download{})
 		require.ErrorContains(t, err, strings.TrimSpace(words))
 	}
 	require.Zero(t, tokens.Load())
@@ -347,9 +347,9 @@ func TestManyRows(t *testing.T) {
 		}), k)
 		x := w.complete(t, order(c.format))
 		watch := &heapWatch{before: liveHeap()}
-		require.NoError(t, w.Download(context.Background(), x.ID, "mary", true, watch))
+		require.NoError(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, watch))
 		require.Less(t, watch.most-watch.before, int64(mostHeap))
-		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		require.Equal(t, KindJob, m.Kind)
 		require.Equal(t, rows, m.Rows)
@@ -389,15 +389,17 @@ func TestPlaces(t *testing.T) {
 	leave := make(chan struct{})
 	var group sync.WaitGroup
 	start := func(login string) {
-		group.Go(func() { assert.NoError(t, w.Download(context.Background(), x.ID, login, true, &waiter{inside, leave})) })
+		group.Go(func() {
+			assert.NoError(t, w.Download(context.Background(), x.ID, login, DefaultOptions, &waiter{inside, leave}))
+		})
 		<-inside
 	}
 	refused := func(login, words string) {
-		err := w.Download(context.Background(), x.ID, login, true, &download{})
+		err := w.Download(context.Background(), x.ID, login, DefaultOptions, &download{})
 		require.Equal(t, Busy, kindOf(t, err))
 		require.ErrorContains(t, err, words)
 		unread := false
-		_, err = w.Manifest(context.Background(), x.ID, login, &unread)
+		_, err = w.Manifest(context.Background(), x.ID, login, Choice{Safe: &unread})
 		require.Equal(t, Busy, kindOf(t, err), "reading a file for its manifest takes a place, too")
 	}
 	start("mary")
@@ -419,8 +421,8 @@ func TestPlaces(t *testing.T) {
 		y, err = elsewhere.Get(context.Background(), y.ID)
 		return err == nil && y.Status == StatusCompleted
 	}, time.Minute, time.Millisecond)
-	require.NoError(t, elsewhere.Download(context.Background(), y.ID, "bob", true, &download{}), "another data source has places of its own")
-	require.Equal(t, Busy, kindOf(t, elsewhere.Download(context.Background(), y.ID, "mary", true, &download{})), "but a user has none more")
+	require.NoError(t, elsewhere.Download(context.Background(), y.ID, "bob", DefaultOptions, &download{}), "another data source has places of its own")
+	require.Equal(t, Busy, kindOf(t, elsewhere.Download(context.Background(), y.ID, "mary", DefaultOptions, &download{})), "but a user has none more")
 	close(leave)
 	group.Wait()
 	require.Empty(t, w.config.Registry.places.users)
@@ -450,7 +452,7 @@ func TestStalledDownload(t *testing.T) {
 	for _, before := range []int{0, 1, 2} { // messages that are taken before
 		s := &stuckSink{messages: before, stuck: make(chan struct{}), leave: make(chan struct{})}
 		failed := make(chan error, 1)
-		go func() { failed <- w.Download(context.Background(), x.ID, "mary", true, s) }()
+		go func() { failed <- w.Download(context.Background(), x.ID, "mary", DefaultOptions, s) }()
 		<-s.stuck
 		w.clock.turn(stallTimeout - time.Second)
 		select {
@@ -464,7 +466,7 @@ func TestStalledDownload(t *testing.T) {
 		close(s.leave)
 	}
 	slow := &slowSink{clock: w.clock}
-	require.NoError(t, w.Download(context.Background(), x.ID, "mary", true, slow))
+	require.NoError(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, slow))
 	require.Equal(t, len("create_time,actor,description\r\n")+rows*len(row), slow.Len())
 }
 
@@ -511,7 +513,7 @@ func TestCutWithinTheLastCell(t *testing.T) {
 		})
 		x := w.complete(t, order(cbc.ExportCSV))
 		same(t, w.records(auditlog.Filter{}, order(cbc.ExportCSV).Window, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
-		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		require.True(t, m.Complete)
 		require.Equal(t, kind, m.Kind, cut)

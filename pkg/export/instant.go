@@ -1,6 +1,9 @@
 package export
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // clockReader reads the times of rows, in milliseconds since 1970. Rows come in order of their times, so most have the hour of the
 // row before, which is read once.
@@ -9,19 +12,29 @@ type clockReader struct {
 	start int64
 }
 
-// read reads ISO 8601 with any number of digits of a second. Without a zone it is UTC, the only one that the vendor writes.
-func (r *clockReader) read(b []byte) (ms int64, ok bool) {
-	within, plain := withinHour(b)
-	if plain && string(b[:len(r.hour)]) == r.hour && r.hour != "" {
+// layouts are the usual forms of ISO 8601. Any number of digits may follow the seconds.
+var layouts = func() (all []string) {
+	for _, separator := range []string{"T", " "} {
+		for _, zone := range []string{"Z07:00", "Z0700", "Z07", ""} {
+			all = append(all, "2006-01-02"+separator+"15:04:05"+zone)
+		}
+	}
+	return all
+}()
+
+// read reads a time. Without a zone it is UTC, the only one that the vendor writes.
+func (r *clockReader) read(text string) (ms int64, ok bool) {
+	within, plain := withinHour(text)
+	if plain && r.hour != "" && strings.HasPrefix(text, r.hour) {
 		return r.start + within, true
 	}
-	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05"} {
-		t, err := time.Parse(layout, string(b))
+	for _, layout := range layouts {
+		t, err := time.Parse(layout, text)
 		if err != nil {
 			continue
 		}
 		if plain {
-			r.hour, r.start = string(b[:hourLength]), t.UnixMilli()-within
+			r.hour, r.start = strings.Clone(text[:hourLength]), t.UnixMilli()-within
 		}
 		return t.UnixMilli(), true
 	}
@@ -30,8 +43,8 @@ func (r *clockReader) read(b []byte) (ms int64, ok bool) {
 
 const hourLength = len("2006-01-02T15:")
 
-// withinHour reads the milliseconds since the hour began of a time in the form that all samples have, 2006-01-02T15:04:05.000Z.
-func withinHour(b []byte) (ms int64, ok bool) {
+// withinHour reads the milliseconds since the hour began from a time in the form that all samples have, 2006-01-02T15:04:05.000Z.
+func withinHour(b string) (ms int64, ok bool) {
 	end := len(b) - 1
 	if end < hourLength+len("04:05") || b[end] != 'Z' || b[hourLength-1] != ':' {
 		return 0, false
@@ -49,7 +62,7 @@ func withinHour(b []byte) (ms int64, ok bool) {
 		return 0, false
 	}
 	unit := int64(100)
-	for _, c := range b[1:] {
+	for _, c := range []byte(b[1:]) {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
@@ -59,8 +72,8 @@ func withinHour(b []byte) (ms int64, ok bool) {
 	return ms, true
 }
 
-// twoDigits reads a number of two digits. What is none reads as more than any.
-func twoDigits(b []byte) int64 {
+// twoDigits reads a number of two digits. Anything else reads as a larger number.
+func twoDigits(b string) int64 {
 	tens, ones := b[0]-'0', b[1]-'0'
 	if tens > 9 || ones > 9 {
 		return 100

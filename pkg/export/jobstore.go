@@ -32,13 +32,13 @@ type trackedExport struct {
 	bySearch  string   // why the job's file cannot be used
 	id        string   // of the token, once it was asked for
 	extras    []string // columns that a CSV by searches needs beyond those of every event
-	facts     map[bool]facts
-	last      bool // the mode of the last download: whether cells were made safe, as they are unless somebody says otherwise
+	facts     map[Options]facts
+	last      Options // of the last download
 }
 
 func newTrackedExport(t token) *trackedExport {
 	return &trackedExport{
-		turn: make(chan struct{}, 1), file: make(chan struct{}, 1), token: t, facts: map[bool]facts{}, last: true,
+		turn: make(chan struct{}, 1), file: make(chan struct{}, 1), token: t, facts: map[Options]facts{}, last: DefaultOptions,
 		state: state{status: StatusCreated, total: -1, completed: -1},
 	}
 }
@@ -118,16 +118,16 @@ func (e *trackedExport) set(change func(*state)) {
 }
 
 // told takes what a list of jobs tells of the export's.
-func (e *trackedExport) told(j cbc.Job, now time.Time) {
+func (e *trackedExport) update(j cbc.Job, now time.Time) {
 	e.set(func(st *state) {
 		next, delay := st.next, st.delay
-		st.become(of(j), now)
+		st.replaceWith(stateOf(j), now)
 		st.next, st.delay = next, delay
 	})
 }
 
 // become takes over what was told just now.
-func (s *state) become(fresh state, now time.Time) {
+func (s *state) replaceWith(fresh state, now time.Time) {
 	if fresh.status == StatusCompleted {
 		fresh.done = now
 		if s.status == StatusCompleted {
@@ -156,7 +156,7 @@ func (e *trackedExport) columns() []string {
 }
 
 // widen notes the columns that a CSV by searches was found to need.
-func (e *trackedExport) widen(columns []string) {
+func (e *trackedExport) addColumns(columns []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(columns) > len(e.extras) {
@@ -168,5 +168,5 @@ func (e *trackedExport) widen(columns []string) {
 func (e *trackedExport) useSearches(reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.bySearch, e.facts = reason, map[bool]facts{}
+	e.bySearch, e.facts = reason, map[Options]facts{}
 }

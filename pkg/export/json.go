@@ -9,134 +9,140 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// relayJSON hands on the events of a JSON file that are kept. Where some may have to be left out, and the list of events is a
-// member of an object, the other members would tell of more events than there are: then it becomes a plain list.
-func relayJSON(in *window, k *keeper) (rewrapped bool, err error) {
-	var rows cbc.JSONRows
-	head, err := headJSON(in, &rows)
+// copyJSON copies the events of a JSON file that belong to the export. Where some may have to be left out, and the list of events is
+// a member of an object, the other members would count more events than there are: then the list comes alone.
+func copyJSON(in *rowBuffer, f *rowFilter) (unwrapped bool, err error) {
+	c := &jsonCopier{in: in, rowFilter: f}
+	head, err := c.head()
 	if err != nil {
-		return false, oddJSON(err)
+		return false, notUnderstood(err)
 	}
-	if rewrapped = rows.Wrapped() && k.drops(); rewrapped {
-		err = errors.Join(in.put([]byte{'['}), in.drop(len(head)))
+	if unwrapped = c.list.Wrapped() && f.mayDrop(); unwrapped {
+		err = errors.Join(in.insert([]byte{'['}), in.drop(len(head)))
 	} else {
-		in.keep(len(head))
+		in.accept(len(head))
 	}
-	if rows.Lines() {
+	if c.list.Lines() {
 		in.out.file.MediaType = "application/x-ndjson"
 	}
 	if err == nil {
-		err = eachJSON(in, &rows, k)
+		err = c.rows()
 	}
 	if err == nil {
-		err = tailJSON(in, &rows, head, rewrapped)
+		err = c.tail(head, unwrapped)
 	}
-	if err == nil && rows.Lines() && k.raw == 0 && !in.out.begun {
+	if err == nil && c.list.Lines() && f.raw == 0 && !in.out.begun {
 		in.out.reset(File{Name: in.out.file.Name, MediaType: "application/json"})
-		err = in.out.add([]byte("[]\n")) // nothing at all is no JSON
+		err = in.out.add([]byte("[]\n")) // a file of no bytes is not JSON
 	}
-	return rewrapped, oddJSON(err)
+	return unwrapped, notUnderstood(err)
 }
 
-// headJSON finds what stands before the first event.
-func headJSON(in *window, rows *cbc.JSONRows) ([]byte, error) {
+type jsonCopier struct {
+	*rowFilter
+	in    *rowBuffer
+	list  cbc.JSONRows
+	event auditlog.Event
+}
+
+// head returns what stands before the first event.
+func (c *jsonCopier) head() ([]byte, error) {
 	for {
-		length, err := rows.Head(in.rest(), in.end)
+		length, err := c.list.Head(c.in.unread(), c.in.end)
 		if err == nil {
-			return bytes.Clone(in.rest()[:length]), nil
+			return bytes.Clone(c.in.unread()[:length]), nil
 		}
-		if !errors.Is(err, errMore) {
+		if !errors.Is(err, cbc.ErrMore) {
 			return nil, err
 		}
-		if err := in.more(); err != nil {
+		if err := c.in.fill(); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// eachJSON hands on the events.
-func eachJSON(in *window, rows *cbc.JSONRows, k *keeper) error {
-	kept := 0
+// rows copies the events.
+func (c *jsonCopier) rows() error {
 	for {
-		gap, length, err := rows.Next(in.rest(), in.end)
-		if err != nil {
-			switch {
-			case errors.Is(err, errMore):
-				err = in.more()
-			case errors.Is(err, io.EOF) && !k.token.known() && k.raw == 0 && rows.Wrapped():
-				return errForm // whose empty list it is cannot be told, and what stands around it may be anything
-			case errors.Is(err, io.EOF):
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		event := in.rest()[gap : gap+length]
-		if !k.token.known() && k.raw == 0 && !cbc.IsEvent(event) {
-			return errForm
-		}
-		keep, err := k.keepJSON(rows.CreateTime(), event)
+		separator, length, err := c.list.Next(c.in.unread(), c.in.end)
 		switch {
-		case err != nil:
-			return err
-		case !keep:
-			err = in.drop(gap + length)
-		case kept == 0 && k.raw > 1:
-			err = in.drop(gap) // it parted the event from one that was left out
-			in.keep(length)
-		default:
-			in.keep(gap + length)
+		case err == nil:
+			err = c.row(separator, length)
+		case c.skipBad(err):
+			err = c.in.drop(separator + length)
+		case errors.Is(err, cbc.ErrMore):
+			err = c.in.fill()
+		case errors.Is(err, io.EOF) && !c.token.known() && c.raw == 0 && c.list.Wrapped():
+			return errNotAuditLog // nobody knows whose list is empty, and what stands around it may be anything
+		case errors.Is(err, io.EOF):
+			return nil
 		}
 		if err != nil {
 			return err
-		}
-		if keep {
-			kept++
 		}
 	}
 }
 
-// tailJSON hands on what stands behind the last event.
-func tailJSON(in *window, rows *cbc.JSONRows, head []byte, rewrapped bool) error {
-	for !in.end {
-		if err := in.more(); err != nil {
-			return err
-		}
+// row accepts an event and the separator before it, or drops them.
+func (c *jsonCopier) row(separator, length int) error {
+	event := c.in.unread()[separator : separator+length]
+	if !c.token.known() && c.raw == c.skipped && !cbc.IsEvent(event) {
+		return errNotAuditLog
 	}
-	tail := in.rest()
-	if err := rows.Tail(head, tail); err != nil {
+	first := c.rowFilter.rows == 0
+	keep, err := c.decide(event)
+	switch {
+	case err != nil && !c.skipBad(err):
+		return err
+	case err != nil, !keep:
+		return c.in.drop(separator + length)
+	case first && c.raw > 1:
+		err = c.in.drop(separator) // from an event that was left out
+		c.in.accept(length)
 		return err
 	}
-	if rewrapped {
-		return errors.Join(in.put([]byte("]\n")), in.drop(len(tail)))
-	}
-	in.keep(len(tail))
-	return in.flush()
+	c.in.accept(separator + length)
+	return nil
 }
 
-// keepJSON tells whether an event belongs to the export.
-func (k *keeper) keepJSON(created, event []byte) (bool, error) {
+// decide reports whether an event belongs to the export.
+func (c *jsonCopier) decide(event []byte) (bool, error) {
+	created := c.list.CreateTime()
 	if created == nil {
-		return false, &unusable{"its events have no create_time"}
+		return false, &cbc.RowError{Reason: "it has no create_time"}
 	}
-	if inside, err := k.inside(created); !inside {
+	ms, err := c.timeOf(string(created))
+	if err != nil {
 		return false, err
 	}
-	if len(k.needs) == 0 {
-		k.rows++
-		return true, nil
+	if len(c.needs) > 0 && c.inRange(ms) {
+		if err := cbc.DecodeEvent(event, &c.event); err != nil {
+			return false, &cbc.RowError{Reason: err.Error()}
+		}
 	}
-	var e auditlog.Event
-	if err := cbc.DecodeEvent(event, &e); err != nil {
-		return false, err
-	}
-	return k.passes(&e), nil
+	return c.count(ms, &c.event), nil
 }
 
-// oddJSON keeps a connection's failure apart from a file that is not understood.
-func oddJSON(err error) error {
+// tail copies what stands behind the last event.
+func (c *jsonCopier) tail(head []byte, unwrapped bool) error {
+	for !c.in.end {
+		if err := c.in.fill(); err != nil {
+			return err
+		}
+	}
+	tail := c.in.unread()
+	if err := c.list.Tail(head, tail); err != nil {
+		return err
+	}
+	if unwrapped {
+		return errors.Join(c.in.insert([]byte("]\n")), c.in.drop(len(tail)))
+	}
+	c.in.accept(len(tail))
+	return c.in.flush()
+}
+
+// notUnderstood distinguishes a file that is not understood from a connection that failed.
+func notUnderstood(err error) error {
 	var failed *cbc.Error
 	var odd *unusable
 	if err == nil || errors.As(err, &failed) || errors.As(err, &odd) {

@@ -19,7 +19,7 @@ import (
 
 func drawTerms(t *rapid.T, name string) auditlog.Terms {
 	choices := map[auditlog.Key][]string{
-		auditlog.KeyActor:    {"mary@example.org", "MARY@example.org", "", "=cmd", "nobody"},
+		auditlog.KeyActor:    {"mary@example.org", "MARY@example.org", "", "=cmd", "discard"},
 		auditlog.KeyActorIP:  {"192.0.2.1", "", "2001:db8::1"},
 		auditlog.KeyFlagged:  {"true", "false"},
 		auditlog.KeyVerbose:  {"true", "false"},
@@ -56,7 +56,7 @@ func drawSwitches(t *rapid.T) simulator.Switches {
 		JobPolls: rapid.IntRange(-1, 4).Draw(t, "polls"), JobEarly404: rapid.IntRange(0, 2).Draw(t, "early 404"),
 		ProgressRoute: word("progress route", "right", "stuck", "missing"), EarlyDownload: word("early", "serve", "404", "409", "empty"),
 		DownloadRedirect: word("redirect", "none", "same", "other"), CSVHeader: word("header", "names", "titles", "none"),
-		CSVLineEnding: word("ending", "crlf", "lf"), CSVBOM: flag("bom"), JSONEnvelope: word("envelope", "array", "results", "ndjson"),
+		CSVLineEnding: word("ending", "crlf", "lf"), CSVBOM: flag("byteOrderMark"), JSONEnvelope: word("envelope", "array", "results", "ndjson"),
 		Gzip: word("gzip", "off", "accepted", "always"), Empty204: flag("204"), ExportRowCap: rapid.SampledFrom([]int{0, 0, 0, 40}).Draw(t, "row cap"),
 	}
 	if flag("other columns") {
@@ -105,7 +105,7 @@ func TestFileIsTheSearch(t *testing.T) {
 			want = w.searched(rt, r.Filter, r.Window) // only the server knows: then its choice is the search's
 		}
 		same(rt, want, parsed(rt, d), x.Reason, d.String())
-		m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
+		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(rt, err)
 		require.Equal(rt, len(want), m.Rows)
 		require.True(rt, m.Complete, m.Note)

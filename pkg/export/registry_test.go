@@ -19,7 +19,7 @@ func (w *world) as(source DataSource, r *Registry) *Service {
 	return New(c)
 }
 
-// After a restart nobody knows whose a job is, until its id comes: from then on nobody else lists it, or has its file.
+// After a restart discard knows whose a job is, until its id comes: from then on discard else lists it, or has its file.
 func TestJobsFindTheirOwner(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	mine, other := DataSource{1, "mine"}, DataSource{2, "mine"}
@@ -40,7 +40,7 @@ func TestJobsFindTheirOwner(t *testing.T) {
 	require.Empty(t, list)
 	_, err = stranger.Get(context.Background(), bare)
 	require.Equal(t, Missing, kindOf(t, err))
-	require.Equal(t, Missing, kindOf(t, stranger.Download(context.Background(), bare, "mary", true, &download{})))
+	require.Equal(t, Missing, kindOf(t, stranger.Download(context.Background(), bare, "mary", DefaultOptions, &download{})))
 	require.NoError(t, owner.Forget(x.ID))
 	list, _, _ = stranger.List(context.Background())
 	require.Empty(t, list, "its owner took it off the list")

@@ -17,16 +17,19 @@ import (
 
 // search makes a file by reading the window page by page, oldest events first. It takes its time when the rate limit wants it to.
 // extras are columns that a CSV is known to need beyond those of every event.
-func (s *Service) search(ctx context.Context, t token, extras []string, safe bool, out *chunker) (facts, error) {
+func (s *Service) search(ctx context.Context, t token, extras []string, options Options, out *chunkWriter) (facts, error) {
 	made := facts{Kind: KindSearch, Format: t.Format, Raw: -1}
 	var w eventWriter = &jsonWriter{}
 	if t.Format == cbc.ExportCSV {
-		w = &csvWriter{safe: safe, extras: slices.Clone(extras)}
+		w = &csvWriter{safe: options.Safe, extras: slices.Clone(extras)}
+		if made.Marked = options.Excel; made.Marked {
+			out.buf = append(out.buf, byteOrderMark...)
+		}
 	}
 	matcher := t.Filter.Local()
 	var failed error
 	var cost history.Cost
-	coverage, err := s.config.OwnPast().Scan(cbc.WithLane(ctx, cbc.LaneBackground), question(t.Filter.Cloud(), t.window()), &cost,
+	coverage, err := s.config.OwnPast().Scan(cbc.WithLane(ctx, cbc.LaneBackground), question(t.Filter.Cloud(), t.timeRange()), &cost,
 		func(batch history.Batch) bool {
 			made.Received += batch.Len()
 			for e := range batch.All() {
@@ -125,7 +128,7 @@ func (w *csvWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
 		}
 	}
 	if needed := w.lacking(e.Extra); len(needed) > len(w.extras) {
-		return to, &lateField{needed}
+		return to, &missingColumns{needed}
 	}
 	return append(to, "\r\n"...), nil
 }
@@ -141,15 +144,15 @@ func (w *csvWriter) lacking(fields []auditlog.Field) []string {
 	return needed
 }
 
-// lateField says that a field turned up after the columns of a CSV were written. It comes with the columns that are needed.
-type lateField struct{ columns []string }
+// missingColumns says that a field turned up after the columns of a CSV were written. It comes with the columns that are needed.
+type missingColumns struct{ columns []string }
 
-func (l *lateField) Error() string {
+func (l *missingColumns) Error() string {
 	return fmt.Sprintf("the field %q turned up after the columns of the CSV were written", l.columns[len(l.columns)-1])
 }
 
-// mostExtras bounds the columns that a CSV gets beyond those of every event.
-const mostExtras = 50
+// maxExtras bounds the columns that a CSV gets beyond those of every event.
+const maxExtras = 50
 
 // plainValue is a field's text, or its JSON if it is none.
 func plainValue(raw []byte) string {

@@ -61,7 +61,7 @@ func TestStates(t *testing.T) {
 			require.Equal(t, 60, *x.Total)
 			require.Less(t, *x.Completed, 60)
 		}
-		_, err = w.Manifest(context.Background(), x.ID, "mary", nil)
+		_, err = w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		if x.Status != StatusCompleted && err != nil {
 			require.Equal(t, NotReady, kindOf(t, err))
 		}
@@ -76,7 +76,7 @@ func TestStates(t *testing.T) {
 	require.Zero(t, w.calls("progress"))
 }
 
-// A state that nobody has heard of is one of a job that is still running.
+// A state that discard has heard of is one of a job that is still running.
 func TestUnknownStates(t *testing.T) {
 	for _, word := range []string{"QUEUED", "Weird State", ""} {
 		c := &clock{at: origin}
@@ -128,7 +128,7 @@ func TestJobThatFails(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, StatusFailed, x.Status)
 	require.Contains(t, x.Error, "Export failed")
-	err = w.Download(context.Background(), x.ID, "mary", true, &download{})
+	err = w.Download(context.Background(), x.ID, "mary", DefaultOptions, &download{})
 	require.Equal(t, NotReady, kindOf(t, err))
 	require.Zero(t, w.calls("download"))
 }
@@ -165,10 +165,10 @@ func TestWhereJobsAreClosed(t *testing.T) {
 			require.Equal(t, KindSearch, x.Kind)
 			require.Equal(t, StatusCompleted, x.Status)
 			require.Contains(t, x.Message, "jobs.status READ")
-			require.Zero(t, w.calls("export"), "a job that nobody can fetch is not started")
+			require.Zero(t, w.calls("export"), "a job that discard can fetch is not started")
 			d := fetch(t, w.Service, x.ID, false)
 			same(t, w.records(auditlog.Filter{}, order(format).Window, time.Millisecond), parsed(t, d))
-			m, err := w.Manifest(context.Background(), x.ID, "mary", nil)
+			m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 			require.NoError(t, err)
 			require.Equal(t, KindSearch, m.Kind)
 			require.Contains(t, m.Reason, "jobs.status READ")
@@ -200,10 +200,10 @@ func TestLateFields(t *testing.T) {
 		w := newWorld(t, events, simulator.Switches{})
 		w.Service = w.service(t, 1) // the key for audit logs only
 		x := w.complete(t, order(cbc.ExportCSV))
-		m, err := w.service(t, 1).Manifest(context.Background(), x.ID, "mary", nil)
+		m, err := w.service(t, 1).Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		if n > 300 {
-			err := w.Download(context.Background(), x.ID, "mary", true, &download{})
+			err := w.Download(context.Background(), x.ID, "mary", DefaultOptions, &download{})
 			require.Equal(t, Broken, kindOf(t, err))
 			require.Contains(t, err.Error(), "download it again")
 		}
@@ -227,13 +227,13 @@ func TestIDs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, x, y)
 	require.Equal(t, want, fetch(t, other, x.ID, true).String())
-	m, err := other.Manifest(context.Background(), x.ID, "mary", nil)
+	m, err := other.Manifest(context.Background(), x.ID, "mary", Choice{})
 	require.NoError(t, err)
 	require.True(t, m.Complete)
 	require.Equal(t, "mary", m.Who)
 	unread := w.service(t, 0)
 	for range 2 {
-		m, err = unread.Manifest(context.Background(), x.ID, "mary", nil)
+		m, err = unread.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		require.True(t, m.Safe, "of safe cells, as a download without the switch, however often it is asked for")
 	}
@@ -308,10 +308,10 @@ func TestYoungFile(t *testing.T) {
 	require.Equal(t, 60, *x.Completed)
 	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
 	missing = 9
-	err := w.Download(context.Background(), x.ID, "mary", false, &download{})
+	err := w.Download(context.Background(), x.ID, "mary", Options{}, &download{})
 	require.Equal(t, NotReady, kindOf(t, err))
-	w.clock.turn(unborn)
-	err = w.Download(context.Background(), x.ID, "mary", false, &download{})
+	w.clock.turn(jobVisibilityDelay)
+	err = w.Download(context.Background(), x.ID, "mary", Options{}, &download{})
 	require.Equal(t, Missing, kindOf(t, err))
 }
 
@@ -335,7 +335,7 @@ func TestYoungFileOfALongJob(t *testing.T) {
 		x, err = w.Get(context.Background(), x.ID)
 		require.NoError(t, err)
 	}
-	require.Greater(t, c.now().Sub(origin), unborn)
+	require.Greater(t, c.now().Sub(origin), jobVisibilityDelay)
 	require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 60)
 }
 
@@ -343,7 +343,7 @@ func TestExpired(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	x := w.complete(t, order(cbc.ExportCSV))
 	w.clock.turn(31 * 24 * time.Hour)
-	err := w.Download(context.Background(), x.ID, "mary", true, &download{})
+	err := w.Download(context.Background(), x.ID, "mary", DefaultOptions, &download{})
 	require.Equal(t, Missing, kindOf(t, err))
 	require.Contains(t, err.Error(), "30 days")
 	later := w.service(t, 0)
@@ -376,13 +376,13 @@ func TestOtherProducts(t *testing.T) {
 		list, _, _ = other.List(context.Background())
 		require.Len(t, list, 1)
 		d := &download{}
-		err := other.Download(context.Background(), list[0].ID, "mary", true, d)
+		err := other.Download(context.Background(), list[0].ID, "mary", DefaultOptions, d)
 		require.Equal(t, Missing, kindOf(t, err), file)
 		require.Zero(t, d.begun)
 	}
 }
 
-// What nobody can know for certain is said: whether a job was started when its answer is lost. It is not asked for again.
+// What discard can know for certain is said: whether a job was started when its answer is lost. It is not asked for again.
 func TestStartIsNeverRepeated(t *testing.T) {
 	for _, fault := range []simulator.Fault{{Kind: "reset"}, {Kind: "status", Status: 503, AfterWork: true}, {Kind: "html", AfterWork: true}} {
 		fault.Endpoint = "export"
@@ -402,7 +402,7 @@ func TestLate404(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{JobPolls: 3})
 	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
 	require.NoError(t, err)
-	w.clock.turn(2 * unborn)
+	w.clock.turn(2 * jobVisibilityDelay)
 	w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 404, Endpoint: "job"}}})
 	x, err = w.Get(context.Background(), x.ID)
 	require.NoError(t, err)

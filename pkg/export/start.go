@@ -26,16 +26,16 @@ func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
 	}
 	t := token{
 		Query: r.Query, Filter: &r.Filter, From: r.Window.From, To: r.Window.To, Format: r.Format, Who: r.Who,
-		Created: s.config.Now().UnixMilli(), Nonce: make([]byte, 9), Reason: readsHere(r.Filter),
+		Created: s.config.Now().UnixMilli(), Nonce: make([]byte, 9), Reason: whyNoJob(r.Filter),
 	}
 	if _, err := io.ReadFull(s.config.Random, t.Nonce); err != nil {
 		return Export{}, err
 	}
 	if id, err := s.seal(t); err != nil || len(id) > maxID-spareID {
-		return Export{}, errTooLong // before anything is started that nobody could fetch
+		return Export{}, errTooLong // before anything is started that discard could fetch
 	}
 	var err error
-	if t.Census, err = s.count(ctx, r.Filter.Cloud(), r.Window); err != nil {
+	if t.Expected, err = s.count(ctx, r.Filter.Cloud(), r.Window); err != nil {
 		return Export{}, err
 	}
 	if t.Job, err = s.startJob(ctx, &t); err != nil {
@@ -52,14 +52,14 @@ func (s *Service) startJob(ctx context.Context, t *token) (string, error) {
 	if t.Reason != "" {
 		return "", nil
 	}
-	// A job that nobody can fetch is started in vain, so the Job service is asked first.
+	// A job that discard can fetch is started in vain, so the Job service is asked first.
 	if _, err := s.config.Cloud.Jobs(ctx); err != nil {
-		if t.Reason = closed(err); t.Reason != "" {
+		if t.Reason = whyNoJobService(err); t.Reason != "" {
 			return "", nil
 		}
 		return "", err
 	}
-	start, end := t.Census.Bounds.of(t.window())
+	start, end := t.Expected.Bounds.of(t.timeRange())
 	id, err := s.config.Cloud.Export(ctx, cbc.ExportRequest{Filter: t.Filter.Cloud(), Start: start, End: end, Format: t.Format})
 	var failed *cbc.Error
 	if errors.As(err, &failed) && failed.Status >= 400 && failed.Status < 500 && failed.Kind != cbc.KindThrottled {
@@ -82,7 +82,7 @@ func shortened(text string) string {
 }
 
 // closed says why the Job service cannot be used, "" if it can or if that may pass.
-func closed(err error) string {
+func whyNoJobService(err error) string {
 	switch {
 	case forbidden(err):
 		return "the API key lacks the permission " + cbc.PermissionJobs + ", which is needed to fetch the file of an export job: give its access level that permission, or use this file"
@@ -92,12 +92,12 @@ func closed(err error) string {
 	return ""
 }
 
-// readsHere says why a filter cannot be decided over the rows of a job's file, "" if it can.
-func readsHere(f auditlog.Filter) string {
+// whyNoJob says why a filter cannot be decided over the rows of a job's file, "" if it can.
+func whyNoJob(f auditlog.Filter) string {
 	if f.Derived() {
 		return "category, action and outcome are derived from the description by this plugin, and Carbon Black Cloud cannot filter by them"
 	}
-	for _, key := range decidedHere(f) {
+	for _, key := range keysMatchedHere(f) {
 		if slices.Contains(f.Criteria[key], "") || slices.Contains(f.Exclusions[key], "") {
 			return "the filter looks for an empty " + string(key) + ", and how a job writes empty values is not documented"
 		}
@@ -105,8 +105,8 @@ func readsHere(f auditlog.Filter) string {
 	return ""
 }
 
-// decidedHere are the keys that the plugin decides about on each event.
-func decidedHere(f auditlog.Filter) (keys []auditlog.Key) {
+// keysMatchedHere are the keys that the plugin decides about on each event.
+func keysMatchedHere(f auditlog.Filter) (keys []auditlog.Key) {
 	for _, key := range auditlog.Keys() {
 		for _, terms := range []auditlog.Terms{f.Criteria, f.Exclusions} {
 			if values := terms[key]; len(values) > 0 && (!key.MatchedByCloud() || slices.Contains(values, "")) {
@@ -118,8 +118,8 @@ func decidedHere(f auditlog.Filter) (keys []auditlog.Key) {
 	return keys
 }
 
-// census is what was counted at the start, and the bounds that suit the server.
-type census struct {
+// expectedCounts is what was counted at the start, and the bounds that suit the server.
+type expectedCounts struct {
 	Bounds bounds `json:"b,omitempty"`
 	Count  int    `json:"n"` // events of the window that Carbon Black Cloud finds, -1 if it does not tell for certain
 	Sent   int    `json:"s"` // events that it finds within the very bounds that are sent, -1 if it does not tell for certain
@@ -145,17 +145,17 @@ func (b bounds) of(w auditlog.TimeRange) (start, end time.Time) {
 }
 
 // count counts what is about to be exported, and chooses the bounds.
-func (s *Service) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange) (census, error) {
+func (s *Service) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange) (expectedCounts, error) {
 	n, err := s.countWindow(ctx, f, w)
 	if err != nil {
-		return census{}, err
+		return expectedCounts{}, err
 	}
 	start, end := history.Wide(w)
 	page, err := s.config.Cloud.Search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.OldestFirst, Rows: sampleRows})
 	if err != nil {
-		return census{}, err
+		return expectedCounts{}, err
 	}
-	c := census{Count: n, Sent: max(page.Found, len(page.Events))}
+	c := expectedCounts{Count: n, Sent: max(page.Found, len(page.Events))}
 	if c.Sent == s.config.Past.PageSize() {
 		c.Sent = -1 // it may be capped
 	}

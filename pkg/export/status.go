@@ -13,8 +13,8 @@ import (
 const (
 	firstPoll = 500 * time.Millisecond
 	lastPoll  = 10 * time.Second
-	// unborn is how long a job that was just started may be unknown to the Job service.
-	unborn = 2 * time.Minute
+	// jobVisibilityDelay is how long a job that was just started may be unknown to the Job service.
+	jobVisibilityDelay = 2 * time.Minute
 )
 
 // Get tells how an export is. However many ask, Carbon Black Cloud is asked with growing pauses.
@@ -23,7 +23,7 @@ func (s *Service) Get(ctx context.Context, id string) (Export, error) {
 	if err != nil {
 		return Export{}, err
 	}
-	if err := s.look(ctx, e, false); err != nil {
+	if err := s.refresh(ctx, e, false); err != nil {
 		return Export{}, err
 	}
 	return s.describe(e)
@@ -61,8 +61,8 @@ func (s *Service) find(id string) (*trackedExport, error) {
 }
 
 // look brings the state of an export up to date, if it is time to ask again or somebody cannot wait.
-func (s *Service) look(ctx context.Context, e *trackedExport, now bool) error {
-	if !s.due(e, now) {
+func (s *Service) refresh(ctx context.Context, e *trackedExport, now bool) error {
+	if !s.needsRefresh(e, now) {
 		return nil
 	}
 	select {
@@ -71,19 +71,19 @@ func (s *Service) look(ctx context.Context, e *trackedExport, now bool) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if !s.due(e, now) {
+	if !s.needsRefresh(e, now) {
 		return nil // whoever had the turn has asked
 	}
 	t, before, _ := e.now()
 	job, err := s.config.Cloud.Job(ctx, t.Job)
 	if err != nil {
-		return s.excuse(e, err)
+		return s.handleJobError(e, err)
 	}
 	if job.Status != before.status {
 		before.delay = 0
 	}
 	e.set(func(st *state) {
-		st.become(of(job), s.config.Now())
+		st.replaceWith(stateOf(job), s.config.Now())
 		st.delay = min(max(2*before.delay, firstPoll), lastPoll)
 		st.next = s.config.Now().Add(st.delay)
 	})
@@ -91,7 +91,7 @@ func (s *Service) look(ctx context.Context, e *trackedExport, now bool) error {
 }
 
 // due tells whether Carbon Black Cloud is to be asked how the export is.
-func (s *Service) due(e *trackedExport, now bool) bool {
+func (s *Service) needsRefresh(e *trackedExport, now bool) bool {
 	t, st, bySearch := e.now()
 	if t.Job == "" || bySearch != "" || st.final() {
 		return false
@@ -100,7 +100,7 @@ func (s *Service) due(e *trackedExport, now bool) bool {
 }
 
 // of is the state that a job tells.
-func of(j cbc.Job) state {
+func stateOf(j cbc.Job) state {
 	st := state{status: j.Status, total: j.Total, completed: j.Completed}
 	switch j.Status {
 	case StatusCreated, StatusCompleted:
@@ -116,17 +116,17 @@ func of(j cbc.Job) state {
 }
 
 // excuse decides what a question without an answer means for an export.
-func (s *Service) excuse(e *trackedExport, err error) error {
+func (s *Service) handleJobError(e *trackedExport, err error) error {
 	t, st, _ := e.now()
 	age := s.config.Now().Sub(t.created())
 	var failed *cbc.Error
 	switch {
-	case status(err) == 404 && s.young(t):
+	case status(err) == 404 && s.startedRecently(t):
 		// The Job service may hear of a job a little after its id was given out.
 	case status(err) == 404:
 		e.set(func(st *state) { st.status, st.failure = StatusExpired, expired(t, age) })
 	case forbidden(err) && t.known():
-		e.useSearches(closed(err))
+		e.useSearches(whyNoJobService(err))
 		return nil
 	case errors.As(err, &failed) && failed.Temporary():
 		e.set(func(st *state) { st.message = "how it is cannot be asked for now: " + err.Error() })
@@ -156,7 +156,7 @@ func (s *Service) describe(e *trackedExport) (Export, error) {
 	}
 	out := Export{
 		ID: id, Status: st.status, Format: string(t.Format), Error: st.failure, Kind: KindJob, Query: t.Query, Who: t.Who,
-		Reason: firstOf(bySearch, t.Reason), Message: st.message, Total: known(st.total), Completed: known(st.completed),
+		Reason: firstOf(bySearch, t.Reason), Message: st.message, Total: intOrNil(st.total), Completed: intOrNil(st.completed),
 	}
 	if t.Created > 0 {
 		created := t.created()
@@ -166,7 +166,7 @@ func (s *Service) describe(e *trackedExport) (Export, error) {
 		out.Message = firstOf(st.message, "this job was not started here, or before a restart: what it was asked for is not known")
 		return out, nil
 	}
-	out.From, out.To, out.Count = &t.From, &t.To, known(t.Census.Count)
+	out.From, out.To, out.Count = &t.From, &t.To, intOrNil(t.Expected.Count)
 	if t.Job == "" || bySearch != "" {
 		out.Kind, out.Status, out.Total, out.Error = KindSearch, StatusCompleted, out.Count, ""
 		out.Message = firstOf(st.message, "the file is made by searches while it is downloaded: "+out.Reason)
@@ -190,7 +190,7 @@ func (s *Service) idOf(e *trackedExport) (id string, err error) {
 	return e.id, err
 }
 
-func known(n int) *int {
+func intOrNil(n int) *int {
 	if n < 0 {
 		return nil
 	}
@@ -219,10 +219,10 @@ func (s *Service) List(ctx context.Context) (exports []Export, complete bool, me
 		e := byJob[job.ID]
 		switch {
 		case e != nil:
-			e.told(job, s.config.Now())
+			e.update(job, s.config.Now())
 		case !otherProduct(job) && !s.config.Registry.startedByAnother(s.config.Owner, job.ID):
 			e := newTrackedExport(token{Job: job.ID, Created: max(job.CreateTime.UnixMilli(), 0)})
-			e.told(job, time.Time{}) // since when is not known
+			e.update(job, time.Time{}) // since when is not known
 			remembered = append(remembered, e)
 		}
 	}

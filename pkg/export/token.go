@@ -16,23 +16,23 @@ import (
 
 // token is everything that is needed to go on with an export. It travels in the export's id.
 type token struct {
-	Job     string           `json:"j,omitempty"` // "" for an export that is made by searches
-	Query   json.RawMessage  `json:"q,omitempty"` // as it was sent
-	Filter  *auditlog.Filter `json:"l,omitempty"` // nil for a job of which nothing else is known
-	From    int64            `json:"f,omitempty"`
-	To      int64            `json:"t,omitempty"`
-	Format  cbc.ExportFormat `json:"o,omitempty"`
-	Who     string           `json:"w,omitempty"`
-	Created int64            `json:"c,omitempty"` // milliseconds
-	Census  census           `json:"n,omitzero"`
-	Reason  string           `json:"r,omitempty"` // why it is made by searches
-	Nonce   []byte           `json:"x,omitempty"` // distinguishes exports by searches
+	Job      string           `json:"j,omitempty"` // "" for an export that is made by searches
+	Query    json.RawMessage  `json:"q,omitempty"` // as it was sent
+	Filter   *auditlog.Filter `json:"l,omitempty"` // nil for a job of which nothing else is known
+	From     int64            `json:"f,omitempty"`
+	To       int64            `json:"t,omitempty"`
+	Format   cbc.ExportFormat `json:"o,omitempty"`
+	Who      string           `json:"w,omitempty"`
+	Created  int64            `json:"c,omitempty"` // milliseconds
+	Expected expectedCounts   `json:"n,omitzero"`
+	Reason   string           `json:"r,omitempty"` // why it is made by searches
+	Nonce    []byte           `json:"x,omitempty"` // distinguishes exports by searches
 }
 
 // known reports whether it is known what the export is of.
 func (t token) known() bool { return t.Filter != nil }
 
-func (t token) window() auditlog.TimeRange { return auditlog.TimeRange{From: t.From, To: t.To} }
+func (t token) timeRange() auditlog.TimeRange { return auditlog.TimeRange{From: t.From, To: t.To} }
 
 func (t token) created() time.Time { return time.UnixMilli(t.Created).UTC() }
 
@@ -63,7 +63,7 @@ const (
 	minPacked = 512
 )
 
-// seal returns the id of a token: signed, so that nobody can make one up, and the same for the same token.
+// seal returns the id of a token: signed, so that discard can make one up, and the same for the same token.
 func (s *Service) seal(t token) (string, error) {
 	plain, err := json.Marshal(t)
 	if err != nil {

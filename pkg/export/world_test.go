@@ -183,7 +183,7 @@ func (w *world) complete(t require.TestingT, r Request) Export {
 // fetch downloads an export.
 func fetch(t require.TestingT, s *Service, id string, safe bool) *download {
 	d := &download{}
-	require.NoError(t, s.Download(context.Background(), id, "mary", safe, d))
+	require.NoError(t, s.Download(context.Background(), id, "mary", Options{Safe: safe}, d))
 	require.Equal(t, 1, d.begun)
 	return d
 }

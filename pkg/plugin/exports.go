@@ -168,12 +168,12 @@ func (d *Instance) deleteExport(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Instance) getManifest(w http.ResponseWriter, r *http.Request) {
-	safe, err := safeOf(r)
+	choice, err := choiceOf(r)
 	if err != nil {
 		sendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	manifest, err := d.exportsOf(r).Manifest(r.Context(), r.PathValue("id"), loginOf(r), safe)
+	manifest, err := d.exportsOf(r).Manifest(r.Context(), r.PathValue("id"), loginOf(r), choice)
 	if err != nil {
 		sendFailure(w, err)
 		return
@@ -182,27 +182,36 @@ func (d *Instance) getManifest(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusOK, manifest)
 }
 
-// safeOf reads the switch that makes cells safe, nil if it is not there.
-func safeOf(r *http.Request) (*bool, error) {
-	text := r.URL.Query().Get("safe")
+// choiceOf reads the options of a file. Other parameters, such as the orgId that links carry for Grafana, are not for the plugin.
+func choiceOf(r *http.Request) (choice export.Choice, err error) {
+	if choice.Safe, err = flagOf(r, "safe"); err != nil {
+		return choice, err
+	}
+	choice.Excel, err = flagOf(r, "excel")
+	return choice, err
+}
+
+// flagOf reads a parameter that is true or false, nil if it is not there.
+func flagOf(r *http.Request, name string) (*bool, error) {
+	text := r.URL.Query().Get(name)
 	if text == "" {
 		return nil, nil
 	}
-	safe, err := strconv.ParseBool(text)
+	value, err := strconv.ParseBool(text)
 	if err != nil {
-		return nil, errors.New("safe must be true or false")
+		return nil, errors.New(name + " must be true or false")
 	}
-	return &safe, nil
+	return &value, nil
 }
 
 func (d *Instance) downloadExport(w http.ResponseWriter, r *http.Request) {
-	safe, err := safeOf(r)
+	choice, err := choiceOf(r)
 	if err != nil {
 		sendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	out := streamOf(r.Context())
-	err = d.exportsOf(r).Download(r.Context(), r.PathValue("id"), loginOf(r), safe == nil || *safe, out)
+	err = d.exportsOf(r).Download(r.Context(), r.PathValue("id"), loginOf(r), choice.Or(export.DefaultOptions), out)
 	if err == nil {
 		return
 	}

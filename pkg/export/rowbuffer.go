@@ -12,9 +12,9 @@ import (
 //
 //	buf: | handed on or dropped | kept | not looked at yet | free
 //	                            from   pos                 len
-type window struct {
+type rowBuffer struct {
 	r         io.Reader
-	out       *chunker
+	out       *chunkWriter
 	buf       []byte
 	from, pos int
 	end       bool
@@ -22,101 +22,101 @@ type window struct {
 }
 
 const (
-	// leastRead is how much room there has to be for reading on.
-	leastRead = 64 << 10
-	// mostRow bounds a row: none of an audit log comes near it.
-	mostRow = 16 << 20
+	// minRead is how much room there has to be for reading on.
+	minRead = 64 << 10
+	// maxRow bounds a row: none of an audit log comes near it.
+	maxRow = 16 << 20
 )
 
-func newWindow(r io.Reader, out *chunker) *window {
+func newRowBuffer(r io.Reader, out *chunkWriter) *rowBuffer {
 	file, tells := r.(interface{ EndProven() bool })
-	return &window{r: r, out: out, buf: make([]byte, 0, mostChunk), mayBeCut: tells && !file.EndProven()}
+	return &rowBuffer{r: r, out: out, buf: make([]byte, 0, maxChunk), mayBeCut: tells && !file.EndProven()}
 }
 
 // rest is what has not been looked at yet. It is valid until more is read.
-func (w *window) rest() []byte { return w.buf[w.pos:] }
+func (b *rowBuffer) unread() []byte { return b.buf[b.pos:] }
 
 // keep lets the next n bytes go on as they are.
-func (w *window) keep(n int) { w.pos += n }
+func (b *rowBuffer) accept(n int) { b.pos += n }
 
 // drop leaves out the next n bytes.
-func (w *window) drop(n int) error {
-	err := w.flush()
-	w.pos += n
-	w.from = w.pos
+func (b *rowBuffer) drop(n int) error {
+	err := b.flush()
+	b.pos += n
+	b.from = b.pos
 	return err
 }
 
 // put hands on something else, behind what is kept.
-func (w *window) put(part []byte) error {
-	if err := w.flush(); err != nil {
+func (b *rowBuffer) insert(part []byte) error {
+	if err := b.flush(); err != nil {
 		return err
 	}
-	return w.out.add(part)
+	return b.out.add(part)
 }
 
 // flush hands on what is kept.
-func (w *window) flush() error {
-	kept := w.buf[w.from:w.pos]
-	w.from = w.pos
-	return w.out.add(kept)
+func (b *rowBuffer) flush() error {
+	kept := b.buf[b.from:b.pos]
+	b.from = b.pos
+	return b.out.add(kept)
 }
 
 // more reads on. The rest stays, but may be elsewhere.
-func (w *window) more() error {
-	if w.end {
+func (b *rowBuffer) fill() error {
+	if b.end {
 		return io.EOF
 	}
-	full := cap(w.buf)-len(w.buf) < leastRead
-	if full || w.pos-w.from >= w.out.size {
-		if err := w.flush(); err != nil {
+	full := cap(b.buf)-len(b.buf) < minRead
+	if full || b.pos-b.from >= b.out.size {
+		if err := b.flush(); err != nil {
 			return err
 		}
 	}
 	if full {
-		if err := w.makeRoom(); err != nil {
+		if err := b.makeRoom(); err != nil {
 			return err
 		}
 	}
 	// A long row is looked at from its beginning each time, so that it takes more to look again.
-	enough := len(w.buf) + len(w.rest())/leastRead*(leastRead/4)
+	enough := len(b.buf) + len(b.unread())/minRead*(minRead/4)
 	for {
-		n, err := w.r.Read(w.buf[len(w.buf):cap(w.buf)])
-		w.buf = w.buf[:len(w.buf)+n]
+		n, err := b.r.Read(b.buf[len(b.buf):cap(b.buf)])
+		b.buf = b.buf[:len(b.buf)+n]
 		switch {
 		case errors.Is(err, io.EOF):
-			w.end = true
+			b.end = true
 			return nil
 		case err != nil:
 			return err
-		case n > 0 && (len(w.buf) >= enough || len(w.buf) == cap(w.buf)):
+		case n > 0 && (len(b.buf) >= enough || len(b.buf) == cap(b.buf)):
 			return nil
 		}
 	}
 }
 
 // makeRoom moves the rest to the front, into a larger buffer if it fills most of this one.
-func (w *window) makeRoom() error {
-	rest, buf := w.rest(), w.buf[:0]
+func (b *rowBuffer) makeRoom() error {
+	rest, buf := b.unread(), b.buf[:0]
 	if len(rest) > cap(buf)/2 {
-		if 2*cap(buf) > mostRow {
+		if 2*cap(buf) > maxRow {
 			return &unusable{"a row of it is longer than any of an audit log"}
 		}
 		buf = make([]byte, 0, 2*cap(buf))
 	}
-	w.buf = append(buf, rest...)
-	w.from, w.pos = 0, 0
+	b.buf = append(buf, rest...)
+	b.from, b.pos = 0, 0
 	return nil
 }
 
-const bom = "\ufeff"
+const byteOrderMark = "\ufeff"
 
 // sniff tells the format of the file by its first character. asked is what an empty one is.
-func (w *window) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
+func (b *rowBuffer) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
 	for {
-		for i, c := range w.rest() {
+		for i, c := range b.unread() {
 			switch {
-			case c == ' ' || c == '\t' || c == '\r' || c == '\n' || i < len(bom) && c == bom[i]:
+			case c == ' ' || c == '\t' || c == '\r' || c == '\n' || i < len(byteOrderMark) && c == byteOrderMark[i]:
 				continue
 			case c == '{' || c == '[':
 				return cbc.ExportJSON, nil
@@ -125,13 +125,13 @@ func (w *window) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
 			}
 			return cbc.ExportCSV, nil
 		}
-		if w.end {
+		if b.end {
 			if asked == "" {
 				asked = cbc.ExportCSV
 			}
 			return asked, nil
 		}
-		if err := w.more(); err != nil {
+		if err := b.fill(); err != nil {
 			return "", err
 		}
 	}
