@@ -116,6 +116,7 @@ func (c *jsonCopier) decide(event []byte) (bool, error) {
 		return false, err
 	}
 	if len(c.needs) > 0 && c.inRange(ms) {
+		c.event = auditlog.Event{} // members that are absent are not set
 		if err := cbc.DecodeEvent(event, &c.event); err != nil {
 			return false, &cbc.RowError{Reason: err.Error()}
 		}
