@@ -1,6 +1,6 @@
 //go:build mage
 
-// The project's tasks. Each does its own set-up: Go and Node are all that a machine needs.
+// The project's tasks. Each does its own setup; only Go and Node must be installed.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/demo"
 )
 
-// Default is the task that runs when none is named.
+// Default is the task that runs without a name.
 var Default = Build
 
 const (
@@ -34,16 +34,16 @@ const (
 	react18 = page + "/react18"
 )
 
-// Build makes the plugin in dist: the backend for this machine and the browser side.
+// Build builds the plugin into dist: the backend for this machine, and the front end.
 func Build() { mg.Deps(Backend, Frontend) }
 
-// Backend builds the plugin's server side for this machine into dist.
+// Backend builds the backend for this machine into dist.
 func Backend() error { return build.Build{}.Custom(runtime.GOOS, runtime.GOARCH) }
 
-// BackendAll builds the server side for every platform that Grafana runs on.
+// BackendAll builds the backend for every platform Grafana runs on.
 func BackendAll() { build.BuildAll() }
 
-// Frontend builds the plugin's browser side into dist, when a source is newer than it.
+// Frontend builds the front end into dist if a source file is newer.
 func Frontend() error {
 	mg.Deps(packages)
 	stale, err := target.Dir("dist/module.js", "src", ".config", "plugin.json", "provisioning/dashboards", "package-lock.json", "README.md", "CHANGELOG.md")
@@ -53,11 +53,11 @@ func Frontend() error {
 	if err := sh.RunV("npm", "run", "--silent", "build", "--", "--stats=errors-warnings"); err != nil {
 		return err
 	}
-	now := time.Now() // webpack leaves a file alone that would not change
+	now := time.Now() // webpack does not rewrite a file whose content stays the same
 	return os.Chtimes("dist/module.js", now, now)
 }
 
-// Lint checks format and habits, without running anything.
+// Lint checks formatting, types and common mistakes, without running tests.
 func Lint() error {
 	mg.Deps(packages)
 	unformatted, err := sh.Output("gofmt", "-l", "pkg", "dev", "Magefile.go")
@@ -68,6 +68,9 @@ func Lint() error {
 		return fmt.Errorf("gofmt would change: %s", strings.ReplaceAll(unformatted, "\n", ", "))
 	}
 	if err := sh.RunV("go", "vet", "./..."); err != nil {
+		return err
+	}
+	if err := sh.RunV("go", "tool", "staticcheck", "./..."); err != nil {
 		return err
 	}
 	if _, err := exec.LookPath("golangci-lint"); err == nil {
@@ -83,13 +86,13 @@ func Lint() error {
 	return sh.RunV("npm", "run", "--silent", "lint")
 }
 
-// Test runs everything: format, vet, types, lint, the Go tests with the race detector, jest, and the browser tests.
+// Test runs every check: lint, the Go tests with the race detector, jest, and the browser tests.
 func Test() error {
 	mg.SerialDeps(Lint, testGo, testFrontend, testBrowser)
 	return nil
 }
 
-// testGo needs a C compiler for the race detector, which not every machine has.
+// testGo uses the race detector where there is a C compiler.
 func testGo() error {
 	compiler, err := sh.Output("go", "env", "CC")
 	if err == nil {
@@ -107,7 +110,7 @@ func testFrontend() error {
 	return sh.RunV("npm", "test", "--silent")
 }
 
-// testBrowser drives the built plugin in the workbench, on React 19 and on React 18.
+// testBrowser tests the built plugin in the workbench, on React 19 and React 18.
 func testBrowser() error {
 	mg.Deps(Build, pages)
 	tests, err := filepath.Glob("tests/*.test.mjs")
@@ -117,9 +120,9 @@ func testBrowser() error {
 	return sh.RunV("node", append([]string{"--test", "--test-concurrency=1"}, tests...)...)
 }
 
-// Demo shows the plugin on a simulated Carbon Black Cloud, in Grafana if one is on the PATH or in GRAFANA_HOME, and in the
-// workbench otherwise. It asks every panel of every dashboard twice, prints what each cost, and stays until it is interrupted;
-// with DEMO_ONCE=1 it ends after the printout.
+// Demo runs the plugin against a simulated Carbon Black Cloud: in Grafana if it is on the PATH or in GRAFANA_HOME, otherwise in
+// the workbench. It runs every dashboard panel twice, prints the API calls of each, and serves until interrupted. With DEMO_ONCE=1
+// it exits after the printout.
 func Demo() error {
 	mg.Deps(Build, pages)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -141,17 +144,17 @@ func Demo() error {
 	return demo.Run(ctx, config)
 }
 
-// Bench measures what answers cost in calls, bytes, time and memory, side by side with a naive client, and writes the figures to
-// docs/benchmarks.md. It fails when an answer is wrong or takes more calls or bytes than it may.
+// Bench measures the API calls, bytes, time and memory of answers, next to a naive client, and writes docs/benchmarks.md. It fails
+// if an answer is wrong or exceeds its bound on calls or bytes.
 func Bench() error {
-	mg.Deps(packages) // PostgreSQL is one of them
+	mg.Deps(packages) // includes PostgreSQL
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // the system empties it otherwise
+	defer func() { _ = os.RemoveAll(dir) }() // the system's cleanup removes it otherwise
 	simulator := filepath.Join(dir, "simulator")
 	if err := sh.RunV("go", "build", "-o", simulator, "./dev/simulator/cmd"); err != nil {
 		return err
@@ -161,11 +164,11 @@ func Bench() error {
 	}})
 }
 
-// Chaos breaks the queue's reader, its connections, its databases and the plugin's processes at random and wants every event in the
-// ledger once. CHAOS_RUNS says how many runs of each kind, 100 by default, and a tenth of it with processes, which take two
-// minutes each, eight at a time. One that fails prints how to run it again.
+// Chaos interrupts the queue reader, its connections, its databases and plugin processes at random, and expects every event in the
+// store exactly once. CHAOS_RUNS sets the number of runs of each kind, 100 by default. A tenth of them use whole processes; those
+// take two minutes each and run eight at a time. A failed run prints how to repeat it.
 func Chaos() error {
-	mg.Deps(packages) // PostgreSQL is one of them
+	mg.Deps(packages) // includes PostgreSQL
 	runs := 100
 	if text := os.Getenv("CHAOS_RUNS"); text != "" {
 		var err error
@@ -180,10 +183,10 @@ func Chaos() error {
 		"-chaos.whole", "-chaos.runs="+strconv.Itoa((runs+9)/10))
 }
 
-// packages installs the npm packages, when the lock file is newer than what is installed.
+// packages installs the npm packages if the lock file is newer than the installed ones.
 func packages() error { return install(".") }
 
-// pages builds the workbench's page on both versions of React.
+// pages builds the workbench page with both versions of React.
 func pages() error {
 	mg.Deps(packages)
 	if err := install(react18); err != nil {

@@ -24,7 +24,6 @@ const uid = "chaos"
 type replica struct {
 	host     *workbench.Workbench
 	url      string
-	org      string
 	settings map[string]any
 	secrets  map[string]string
 	viewing  sync.WaitGroup

@@ -188,7 +188,7 @@ func TestFirstSeenEqualsBruteForce(t *testing.T) {
 				require.Less(t, w.panel.MaxEvents, 1000)
 				continue
 			}
-			got := map[string]int64{}
+			var got map[string]int64
 			if alert {
 				got = labelled(q.GroupBy, frames)
 			} else {
