@@ -13,9 +13,10 @@ export default tseslint.config(
       'no-console': 'error',
       'no-restricted-imports': [
         'error',
-        { paths: [{ name: '@grafana/plugin-ui', message: 'Use @grafana/ui.' }, { name: 'lodash', message: 'Not needed.' }] },
+        { paths: [{ name: '@grafana/plugin-ui', message: 'Use @grafana/ui: it would add 206 packages to replace 84 lines of src/components and src/editor.' }, { name: 'lodash', message: 'Not needed.' }] },
       ],
       '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
     },
   }
 );

@@ -275,3 +275,64 @@ describe('a variable at All in a Lucene query', () => {
     expect(apply({ query: 'actor:$actor AND x' }, variables).query).toBe('x');
   });
 });
+
+describe('filter for and filter out in Explore', () => {
+  const frame = undefined;
+  const toggle = (query: Partial<AuditLogQuery>, type: 'FILTER_FOR' | 'FILTER_OUT', key: string, value: string) =>
+    dataSource().toggleQueryFilter({ refId: 'A', ...query }, { type, options: { key, value }, frame });
+
+  it('edit the criteria, and leave the Lucene query alone', () => {
+    const query = { query: 'x', criteria: { outcome: ['failure'] } };
+    expect(toggle(query, 'FILTER_FOR', 'actor', 'a')).toEqual({ refId: 'A', query: 'x', criteria: { outcome: ['failure'], actor: ['a'] } });
+    expect(toggle(query, 'FILTER_OUT', 'actor', 'a')).toEqual({ refId: 'A', ...query, exclusions: { actor: ['a'] } });
+  });
+
+  it('make a query whose variables could not be filled in a new one', () => {
+    expect(toggle({ variableError: 'too many' }, 'FILTER_FOR', 'actor', 'a')).not.toHaveProperty('variableError');
+  });
+
+  it('show their state', () => {
+    const has = (query: Partial<AuditLogQuery>) => dataSource().queryHasFilter({ refId: 'A', ...query }, { key: 'actor', value: 'a' });
+    expect(has({ criteria: { actor: ['a'] } })).toBe(true);
+    expect(has({ criteria: { actor: ['a', 'b'] } })).toBe(false);
+    expect(has({})).toBe(false);
+  });
+});
+
+describe('ad hoc filters of a dashboard', () => {
+  afterEach(() => jest.restoreAllMocks());
+  const equals = (key: string, value: string) => ({ key, operator: '=', value });
+
+  it('offer the fields and their values in the range of the dashboard', async () => {
+    expect(await dataSource().getTagKeys()).toContainEqual({ text: 'Actor IP', value: 'actor_ip' });
+    const get = jest.spyOn(DataSourceWithBackend.prototype, 'getResource').mockResolvedValue({ values: [{ value: 'a' }, { value: '' }] });
+    const timeRange = { from: dateTime(1000), to: dateTime(2000), raw: { from: 'now-1h', to: 'now' } };
+    expect(await dataSource().getTagValues({ key: 'actor', filters: [], timeRange })).toEqual([{ text: 'a', value: 'a' }]);
+    expect(get).toHaveBeenCalledWith('values', { field: 'actor', from: 1000, to: 2000, prefix: '' }, { showErrorAlert: false });
+    expect(await dataSource().getTagValues({ key: 'flagged', filters: [] })).toHaveLength(2);
+    expect(await dataSource().getTagValues({ key: 'colour', filters: [] })).toEqual([]);
+  });
+
+  it('narrow a query after its variables are filled in', () => {
+    const source = dataSource({ v: { value: ['a', 'b'] }, all: { value: '$__all', options: ['a'] } });
+    const filters = [equals('actor', 'b')];
+    expect(source.applyTemplateVariables({ refId: 'A', criteria: { actor: ['$v'] } }, {}, filters).criteria).toEqual({ actor: ['b'] });
+    expect(source.applyTemplateVariables({ refId: 'A', criteria: { actor: ['$all'] } }, {}, filters).criteria).toEqual({ actor: ['b'] });
+    const [left] = source.interpolateVariablesInQueries([{ refId: 'A' }], {}, filters);
+    expect(left).toMatchObject({ criteria: { actor: ['b'] } });
+  });
+
+  it('fail the query that they cannot be applied to', async () => {
+    const sent = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data: [] }));
+    const filters = [equals('colour', 'red')];
+    const targets: AuditLogQuery[] = [{ refId: 'A' }, { refId: 'B', queryType: 'status' }];
+    const request = { targets, scopedVars: {}, filters } as unknown as DataQueryRequest<AuditLogQuery>;
+    const { errors } = await lastValueFrom(dataSource().query(request));
+    expect(errors).toEqual([{ refId: 'A', message: expect.stringContaining('Cannot filter by "colour"') }]);
+    expect(sent.mock.calls.map(([{ targets: asked }]) => asked.map(({ refId }) => refId))).toEqual([['B']]);
+    const [left] = dataSource().interpolateVariablesInQueries([targets[0]], {}, filters);
+    expect(left.variableError).toContain('colour');
+    expect(await dataSource().getDrilldownsApplicability({ filters })).toEqual([expect.objectContaining({ key: 'colour', applicable: false })]);
+    expect(await dataSource().getDrilldownsApplicability()).toEqual([]);
+  });
+});

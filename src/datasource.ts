@@ -1,23 +1,35 @@
 import {
+  type AdHocVariableFilter,
   type AnnotationSupport,
   type CoreApp,
   type DataQueryError,
   type DataQueryRequest,
   type DataQueryResponse,
+  type DataSourceGetDrilldownsApplicabilityOptions,
+  type DataSourceGetTagValuesOptions,
   type DataSourceInstanceSettings,
   type DataSourceWithSupplementaryQueriesSupport,
+  type DataSourceWithToggleableQueryFiltersSupport,
+  type DrilldownsApplicability,
+  getDefaultTimeRange,
   LoadingState,
+  type MetricFindValue,
+  type QueryFilterOptions,
   type ScopedVars,
   type SupplementaryQueryOptions,
   SupplementaryQueryType,
+  type ToggleFilterAction,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import { map, type Observable, of, startWith } from 'rxjs';
+import { adhocProblemOf, applicabilityOf, applyAdhocFilters } from './adhoc/adhoc';
 import { wordsOfRules } from './config/rules';
 import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
 import { DEFAULT_MAX_EVENTS, DEFAULT_SETTLE_SECONDS, defaultQuery } from './query/defaults';
 import { displayText } from './query/displayText';
+import { ALL_FIELDS, FIELD_NAMES, isFlagField, isListField } from './query/fields';
+import { hasFilter, toggleFilterFor, toggleFilterOut } from './query/filters';
 import { addNotices, type QueryNotice } from './query/notices';
 import { includeScrolledInstant } from './query/scroll';
 import { VOLUME_POINTS, volumeQuery } from './query/volume';
@@ -29,7 +41,7 @@ import { ValuesVariables } from './variables/ValuesVariables';
 
 export class AuditLogDataSource
   extends DataSourceWithBackend<AuditLogQuery, AuditLogOptions>
-  implements DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>
+  implements DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>, DataSourceWithToggleableQueryFiltersSupport<AuditLogQuery>
 {
   /**
    * An annotation is a query for events, edited in Grafana's own editor for annotations. It always searches: opening a
@@ -70,6 +82,35 @@ export class AuditLogDataSource
     }
   }
 
+  /** Explore calls this for "filter for" and "filter out" on labels and cells. */
+  toggleQueryFilter({ variableError: _, ...query }: AuditLogQuery, { type, options: { key, value } }: ToggleFilterAction): AuditLogQuery {
+    return type === 'FILTER_FOR' ? toggleFilterFor(query, key, value) : toggleFilterOut(query, key, value);
+  }
+
+  queryHasFilter(query: AuditLogQuery, { key, value }: QueryFilterOptions): boolean {
+    return hasFilter(query, key, value);
+  }
+
+  /** Returns the fields that ad hoc filters of a dashboard can use. */
+  async getTagKeys(): Promise<MetricFindValue[]> {
+    return FIELD_NAMES.map((value) => ({ text: ALL_FIELDS[value].label, value }));
+  }
+
+  async getTagValues({ key, timeRange = getDefaultTimeRange() }: DataSourceGetTagValuesOptions<AuditLogQuery>): Promise<MetricFindValue[]> {
+    if (isFlagField(key)) {
+      return ['true', 'false'].map((value) => ({ text: value, value }));
+    }
+    if (!isListField(key)) {
+      return [];
+    }
+    const { values } = await this.getValues(key, { from: timeRange.from.valueOf(), to: timeRange.to.valueOf() });
+    return values.filter(({ value }) => value !== '').map(({ value }) => ({ text: value, value }));
+  }
+
+  async getDrilldownsApplicability(options?: DataSourceGetDrilldownsApplicabilityOptions<AuditLogQuery>): Promise<DrilldownsApplicability[]> {
+    return applicabilityOf(options?.filters);
+  }
+
   getDefaultQuery(app: CoreApp): Partial<AuditLogQuery> {
     return defaultQuery(app, this.maxEvents);
   }
@@ -106,16 +147,17 @@ export class AuditLogDataSource
     const targets = request.targets.filter(({ refId }) => !errors.some((error) => error.refId === refId));
     const notices = this.findNotices(targets, request.scopedVars);
     if (request.liveStreaming) {
-      return this.tail(targets, [...errors, ...notices.map(({ refId, text }) => ({ refId, message: text }))], request.scopedVars);
+      return this.tail({ ...request, targets }, [...errors, ...notices.map(({ refId, text }) => ({ refId, message: text }))]);
     }
     const response: Observable<DataQueryResponse> = targets.length > 0 ? super.query(includeScrolledInstant({ ...request, targets })) : of({ data: [] });
     const answer = notices.length > 0 ? response.pipe(map((part) => addNotices(part, notices))) : response;
     return errors.length > 0 ? answer.pipe(map((part) => addErrors(part, errors))) : answer;
   }
 
-  private findErrors({ targets, scopedVars, liveStreaming }: DataQueryRequest<AuditLogQuery>): DataQueryError[] {
+  private findErrors({ targets, scopedVars, filters, liveStreaming }: DataQueryRequest<AuditLogQuery>): DataQueryError[] {
     return targets.flatMap((query) => {
-      const message = variableProblem(query, this.templates(), scopedVars) ?? (liveStreaming ? tailProblem(query) : undefined);
+      const message =
+        variableProblem(query, this.templates(), scopedVars) ?? adhocProblemOf(query, filters) ?? (liveStreaming ? tailProblem(query) : undefined);
       return message ? [{ refId: query.refId, message }] : [];
     });
   }
@@ -133,19 +175,23 @@ export class AuditLogDataSource
   }
 
   /** Errors are sent first, on their own: the streams go on beside them. */
-  private tail(targets: AuditLogQuery[], errors: DataQueryError[], scopedVars: ScopedVars): Observable<DataQueryResponse> {
-    const streams = tail(this.uid, targets.map((query) => this.applyTemplateVariables(query, scopedVars)));
+  private tail({ targets, scopedVars, filters }: DataQueryRequest<AuditLogQuery>, errors: DataQueryError[]): Observable<DataQueryResponse> {
+    const streams = tail(this.uid, targets.map((query) => this.applyTemplateVariables(query, scopedVars, filters)));
     return errors.length > 0 ? streams.pipe(startWith({ key: 'tail-errors', data: [], state: LoadingState.Error, errors })) : streams;
   }
 
   /** Throws where the values of several variables multiply to too many. */
-  applyTemplateVariables(query: AuditLogQuery, scopedVars: ScopedVars): AuditLogQuery {
-    return interpolateQuery(query, this.templates(), scopedVars);
+  applyTemplateVariables(query: AuditLogQuery, scopedVars: ScopedVars, filters?: AdHocVariableFilter[]): AuditLogQuery {
+    return applyAdhocFilters(interpolateQuery(query, this.templates(), scopedVars), filters);
   }
 
   /** Grafana calls this where queries leave a dashboard, for example on the way to Explore, which must open in any case. */
-  interpolateVariablesInQueries(queries: AuditLogQuery[], scopedVars: ScopedVars): AuditLogQuery[] {
-    return queries.map((query) => ({ ...leaveDashboard(query, this.templates(), scopedVars), datasource: this.getRef() }));
+  interpolateVariablesInQueries(queries: AuditLogQuery[], scopedVars: ScopedVars, filters?: AdHocVariableFilter[]): AuditLogQuery[] {
+    return queries.map((query) => {
+      const filled = leaveDashboard(query, this.templates(), scopedVars);
+      const variableError = filled.variableError ?? adhocProblemOf(query, filters);
+      return { ...(variableError ? { ...query, variableError } : applyAdhocFilters(filled, filters)), datasource: this.getRef() };
+    });
   }
 }
 

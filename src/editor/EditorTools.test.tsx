@@ -1,6 +1,6 @@
 import { CoreApp, dateTime, LoadingState, type PanelData, type TimeRange } from '@grafana/data';
 import { config, setBackendSrv, type BackendSrv, type BackendSrvRequest } from '@grafana/runtime';
-import { act, render, screen } from '@testing-library/react';
+import { act, cleanup, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { of } from 'rxjs';
 import type { AuditLogDataSource } from '../datasource';
@@ -91,7 +91,24 @@ test.each([
   await open(user, exports.open);
   await user.click(screen.getByRole('button', { name: exports.start }));
   expect(posted).toEqual([{ query: { refId: 'A', query: 'filled in' }, ...window, format: 'csv' }]);
-  expect(interpolate).toHaveBeenCalledWith({ refId: 'A', query: '$actor' }, scopedVars);
+  expect(interpolate).toHaveBeenCalledWith({ refId: 'A', query: '$actor' }, scopedVars, undefined);
+});
+
+test('an export applies the ad hoc filters of the dashboard, or says why it cannot', async () => {
+  const withFilters = (...filters: object[]) => {
+    const data = answer(LoadingState.Done, rangeOf(5000, 6000));
+    return { ...data, request: { ...data.request, filters } } as unknown as PanelData;
+  };
+  const filter = { key: 'actor', operator: '=', value: 'a' };
+  const first = setup({ data: withFilters(filter) });
+  await open(first.user, exports.open);
+  await first.user.click(screen.getByRole('button', { name: exports.start }));
+  expect(first.interpolate).toHaveBeenCalledWith({ refId: 'A' }, { a: { value: 'b' } }, [filter]);
+  cleanup();
+  const second = setup({ data: withFilters({ ...filter, operator: '=~' }) });
+  await open(second.user, exports.open);
+  expect(screen.getByRole('button', { name: exports.start })).toBeDisabled();
+  expect(screen.getByText(/Cannot filter actor with =~/)).toBeInTheDocument();
 });
 
 test('a queue query is not exported', async () => {

@@ -3,6 +3,7 @@ import { CoreApp, LoadingState, type GrafanaTheme2 } from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { Button, useStyles2, type IconName } from '@grafana/ui';
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { adhocProblemOf } from '../adhoc/adhoc';
 import { ExportPanel } from '../export/ExportPanel';
 import { isAlertApp, withDefaults } from '../query/defaults';
 import { withoutGrafanaKeys } from '../query/problems';
@@ -29,7 +30,7 @@ interface Tool {
 export function EditorTools({ app, datasource, query, data, range, onEdit }: Props) {
   const forAlert = isAlertApp(app);
   const inView = app === CoreApp.Explore || app === CoreApp.PanelEditor || app === CoreApp.Dashboard;
-  const scopedVars = data?.request?.scopedVars ?? {};
+  const { scopedVars = {}, filters } = data?.request ?? {};
   const exporting: Tool = {
     name: 'export',
     label: exportStrings.open,
@@ -38,10 +39,10 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
       <ExportPanel
         uid={datasource.uid}
         mayChange={['Editor', 'Admin'].includes(config.bootData.user.orgRole)}
-        query={() => withoutGrafanaKeys(datasource.applyTemplateVariables(query, scopedVars))}
+        query={() => withoutGrafanaKeys(datasource.applyTemplateVariables(query, scopedVars, filters))}
         range={shownRange(data, range)}
         warning={datasource.variableWarning(query, scopedVars)}
-        obstacle={withDefaults(query).source === 'queue' ? exportStrings.searchOnly : query.variableError}
+        obstacle={withDefaults(query).source === 'queue' ? exportStrings.searchOnly : (query.variableError ?? adhocProblemOf(query, filters))}
       />
     ),
   };

@@ -242,3 +242,10 @@ export const sentenceStrings = {
   newest: (limit: number) => `(newest ${limit})`,
   atMost: (limit: number) => `(at most ${limit})`,
 };
+
+/** Why an ad hoc filter of a dashboard cannot be applied. */
+export const adhocStrings = {
+  unknownField: (field: string, fields: string[]) => `Cannot filter by "${field}". Choose from ${fields.join(', ')}.`,
+  operator: (field: string, operator: string) => `Cannot filter ${field} with ${operator}. Choose =, !=, or one of several values.`,
+  flag: (field: string) => `${field} is either true or false.`,
+};
