@@ -83,13 +83,15 @@ func flags(flagged, verbose bool) byte {
 	return b
 }
 
-// Class is what the catalog derives from an event's description. Every field is lower case.
+// Class is what the catalog derives from an event's description. The first five fields are lower-case names.
 type Class struct {
-	Category string // what it is about: authentication, api_key, policy, …
-	Action   string // what was done: login, create, update, …
-	Outcome  string // success, failure or unknown
-	Severity string // Grafana's log levels: info, warning, error, critical
-	Code     string // stable name of the row: login.failed, api_key.created, …
+	Category   string // what it is about: authentication, api_key, policy, …
+	Action     string // what was done: login, create, update, …
+	Outcome    string // success, failure or unknown
+	Severity   string // Grafana's log levels: info, warning, error, critical
+	Code       string // stable name of the row: login.failed, api_key.created, …
+	TargetType string // what kind of thing it was done to: policy, user, device, …; "" when the description does not say
+	Target     string // which one: a name or an id, as the description writes it
 }
 
 // Compare orders events by time and, among equal times, by content, so that every reader sees the same order.

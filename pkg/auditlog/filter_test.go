@@ -1,6 +1,7 @@
 package auditlog_test
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -13,13 +14,18 @@ import (
 
 func TestKeys(t *testing.T) {
 	e := auditlog.Event{Actor: "who", ActorIP: "from", RequestURL: "path", Description: "what", Flagged: true}
-	c := auditlog.Class{Category: "policy", Action: "update", Outcome: "success", Code: "policy.updated"}
+	c := auditlog.Class{
+		Category: "policy", Action: "update", Outcome: "success", Severity: "warning", Code: "policy.updated", TargetType: "policy", Target: "Standard",
+	}
 	var values []string
 	for _, k := range auditlog.Keys() {
 		values = append(values, string(k)+"="+k.Value(&e, c))
 	}
-	require.Equal(t, "actor=who actor_ip=from request_url=path description=what flagged=true verbose=false category=policy action=update outcome=success", strings.Join(values, " "))
-	require.Empty(t, auditlog.Key("code").Value(&e, c))
+	require.Equal(t, "actor=who actor_ip=from request_url=path description=what flagged=true verbose=false category=policy action=update outcome=success "+
+		"code=policy.updated severity=warning account=who address=from target=Standard target_type=policy", strings.Join(values, " "))
+	require.Empty(t, auditlog.Key("colour").Value(&e, c))
+	auditlog.Keys()[0] = "x"
+	require.Equal(t, auditlog.KeyActor, auditlog.Keys()[0])
 }
 
 func TestCloud(t *testing.T) {
@@ -34,7 +40,8 @@ func TestCloud(t *testing.T) {
 		},
 		"derived and empty values stay": {
 			auditlog.Filter{Criteria: auditlog.Terms{
-				auditlog.KeyCategory: {"policy"}, auditlog.KeyAction: {"update"}, auditlog.KeyOutcome: {"success"}, auditlog.KeyActorIP: {"192.0.2.7", ""},
+				auditlog.KeyAccount: {"a@example.com"}, auditlog.KeyAddress: {"192.0.2.7"}, auditlog.KeyCode: {"a.b"}, auditlog.KeySeverity: {"info"},
+				auditlog.KeyTarget: {"x"}, auditlog.KeyTargetType: {"policy"}, auditlog.KeyCategory: {"policy"}, auditlog.KeyAction: {"update"}, auditlog.KeyOutcome: {"success"}, auditlog.KeyActorIP: {"192.0.2.7", ""},
 				auditlog.KeyVerbose: {},
 			}},
 			auditlog.Filter{},
@@ -103,15 +110,32 @@ func TestZeroMatcher(t *testing.T) {
 	require.True(t, auditlog.Matcher{}.Match(&auditlog.Event{}, auditlog.Class{}))
 }
 
-// termValues are the values of a key that events and filters are drawn from.
-func termValues(k auditlog.Key) []string {
+// eventValues are the values of a key that events are drawn from.
+func eventValues(k auditlog.Key) []string {
 	switch {
 	case k.Boolean():
 		return []string{"false", "true"}
+	case k == auditlog.KeyActor:
+		return []string{"", "a", "A", "b", "Jane@Example.com", " jane@example.com", "jane@example.com"}
+	case k == auditlog.KeyActorIP:
+		return []string{
+			"", "a", "A", "203.0.113.7", "203.0.113.7:40001", "203.0.113.7, 10.0.0.9", "::ffff:203.0.113.7", "10.0.0.9", "2001:DB8::1", "[2001:db8:0::1]:443",
+		}
 	case k.Derived():
 		return []string{"x", "y"}
 	}
 	return []string{"", "a", "A", "b"}
+}
+
+// termValues are the values of a key that filters are drawn from.
+func termValues(k auditlog.Key) []string {
+	switch k {
+	case auditlog.KeyAccount:
+		return eventValues(auditlog.KeyActor)
+	case auditlog.KeyAddress:
+		return append(eventValues(auditlog.KeyActorIP), "203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32", "::/0")
+	}
+	return eventValues(k)
 }
 
 func someTerms() *rapid.Generator[auditlog.Terms] {
@@ -132,22 +156,59 @@ func someFilter() *rapid.Generator[auditlog.Filter] {
 
 // aCase draws an event and its class.
 func aCase(t *rapid.T) (*auditlog.Event, auditlog.Class) {
-	value := func(k auditlog.Key) string { return rapid.SampledFrom(termValues(k)).Draw(t, string(k)) }
+	value := func(k auditlog.Key) string { return rapid.SampledFrom(eventValues(k)).Draw(t, string(k)) }
 	return &auditlog.Event{
-		Actor: value(auditlog.KeyActor), ActorIP: value(auditlog.KeyActorIP), RequestURL: value(auditlog.KeyRequestURL),
-		Description: value(auditlog.KeyDescription), Flagged: value(auditlog.KeyFlagged) == "true", Verbose: value(auditlog.KeyVerbose) == "true",
-	}, auditlog.Class{Category: value(auditlog.KeyCategory), Action: value(auditlog.KeyAction), Outcome: value(auditlog.KeyOutcome)}
+			Actor: value(auditlog.KeyActor), ActorIP: value(auditlog.KeyActorIP), RequestURL: value(auditlog.KeyRequestURL),
+			Description: value(auditlog.KeyDescription), Flagged: value(auditlog.KeyFlagged) == "true", Verbose: value(auditlog.KeyVerbose) == "true",
+		}, auditlog.Class{
+			Category: value(auditlog.KeyCategory), Action: value(auditlog.KeyAction), Outcome: value(auditlog.KeyOutcome), Severity: value(auditlog.KeySeverity),
+			Code: value(auditlog.KeyCode), TargetType: value(auditlog.KeyTargetType), Target: value(auditlog.KeyTarget),
+		}
+}
+
+// means reports whether an event has a value of a key, by the plainest rule there is.
+func means(k auditlog.Key, value string, e *auditlog.Event, c auditlog.Class) bool {
+	switch k {
+	case auditlog.KeyAccount:
+		return plainAccount(value) == plainAccount(e.Actor)
+	case auditlog.KeyAddress:
+		from, known := plainAddresses[e.ActorIP]
+		if _, network, err := net.ParseCIDR(value); err == nil {
+			_, bits := network.Mask.Size()
+			return known && network.Contains(net.ParseIP(from)) && (bits == 32) == (net.ParseIP(from).To4() != nil)
+		}
+		if wanted, listed := plainAddresses[value]; listed {
+			value = wanted
+		}
+		return value == from || !known && value == e.ActorIP
+	}
+	return k.Value(e, c) == value
+}
+
+func plainAccount(actor string) string {
+	if actor = strings.Trim(actor, " "); strings.Contains(actor, "@") {
+		return strings.ToLower(actor)
+	}
+	return actor
+}
+
+var plainAddresses = map[string]string{
+	"203.0.113.7": "203.0.113.7", "203.0.113.7:40001": "203.0.113.7", "203.0.113.7, 10.0.0.9": "203.0.113.7", "::ffff:203.0.113.7": "203.0.113.7",
+	"10.0.0.9": "10.0.0.9", "2001:DB8::1": "2001:db8::1", "[2001:db8:0::1]:443": "2001:db8::1",
 }
 
 // selects is what a filter means, word by word.
 func selects(f auditlog.Filter, e *auditlog.Event, c auditlog.Class) bool {
+	hit := func(k auditlog.Key, values []string) bool {
+		return slices.ContainsFunc(values, func(value string) bool { return means(k, value, e, c) })
+	}
 	for k, values := range f.Criteria {
-		if len(values) > 0 && !slices.Contains(values, k.Value(e, c)) {
+		if len(values) > 0 && !hit(k, values) {
 			return false
 		}
 	}
 	for k, values := range f.Exclusions {
-		if slices.Contains(values, k.Value(e, c)) {
+		if hit(k, values) {
 			return false
 		}
 	}

@@ -1,0 +1,111 @@
+package auditlog
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Key names a property of an event that can be filtered and grouped by.
+type Key string
+
+// The first six keys are Carbon Black Cloud's own criteria. This plugin derives the others: KeyAccount and KeyAddress from the actor
+// and its IP address, the rest from the description by the catalog.
+const (
+	KeyActor       Key = "actor"
+	KeyActorIP     Key = "actor_ip"
+	KeyRequestURL  Key = "request_url"
+	KeyDescription Key = "description"
+	KeyFlagged     Key = "flagged"
+	KeyVerbose     Key = "verbose"
+	KeyCategory    Key = "category"
+	KeyAction      Key = "action"
+	KeyOutcome     Key = "outcome"
+	KeyCode        Key = "code"
+	KeySeverity    Key = "severity"
+	KeyAccount     Key = "account"
+	KeyAddress     Key = "address"
+	KeyTarget      Key = "target"
+	KeyTargetType  Key = "target_type"
+)
+
+var keys = []Key{
+	KeyActor, KeyActorIP, KeyRequestURL, KeyDescription, KeyFlagged, KeyVerbose, KeyCategory, KeyAction, KeyOutcome, KeyCode, KeySeverity,
+	KeyAccount, KeyAddress, KeyTarget, KeyTargetType,
+}
+
+// Keys returns every key in the order in which they are shown.
+func Keys() []Key { return slices.Clone(keys) }
+
+// Derived reports whether this plugin computes the key's values, so that Carbon Black Cloud cannot filter by it.
+func (k Key) Derived() bool { return k == KeyAccount || k == KeyAddress || k.NeedsClass() }
+
+// NeedsClass reports whether the key's values come from the [Class] of an event.
+func (k Key) NeedsClass() bool { return k.fixedByRow() || k == KeyTarget || k == KeyTargetType }
+
+// fixedByRow reports whether all events of a catalog row have the same value.
+func (k Key) fixedByRow() bool {
+	switch k {
+	case KeyCategory, KeyAction, KeyOutcome, KeyCode, KeySeverity:
+		return true
+	}
+	return false
+}
+
+// Boolean reports whether the key's values are "true" and "false".
+func (k Key) Boolean() bool { return k == KeyFlagged || k == KeyVerbose }
+
+// MatchedByCloud reports whether only Carbon Black Cloud knows how the key's values are matched: whether by phrase, by word or by
+// the whole field is not documented.
+func (k Key) MatchedByCloud() bool { return k == KeyDescription || k == KeyRequestURL }
+
+// Value returns the event's value of the key; "" is an empty or missing one.
+func (k Key) Value(e *Event, c Class) string {
+	switch k {
+	case KeyActor:
+		return e.Actor
+	case KeyActorIP:
+		return e.ActorIP
+	case KeyRequestURL:
+		return e.RequestURL
+	case KeyDescription:
+		return e.Description
+	case KeyFlagged:
+		return strconv.FormatBool(e.Flagged)
+	case KeyVerbose:
+		return strconv.FormatBool(e.Verbose)
+	case KeyAccount:
+		return Account(e.Actor)
+	case KeyAddress:
+		return Address(e.ActorIP)
+	}
+	return k.classValue(c)
+}
+
+func (k Key) classValue(c Class) string {
+	switch k {
+	case KeyCategory:
+		return c.Category
+	case KeyAction:
+		return c.Action
+	case KeyOutcome:
+		return c.Outcome
+	case KeyCode:
+		return c.Code
+	case KeySeverity:
+		return c.Severity
+	case KeyTarget:
+		return c.Target
+	case KeyTargetType:
+		return c.TargetType
+	}
+	return ""
+}
+
+// CheckValue returns an error when a filter cannot mean what the value says.
+func (k Key) CheckValue(value string) error {
+	if k == KeyAddress && !validAddressFilter(value) {
+		return fmt.Errorf("%.80q is not a valid address range: write it like 203.0.113.0/24 or 2001:db8::/32", value)
+	}
+	return nil
+}
