@@ -35,6 +35,9 @@ type Config struct {
 	Now func() time.Time
 	// Governor decides when a request may start; nil lets all start at once.
 	Governor *Governor
+	// RequestsPerFiveMinutes is the client's limit. It holds for all who ask the host once the API key is accepted, and for this client
+	// alone until then; 0 is none.
+	RequestsPerFiveMinutes int
 	// Observe is told of every request that was sent; nil is nobody.
 	Observe func(Call)
 	// Sleep waits between two tries, and Jitter, a number from 0 to 1, makes that wait differ; nil means real ones.
@@ -51,9 +54,11 @@ type Call struct {
 
 // Client asks one organization of Carbon Black Cloud with one API key. It is safe for concurrent use.
 type Client struct {
-	config Config
-	base   *url.URL
-	http   *http.Client
+	config  Config
+	base    *url.URL
+	http    *http.Client
+	trial   trial
+	refused refusals
 }
 
 // New returns a client that sends its requests by hc, which decides about proxies, TLS and timeouts. A redirect is never
@@ -86,7 +91,7 @@ func New(config Config, hc *http.Client) (*Client, error) {
 	}
 	pinned := *hc
 	pinned.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{config: config, base: base, http: &pinned}, nil
+	return &Client{config: config, base: base, http: &pinned, refused: newRefusals(config.Now)}, nil
 }
 
 // request is one call of the API: what do needs to send it and to explain its failure.
@@ -106,6 +111,7 @@ func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error
 	if err != nil {
 		return err
 	}
+	sent := c.config.Now()
 	resp, err := c.http.Do(hr)
 	if err != nil {
 		return c.transportError(ctx, err)
@@ -128,6 +134,7 @@ func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error
 	if err := read(limited); err != nil {
 		return c.answerError(ctx, limited, resp, err)
 	}
+	c.accept(sent)
 	return nil
 }
 

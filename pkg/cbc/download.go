@@ -43,18 +43,11 @@ func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error)
 
 // open sends the request and follows it to the file.
 func (c *Client) open(ctx context.Context, r request) (file io.ReadCloser, err error) {
-	t, err := c.config.Governor.acquire(ctx)
+	t, err := c.start(ctx, r)
 	if err != nil {
-		var refused *Error
-		if !errors.As(err, &refused) {
-			err = c.transportError(ctx, err)
-		}
 		return nil, err
 	}
-	defer func() {
-		c.config.Governor.release(t, err)
-		c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.waited(), Err: err})
-	}()
+	defer func() { c.end(t, r, err) }()
 	reading, cancel := context.WithCancelCause(ctx)
 	watch := time.AfterFunc(quiet, func() { cancel(errQuiet) })
 	resp, err := c.follow(reading, r)

@@ -49,10 +49,12 @@ type Error struct {
 	Permission string        // for KindPermission: the missing one
 	RetryAfter time.Duration // for KindThrottled: how long to wait; 0 when nobody knows
 	ResumesAt  time.Time     // for KindThrottled: when requests start again; zero when nobody knows
-	paced      bool          // for KindThrottled: by the governor's own limit, and not by an answer
-	Lost       bool          // of a queue read: its batch may have left the queue and is not here
-	transient  bool          // the same request may well be answered a moment later
-	err        error
+	// AskedAgainAt is set when this is an earlier answer that is remembered: nothing was sent, and nothing is until then.
+	AskedAgainAt time.Time
+	paced        bool // for KindThrottled: by the governor's own limit, and not by an answer
+	Lost         bool // of a queue read: its batch may have left the queue and is not here
+	transient    bool // the same request may well be answered a moment later
+	err          error
 }
 
 // Unwrap returns the cause.
@@ -70,6 +72,9 @@ func (e *Error) Error() string {
 	}
 	if e.Message != "" {
 		facts = append(facts, e.Message)
+	}
+	if !e.AskedAgainAt.IsZero() {
+		facts = append(facts, "not asked again before "+e.AskedAgainAt.UTC().Format("15:04:05 UTC")+", unless the settings are saved")
 	}
 	if len(facts) > 0 {
 		b.WriteString(" (" + strings.Join(facts, ", ") + ")")

@@ -161,7 +161,7 @@ func TestDownload(t *testing.T) {
 	client.config.Governor = NewGovernor(GovernorConfig{})
 	file, err := client.Download(context.Background(), "1")
 	require.NoError(t, err)
-	require.Zero(t, client.config.Governor.Status().InFlight)
+	require.Zero(t, client.config.Governor.Status(everything).InFlight)
 	require.NoError(t, file.Close())
 	require.Equal(t, 4, calls)
 }

@@ -3,6 +3,7 @@ package cbc
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"strings"
 	"sync"
@@ -30,14 +31,15 @@ type GovernorConfig struct {
 type Governor struct {
 	now func() time.Time
 
-	mu       sync.Mutex
-	limits   map[int]int // requests in a window, and how many clients said so
-	pace     pace
-	pause    pause
-	inFlight int
-	waiting  [lanes][]*ticket // first come, first served within a lane
-	timer    *time.Timer
-	usage    usage
+	mu      sync.Mutex
+	clients int         // that were told of it by GovernorFor
+	limits  map[int]int // requests in a window, and how many clients said so
+	pace    pace
+	pause   pause
+	running map[*ticket]bool
+	waiting [lanes][]*ticket // first come, first served within a lane
+	timer   *time.Timer
+	usage   usage
 }
 
 // NewGovernor returns a governor that nobody else uses.
@@ -45,7 +47,7 @@ func NewGovernor(c GovernorConfig) *Governor {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Governor{now: c.Now, limits: map[int]int{}, usage: usage{origins: map[Origin]*OriginUsage{}}}
+	return &Governor{now: c.Now, limits: map[int]int{}, running: map[*ticket]bool{}, usage: newUsage()}
 }
 
 // governors are those of the process: a penalty outlives the client that caused it.
@@ -54,43 +56,62 @@ var governors = struct {
 	byHost map[string]*Governor
 }{byHost: map[string]*Governor{}}
 
-// GovernorFor returns the process's governor of the host in an address: of its scheme, name and port.
-func GovernorFor(address string) *Governor {
-	host := HostOf(address)
+// GovernorFor returns the process's governor of the host in an address: of its scheme, name and port. It is kept until leave is
+// called, and as long as it has something to remember.
+func GovernorFor(address string) (g *Governor, leave func()) {
+	host := hostOf(address)
 	governors.Lock()
 	defer governors.Unlock()
-	g := governors.byHost[host]
+	g = governors.byHost[host]
 	if g == nil {
+		prune()
 		g = NewGovernor(GovernorConfig{})
 		governors.byHost[host] = g
 	}
-	return g
+	g.join(1)
+	return g, sync.OnceFunc(func() { g.join(-1) })
 }
 
-// EachStatus tells the state of every governor of the process, by its host.
-func EachStatus(tell func(host string, s Status)) {
+func (g *Governor) join(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.clients += n
+}
+
+// EachBudget hands the budget of every host of the process to visit.
+func EachBudget(visit func(host string, b Budget)) {
 	governors.Lock()
-	all := make(map[string]*Governor, len(governors.byHost))
-	for host, g := range governors.byHost {
-		all[host] = g
-	}
+	all := maps.Clone(governors.byHost)
 	governors.Unlock()
 	for host, g := range all {
-		tell(host, g.Status())
+		visit(host, g.Budget())
 	}
 }
 
-// HostOf writes the host of an address, its scheme, name and port, always in the same way.
-func HostOf(address string) string {
-	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil || u.Host == "" {
+// prune drops the governors of hosts that no client uses and that have nothing to remember. The lock of governors is held.
+func prune() {
+	maps.DeleteFunc(governors.byHost, func(_ string, g *Governor) bool { return g.forgettable() })
+}
+
+func (g *Governor) forgettable() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	g.pace.expire(now)
+	return g.clients == 0 && len(g.running) == 0 && len(g.pace.starts) == 0 && !g.pause.until.After(now)
+}
+
+// hostOf is the host of an address, its scheme, name and port, always in the same spelling.
+func hostOf(address string) string {
+	normalized, err := NormalizeURL(address)
+	if err != nil {
 		return strings.ToLower(strings.TrimSpace(address))
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	u, err := url.Parse(normalized)
+	if err != nil {
+		return normalized
 	}
-	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+	return u.Scheme + "://" + u.Host
 }
 
 // Attach makes a client's limit of requests in a window count until detach is called. Of several limits the smallest counts.
@@ -174,7 +195,7 @@ func (g *Governor) enqueue(ctx context.Context, lane Lane) *ticket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	t := &ticket{lane: lane, origin: originOf(ctx), arrived: now, latest: latestStart(ctx, lane, now), ready: make(chan error, 1)}
+	t := &ticket{lane: lane, origin: OriginOf(ctx), arrived: now, latest: latestStart(ctx, lane, now), ready: make(chan error, 1)}
 	g.waiting[lane] = append(g.waiting[lane], t)
 	g.advance()
 	return t
@@ -185,13 +206,10 @@ func (g *Governor) abandon(ctx context.Context, t *ticket) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	if t.running { // the permission and the end of the wait came together: the request was never sent
-		g.inFlight--
-		g.pace.remove(t.started)
-		g.usage.of(t.origin).Calls--
-		g.usage.calls--
+	if g.running[t] { // the permission and the end of the wait came together: the request was never sent
+		g.takeBack(t)
 	} else if g.drop(t) {
-		g.usage.waited(t.origin, now.Sub(t.arrived))
+		g.usage.count(t.origin, spent{waited: now.Sub(t.arrived)})
 	}
 	at := g.earliest(t.lane, 0, now)
 	g.advance()
@@ -203,6 +221,24 @@ func (g *Governor) abandon(ctx context.Context, t *ticket) error {
 	return refusal
 }
 
+// cancel gives back a start that was not used.
+func (g *Governor) cancel(t *ticket) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.takeBack(t)
+	g.advance()
+}
+
+// takeBack makes a start not have happened.
+func (g *Governor) takeBack(t *ticket) {
+	delete(g.running, t)
+	g.pace.remove(t.started)
+	g.usage.count(t.origin, spent{calls: -1})
+}
+
 // release says that a request has ended, and how. It completes what err says about a rate limit.
 func (g *Governor) release(t *ticket, err error) {
 	if g == nil {
@@ -210,7 +246,7 @@ func (g *Governor) release(t *ticket, err error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inFlight--
+	delete(g.running, t)
 	now := g.now()
 	var failed *Error
 	switch errors.As(err, &failed); {
@@ -218,7 +254,7 @@ func (g *Governor) release(t *ticket, err error) {
 		g.pause.end(t.epoch)
 	case failed != nil && failed.Kind == KindThrottled:
 		g.pause.begin(now, failed.RetryAfter, t.epoch)
-		g.usage.throttle(t.origin)
+		g.usage.count(t.origin, spent{throttled: 1})
 		failed.ResumesAt = g.pause.until
 		if failed.RetryAfter == 0 {
 			failed.RetryAfter = g.pause.until.Sub(now)

@@ -29,8 +29,16 @@ const answerTime = time.Second
 // share is how many of a window's requests a lane may use: at least one.
 func (l Lane) share(limit int) int { return max(limit*shares[l]/100, 1) }
 
-// Origin is who asks: a dashboard's panel or an alert rule, by Grafana's ids.
+// Tenant is whose requests are counted together: the data sources of one Grafana organization that hold the same secret of an API
+// key.
+type Tenant struct {
+	Identity Identity
+	OrgID    int64 // of the Grafana organization; 0: what is done for all of them, such as reading the queue
+}
+
+// Origin is who asks: a dashboard's panel or an alert rule, by Grafana's ids. Without any it is the background.
 type Origin struct {
+	Tenant    Tenant `json:"-"`
 	Dashboard string `json:"dashboard"`
 	Panel     string `json:"panel"`
 	Rule      string `json:"rule"`
@@ -59,7 +67,8 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
-func originOf(ctx context.Context) Origin {
+// OriginOf returns the origin as which the requests of a context count.
+func OriginOf(ctx context.Context) Origin {
 	o, _ := ctx.Value(originKey{}).(Origin)
 	return o
 }

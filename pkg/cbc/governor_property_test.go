@@ -84,7 +84,7 @@ func play(t *testing.T, limit int, all []arrival) (sent []past, status Status) {
 			})
 		}
 		group.Wait()
-		status = g.Status()
+		status = g.Status(everything)
 		require.Nil(t, g.timer, "nobody waits, so nothing is due")
 	})
 	slices.SortFunc(sent, func(a, b past) int {

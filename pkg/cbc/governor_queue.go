@@ -14,9 +14,9 @@ type ticket struct {
 	arrived time.Time
 	latest  time.Time // start that is worth waiting for; zero is any
 	ready   chan error
-	running bool
 	started time.Time
-	epoch   int // how many 429s had come when it started
+	epoch   int  // how many 429s had come when it started
+	probe   bool // its answer decides whether a refusal still holds
 }
 
 // waited is how long the request waited for its start.
@@ -48,20 +48,20 @@ func (g *Governor) next() *ticket {
 // for alert rules: panels whose answers take long must not hold them up.
 func (g *Governor) room(lane Lane) bool {
 	if g.pause.alone {
-		return g.inFlight == 0
+		return len(g.running) == 0
 	}
 	if lane == LaneAlert {
-		return g.inFlight < mostInFlight
+		return len(g.running) < mostInFlight
 	}
-	return g.inFlight < mostInFlight-1
+	return len(g.running) < mostInFlight-1
 }
 
 func (g *Governor) start(t *ticket, now time.Time) {
 	g.drop(t)
-	g.inFlight++
+	g.running[t] = true
 	g.pace.add(now)
-	t.running, t.started, t.epoch = true, now, g.pause.epoch
-	g.usage.start(t.origin, t.waited())
+	t.started, t.epoch = now, g.pause.epoch
+	g.usage.count(t.origin, spent{calls: 1, waited: t.waited()})
 	t.ready <- nil
 }
 
@@ -94,7 +94,7 @@ func (g *Governor) refuse(now time.Time) {
 				ahead++
 				return false
 			}
-			g.usage.waited(t.origin, now.Sub(t.arrived))
+			g.usage.count(t.origin, spent{waited: now.Sub(t.arrived)})
 			t.ready <- g.refusal(at, now)
 			return true
 		})

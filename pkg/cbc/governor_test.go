@@ -89,7 +89,7 @@ func TestLanesGoInOrder(t *testing.T) {
 			queue(t, g, lane(l), name, &order, time.Second)
 		}
 		require.Empty(t, order)
-		require.Equal(t, Waiting{Alert: 2, Panel: 2, Background: 2}, g.Status().Waiting)
+		require.Equal(t, Waiting{Alert: 2, Panel: 2, Background: 2}, g.Status(everything).Waiting)
 		pass(time.Second)
 		g.release(running[0], nil) // one slot, so that one follows the other
 		pass(1500 * time.Millisecond)
@@ -99,7 +99,7 @@ func TestLanesGoInOrder(t *testing.T) {
 		for _, ticket := range running[2:] {
 			g.release(ticket, nil)
 		}
-		s := g.Status()
+		s := g.Status(everything)
 		require.Zero(t, s.InFlight)
 		require.Equal(t, int64(1+2+3+4+5+6)*1000, s.WaitedMS)
 		require.Nil(t, g.timer)
@@ -122,10 +122,10 @@ func TestLanesKeepAReserve(t *testing.T) {
 			" resumes at 00:05:00 UTC (HTTP 429, not sent: 10 in 5 minutes)")
 		spend(t, g, lane(LaneAlert), 1)
 		refused(t, g, lane(LaneAlert))
-		require.Equal(t, Budget{Limit: 10, Used: 10, Left: 0, WindowSeconds: 300}, g.Status().Budget)
+		require.Equal(t, Budget{Limit: 10, Used: 10, Left: 0, WindowSeconds: 300}, g.Status(everything).Budget)
 
 		pass(Window - time.Second)
-		require.Equal(t, 5, g.Status().Budget.Used, "the first five have left the window")
+		require.Equal(t, 5, g.Status(everything).Budget.Used, "the first five have left the window")
 		spend(t, g, context.Background(), 4)
 		before := time.Now()
 		ticket, err := g.acquire(context.Background())
@@ -176,10 +176,10 @@ func TestThePauseOnlyGrows(t *testing.T) {
 			}
 			failed := &Error{Kind: KindThrottled, Status: 429, RetryAfter: wait}
 			g.release(ticket, failed)
-			require.Equal(t, *g.Status().PausedUntil, failed.ResumesAt.UnixMilli())
+			require.Equal(t, *g.Status(everything).PausedUntil, failed.ResumesAt.UnixMilli())
 		}
 		until := func(want time.Duration) {
-			require.Equal(t, start.Add(want).UnixMilli(), *g.Status().PausedUntil)
+			require.Equal(t, start.Add(want).UnixMilli(), *g.Status(everything).PausedUntil)
 		}
 		end(60 * time.Second)
 		until(62 * time.Second)
@@ -218,7 +218,7 @@ func TestWaitersLearnOfAPause(t *testing.T) {
 		g.release(running[0], &Error{Kind: KindThrottled, Status: 429, RetryAfter: 17 * time.Second})
 		require.EqualError(t, <-errs, "Carbon Black Cloud limits the number of requests: wait 18s, resumes at 00:00:19 UTC"+
 			" (HTTP 429, nothing is sent until the wait that it asked for is over)")
-		require.Equal(t, int64(1000), g.Status().WaitedMS)
+		require.Equal(t, int64(1000), g.Status(everything).WaitedMS)
 		for _, ticket := range running[1:] {
 			g.release(ticket, nil)
 		}
@@ -257,7 +257,7 @@ func TestABurstIsOneStrike(t *testing.T) {
 		for _, ticket := range running {
 			g.release(ticket, &Error{Kind: KindThrottled, Status: 429})
 		}
-		require.Equal(t, time.Now().Add(firstBackOff).UnixMilli(), *g.Status().PausedUntil)
+		require.Equal(t, time.Now().Add(firstBackOff).UnixMilli(), *g.Status(everything).PausedUntil)
 	})
 }
 
@@ -325,16 +325,16 @@ func TestCancelledLeaveAtOnce(t *testing.T) {
 			queue(t, g, ctx, name, &order, 0)
 		}
 		queue(t, g, lane(LaneBackground), "patient", &order, 0)
-		require.Equal(t, 3, g.Status().Waiting.Background)
+		require.Equal(t, 3, g.Status(everything).Waiting.Background)
 		cancel()
 		synctest.Wait()
-		require.Equal(t, 1, g.Status().Waiting.Background)
+		require.Equal(t, 1, g.Status(everything).Waiting.Background)
 		pass(time.Minute)
 		require.Equal(t, []string{"patient 00:11"}, order)
-		require.Equal(t, int64(2), g.Status().Calls)
+		require.Equal(t, int64(2), g.Status(everything).Calls)
 		_, err := g.acquire(ctx)
 		require.ErrorIs(t, err, context.Canceled)
-		require.Equal(t, int64(2), g.Status().Calls)
+		require.Equal(t, int64(2), g.Status(everything).Calls)
 
 		throttle(t, g, 10*time.Second)
 		ctx, cancel = context.WithCancel(lane(LaneBackground))
@@ -351,10 +351,10 @@ func TestCancelledGiveBack(t *testing.T) {
 	g := NewGovernor(GovernorConfig{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ticket := g.enqueue(ctx, LanePanel)
-	require.True(t, ticket.running)
+	require.True(t, g.running[ticket])
 	cancel()
 	require.ErrorIs(t, g.abandon(ctx, ticket), context.Canceled)
-	s := g.Status()
+	s := g.Status(everything)
 	require.Zero(t, s.InFlight)
 	require.Zero(t, s.Budget.Used)
 	require.Zero(t, s.Calls)
@@ -364,7 +364,7 @@ func TestCancelledGiveBack(t *testing.T) {
 func TestTheSmallestLimitCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
-		limit := func() int { return g.Status().Budget.Limit }
+		limit := func() int { return g.Status(everything).Budget.Limit }
 		require.Equal(t, DefaultLimit, limit())
 		detachLarge := g.Attach(1000)
 		require.Equal(t, 1000, limit())

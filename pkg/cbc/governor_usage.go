@@ -4,15 +4,21 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// mostOrigins bounds how many origins are told apart; the others count together.
-const mostOrigins = 500
+const (
+	// maxTenants bounds how many tenants are told apart, and maxOrigins how many origins each of them has. Of those that are over
+	// it, the ones that were not heard of for longest count together.
+	maxTenants = 200
+	maxOrigins = 500
+)
 
-// otherOrigins stands for those that are not told apart.
+// otherOrigins stands for the origins that are not listed.
 var otherOrigins = Origin{Dashboard: "other"}
 
-// Status is what a governor does now and has done so far.
+// Status is what a governor does now and has done so far, as far as the viewer may see it.
 type Status struct {
 	Budget      Budget        `json:"budget"`
 	PausedUntil *int64        `json:"pausedUntil"` // milliseconds since the epoch; nil when requests may start
@@ -45,76 +51,164 @@ type OriginUsage struct {
 	Calls     int64 `json:"calls"`
 	WaitedMS  int64 `json:"waitedMs"`
 	Throttled int64 `json:"throttled"`
+}
 
-	waited time.Duration // finer than WaitedMS, so that many short waits add up
+// Viewer is who asks for a status. It sees the origins of its own tenant and what the background does with its API key. What others
+// have spent is one sum, and nothing at all while its own API key is not accepted.
+type Viewer struct {
+	Tenant   Tenant
+	Accepted bool
+	Limit    int // its own, which holds for itself if it is smaller than the host's; 0 is none
+}
+
+// spent is what requests have cost.
+type spent struct {
+	calls, throttled int64
+	waited           time.Duration
+}
+
+func (s *spent) add(other spent) {
+	s.calls += other.calls
+	s.throttled += other.throttled
+	s.waited += other.waited
+}
+
+func (s *spent) subtract(other spent) {
+	s.add(spent{-other.calls, -other.throttled, -other.waited})
 }
 
 // usage counts since the process started.
 type usage struct {
-	calls, throttled int64
-	wait             time.Duration
-	origins          map[Origin]*OriginUsage
+	total   spent
+	tenants *simplelru.LRU[Tenant, *tenantUsage]
 }
 
-func (u *usage) of(o Origin) *OriginUsage {
-	if u.origins[o] == nil {
-		if len(u.origins) >= mostOrigins {
-			o = otherOrigins
+type tenantUsage struct {
+	total   spent
+	origins *simplelru.LRU[Origin, *spent]
+}
+
+func newUsage() usage {
+	return usage{tenants: newLRU[Tenant, *tenantUsage](maxTenants)}
+}
+
+func newLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
+	lru, err := simplelru.NewLRU[K, V](size, nil)
+	if err != nil { // only for a size below 1
+		panic(err)
+	}
+	return lru
+}
+
+// count adds what an origin has spent.
+func (u *usage) count(o Origin, s spent) {
+	u.total.add(s)
+	tenant, known := u.tenants.Get(o.Tenant)
+	if !known {
+		tenant = &tenantUsage{origins: newLRU[Origin, *spent](maxOrigins)}
+		u.tenants.Add(o.Tenant, tenant)
+	}
+	tenant.total.add(s)
+	sum, known := tenant.origins.Get(o)
+	if !known {
+		sum = &spent{}
+		tenant.origins.Add(o, sum)
+	}
+	sum.add(s)
+}
+
+// seenBy returns what a viewer sees: the total, and who has spent it. What is not listed is one row.
+func (u *usage) seenBy(v Viewer) (total spent, origins []OriginUsage) {
+	own := []Tenant{v.Tenant}
+	if background := (Tenant{Identity: v.Tenant.Identity}); background != v.Tenant {
+		own = append(own, background)
+	}
+	if !v.Accepted {
+		own = own[:1]
+	}
+	origins = []OriginUsage{}
+	var listed spent
+	for _, t := range own {
+		tenant, known := u.tenants.Peek(t)
+		if !known {
+			continue
 		}
-		if u.origins[o] == nil {
-			u.origins[o] = &OriginUsage{Origin: o}
+		total.add(tenant.total)
+		for _, o := range tenant.origins.Keys() {
+			sum, _ := tenant.origins.Peek(o)
+			listed.add(*sum)
+			origins = append(origins, usageOf(o, *sum))
 		}
 	}
-	return u.origins[o]
-}
-
-func (u *usage) start(o Origin, waited time.Duration) {
-	u.calls++
-	u.of(o).Calls++
-	u.waited(o, waited)
-}
-
-func (u *usage) waited(o Origin, d time.Duration) {
-	u.wait += d
-	u.of(o).waited += d
-}
-
-func (u *usage) throttle(o Origin) {
-	u.throttled++
-	u.of(o).Throttled++
-}
-
-func (u *usage) list() []OriginUsage {
-	out := make([]OriginUsage, 0, len(u.origins))
-	for _, o := range u.origins {
-		spent := *o
-		spent.WaitedMS = spent.waited.Milliseconds()
-		out = append(out, spent)
+	if v.Accepted {
+		total = u.total
 	}
-	slices.SortFunc(out, func(a, b OriginUsage) int {
+	rest := total
+	rest.subtract(listed)
+	if rest != (spent{}) {
+		origins = append(origins, usageOf(otherOrigins, rest))
+	}
+	slices.SortFunc(origins, func(a, b OriginUsage) int {
 		return cmp.Or(cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Dashboard, b.Dashboard), cmp.Compare(a.Panel, b.Panel), cmp.Compare(a.Rule, b.Rule))
 	})
-	return out
+	return total, origins
 }
 
-// Status tells what the governor does now and who has spent what.
-func (g *Governor) Status() Status {
+func usageOf(o Origin, s spent) OriginUsage {
+	return OriginUsage{Origin: o, Calls: s.calls, Throttled: s.throttled, WaitedMS: s.waited.Milliseconds()}
+}
+
+// Status returns what a viewer may know of the governor. The budget and the pause are those of the host, for they explain why the
+// viewer's own requests wait.
+func (g *Governor) Status(v Viewer) Status {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
 	g.pace.expire(now)
-	limit, used := g.limit(), len(g.pace.starts)
+	total, origins := g.usage.seenBy(v)
 	s := Status{
-		Budget:   Budget{Limit: limit, Used: used, Left: max(limit-used, 0), WindowSeconds: int(Window.Seconds())},
-		InFlight: g.inFlight,
-		Waiting: Waiting{
-			Alert: len(g.waiting[LaneAlert]), Panel: len(g.waiting[LanePanel]), Background: len(g.waiting[LaneBackground]),
-		},
-		Calls: g.usage.calls, Throttled: g.usage.throttled, WaitedMS: g.usage.wait.Milliseconds(), Origins: g.usage.list(),
+		Budget: g.budget(v.Limit), PausedUntil: g.pausedUntil(now),
+		Calls: total.calls, Throttled: total.throttled, WaitedMS: total.waited.Milliseconds(), Origins: origins,
 	}
-	if g.pause.until.After(now) {
-		ms := g.pause.until.UnixMilli()
-		s.PausedUntil = &ms
+	seen := func(t *ticket) bool { return v.Accepted || t.origin.Tenant == v.Tenant }
+	for t := range g.running {
+		if seen(t) {
+			s.InFlight++
+		}
 	}
+	waiting := [lanes]int{}
+	for lane, tickets := range g.waiting {
+		for _, t := range tickets {
+			if seen(t) {
+				waiting[lane]++
+			}
+		}
+	}
+	s.Waiting = Waiting{Alert: waiting[LaneAlert], Panel: waiting[LanePanel], Background: waiting[LaneBackground]}
 	return s
+}
+
+// Budget returns how many requests to the host may start, for metrics.
+func (g *Governor) Budget() Budget {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pace.expire(g.now())
+	return g.budget(0)
+}
+
+// budget is the host's, or that of an own limit if it is smaller.
+func (g *Governor) budget(own int) Budget {
+	limit, used := g.limit(), len(g.pace.starts)
+	if own > 0 && (own < limit || len(g.limits) == 0) {
+		limit = own
+	}
+	return Budget{Limit: limit, Used: used, Left: max(limit-used, 0), WindowSeconds: int(Window.Seconds())}
+}
+
+func (g *Governor) pausedUntil(now time.Time) *int64 {
+	if !g.pause.until.After(now) {
+		return nil
+	}
+	ms := g.pause.until.UnixMilli()
+	return &ms
 }

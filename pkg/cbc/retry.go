@@ -59,18 +59,11 @@ func (c *Client) delay(tries int) time.Duration {
 // attempt sends the request once, when the governor lets it. A timeout above 0 bounds it from its start. Nothing was sent when
 // the governor did not let it.
 func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, read func(io.Reader) error) (waited time.Duration, sent bool, err error) {
-	t, err := c.config.Governor.acquire(ctx)
+	t, err := c.start(ctx, r)
 	if err != nil {
-		var refused *Error
-		if !errors.As(err, &refused) {
-			err = c.transportError(ctx, err)
-		}
 		return 0, false, err
 	}
-	defer func() {
-		c.config.Governor.release(t, err)
-		c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.waited(), Err: err})
-	}()
+	defer func() { c.end(t, r, err) }()
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)

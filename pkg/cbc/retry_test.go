@@ -121,9 +121,9 @@ func TestRetries(t *testing.T) {
 				}}, c.steps...)
 				page, err := searchOnce(context.Background(), client)
 				require.Equal(t, c.at, cloud.at)
-				require.Equal(t, int64(len(c.at)), g.Status().Calls, "each try goes through the governor")
+				require.Equal(t, int64(len(c.at)), g.Status(everything).Calls, "each try goes through the governor")
 				require.Equal(t, len(c.at), seen)
-				require.Zero(t, g.Status().InFlight)
+				require.Zero(t, g.Status(everything).InFlight)
 				if c.kind == "" {
 					require.NoError(t, err)
 					require.Equal(t, len(c.at), page.Tries)

@@ -14,17 +14,37 @@ import (
 // mostUID bounds what a header says: Grafana's own uids have up to 40 characters.
 const mostUID = 64
 
-// asked tells the governor who asks, and how urgently.
-func asked(ctx context.Context, req *backend.QueryDataRequest) context.Context {
+// withCaller marks the requests of a query with who asks, and how urgently.
+func (d *Instance) withCaller(ctx context.Context, req *backend.QueryDataRequest) context.Context {
 	lane := cbc.LanePanel
 	if fromAlert(req) {
 		lane = cbc.LaneAlert
 	}
 	return cbc.WithLane(cbc.WithOrigin(ctx, cbc.Origin{
+		Tenant:    d.tenant(req.PluginContext.OrgID),
 		Dashboard: uid(req, "X-Dashboard-Uid"),
 		Panel:     uid(req, "X-Panel-Id"),
 		Rule:      uid(req, "X-Rule-Uid"),
 	}), lane)
+}
+
+// tenant is whose requests those of a Grafana organization are.
+func (d *Instance) tenant(orgID int64) cbc.Tenant {
+	return cbc.Tenant{Identity: d.identity, OrgID: orgID}
+}
+
+// withTenant marks requests that belong to a Grafana organization and to none of its dashboards or rules.
+func (d *Instance) withTenant(ctx context.Context, orgID int64) context.Context {
+	return cbc.WithOrigin(ctx, cbc.Origin{Tenant: d.tenant(orgID)})
+}
+
+// limits is the state of the host's rate limit, as far as the caller that ctx is marked with may see it.
+func (d *Instance) limits(ctx context.Context) cbc.Status {
+	viewer := cbc.Viewer{Tenant: cbc.OriginOf(ctx).Tenant, Accepted: d.client.Accepted(), Limit: d.settings.requestsPerFiveMinutes}
+	if viewer.Tenant.Identity != d.identity {
+		viewer.Tenant = d.tenant(0)
+	}
+	return d.governor.Status(viewer)
 }
 
 // fromAlert tells whether an alert rule asks. Alerting sends its mark as a plain key, not as a header.
@@ -45,5 +65,5 @@ func (d *Instance) getStatus(w http.ResponseWriter, r *http.Request) {
 		cbc.Status
 		Cache history.Status `json:"cache"`
 		Queue *queueStatus   `json:"queue"`
-	}{d.governor.Status(), d.history.Status(), d.queueStatus(r.Context())})
+	}{d.limits(r.Context()), d.history.Status(), d.queueStatus(r.Context())})
 }

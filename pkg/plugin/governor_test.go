@@ -32,8 +32,10 @@ func TestWhoSpends(t *testing.T) {
 		require.NoError(t, ask(t, d, headers, query)["A"].Error)
 	}
 	var seen []cbc.Origin
-	for _, o := range d.governor.Status().Origins {
+	for _, o := range d.limits(context.Background()).Origins {
 		require.Positive(t, o.Calls)
+		require.Equal(t, d.tenant(0), o.Tenant)
+		o.Tenant = cbc.Tenant{}
 		seen = append(seen, o.Origin)
 	}
 	require.ElementsMatch(t, []cbc.Origin{{Dashboard: "board", Panel: "3"}, {Rule: "rule/1"}, {Dashboard: long[:mostUID]}}, seen)
@@ -58,13 +60,17 @@ func TestAlertsGoBeforePanels(t *testing.T) {
 	require.NoError(t, ask(t, d, map[string]string{"FromAlert": "true"}, `{"queryType":"count"}`)["A"].Error)
 }
 
-// Instances of the same host share a governor, and the smallest limit of those that live counts.
+// Instances of the same host share a governor, and the smallest limit of those counts that live and whose API key is accepted.
 func TestInstancesShareALimit(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	limit := func(d *Instance) float64 { return statusOfInstance(t, d)["budget"].(map[string]any)["limit"].(float64) }
 	large := newInstance(t, settingsOf(sim, url, 0, map[string]any{"requestsPerFiveMinutes": 900}))
 	require.EqualValues(t, 900, limit(large))
 	small := newInstance(t, settingsOf(sim, url+"/", 1, map[string]any{"requestsPerFiveMinutes": "200"}))
+	require.EqualValues(t, 200, limit(small))
+	require.EqualValues(t, 900, limit(large), "whether its API key is accepted is not known yet")
+	require.NoError(t, large.client.Verify(context.Background()))
+	require.NoError(t, small.client.Verify(context.Background()))
 	require.EqualValues(t, 200, limit(large))
 	small.Dispose()
 	small.Dispose()
@@ -81,7 +87,7 @@ func TestMetrics(t *testing.T) {
 	after := metrics(t)
 	require.InDelta(t, 1, after["cbc_audit_api_calls_total endpoint=search outcome=api_key"]-before["cbc_audit_api_calls_total endpoint=search outcome=api_key"], 0)
 	require.InDelta(t, 1, after["cbc_audit_api_wait_seconds endpoint=search"]-before["cbc_audit_api_wait_seconds endpoint=search"], 0)
-	require.InDelta(t, 49, after["cbc_audit_api_budget_left host="+server.URL], 0)
+	require.InDelta(t, cbc.DefaultLimit-1, after["cbc_audit_api_budget_left host="+server.URL], 0, "a rejected key has no say")
 }
 
 // metrics reads the values that Grafana would: of a histogram, how many it holds.

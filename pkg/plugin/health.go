@@ -18,6 +18,7 @@ const healthSpan = 24 * time.Hour
 // CheckHealth asks for one event by the way every query goes, so that a green light means that queries work. It names the part
 // that is wrong. The queue is left alone: reading it would consume it.
 func (d *Instance) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	ctx = d.withTenant(ctx, backend.PluginConfigFromContext(ctx).OrgID)
 	now := time.Now()
 	page, err := d.client.Search(ctx, cbc.SearchRequest{Start: now.Add(-healthSpan), End: now, Order: cbc.NewestFirst, Rows: 1})
 	if err != nil {

@@ -44,6 +44,7 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
 	c := &httpClients{}
+	options.Middlewares = guarded(httpclient.DefaultMiddlewares())
 	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { c.idle = append(c.idle, t.CloseIdleConnections) }
 	if c.api, err = httpclient.New(options); err != nil {
 		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
@@ -58,6 +59,40 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
 	return c, nil
+}
+
+// ownHeaders are those that decide whose request it is and who gets it. Were they taken from elsewhere, an API key could seem to be
+// accepted that never was.
+var ownHeaders = []string{"X-Auth-Token", "Host"}
+
+// sentAs is a request's host and token as the client has made them.
+type sentAs struct {
+	host  string
+	token []string
+}
+
+type sentAsKey struct{}
+
+// guarded puts middlewares between two that keep host and token as they were, whatever custom or forwarded headers say.
+func guarded(middlewares []httpclient.Middleware) []httpclient.Middleware {
+	outer := httpclient.NamedMiddlewareFunc("keep-token", func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
+		return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			made := sentAs{host: r.Host, token: r.Header.Values("X-Auth-Token")}
+			return next.RoundTrip(r.Clone(context.WithValue(r.Context(), sentAsKey{}, made)))
+		})
+	})
+	inner := httpclient.NamedMiddlewareFunc("restore-token", func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
+		return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			made, _ := r.Context().Value(sentAsKey{}).(sentAs)
+			r.Host = made.host
+			r.Header.Del("X-Auth-Token")
+			for _, token := range made.token {
+				r.Header.Add("X-Auth-Token", token)
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	return append(append([]httpclient.Middleware{outer}, middlewares...), inner)
 }
 
 // closeIdle closes idle connections: http.Client.CloseIdleConnections does not reach through the SDK's middlewares.
@@ -86,7 +121,13 @@ func httpSettings(jsonData json.RawMessage) (json.RawMessage, error) {
 			}
 		case slices.Contains(httpFlags, name):
 			out[name] = r.flag(name, false)
-		case slices.Contains(httpTexts, name), strings.HasPrefix(name, "httpHeaderName"):
+		case strings.HasPrefix(name, "httpHeaderName"):
+			header := strings.TrimSpace(r.text(name, ""))
+			if slices.ContainsFunc(ownHeaders, func(own string) bool { return strings.EqualFold(own, header) }) {
+				return nil, fmt.Errorf("%s must not be %s: the plugin sets this header itself", name, header)
+			}
+			out[name] = header
+		case slices.Contains(httpTexts, name):
 			out[name] = r.text(name, "")
 		}
 	}

@@ -44,7 +44,7 @@ type Instance struct {
 	idle     func() // closes idle connections
 	client   *cbc.Client
 	governor *cbc.Governor
-	detach   func() // from the governor
+	detach   func() // from the governor of the host
 	catalog  *catalog.Catalog
 	history  *history.History
 	queue    *queue.Queue // nil unless the settings enable it
@@ -82,22 +82,24 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 	if err != nil {
 		return nil, err
 	}
-	governor := cbc.GovernorFor(parsed.url)
-	client, err := cbc.New(cbc.Config{
-		URL:       parsed.url,
-		OrgKey:    parsed.orgKey,
-		APIID:     parsed.apiID,
-		APISecret: parsed.apiSecret,
-		UserAgent: userAgent(),
-		Governor:  governor,
-		Observe:   observe,
-		Storage:   storage,
-	}, httpClient)
+	classifier, err := catalogWith(rulesKey, parsed.rules)
 	if err != nil {
 		return nil, err
 	}
-	classifier, err := catalogWith(rulesKey, parsed.rules)
+	governor, leaveHost := cbc.GovernorFor(parsed.url)
+	client, err := cbc.New(cbc.Config{
+		URL:                    parsed.url,
+		OrgKey:                 parsed.orgKey,
+		APIID:                  parsed.apiID,
+		APISecret:              parsed.apiSecret,
+		UserAgent:              userAgent(),
+		Governor:               governor,
+		RequestsPerFiveMinutes: parsed.requestsPerFiveMinutes,
+		Observe:                observe,
+		Storage:                storage,
+	}, httpClient)
 	if err != nil {
+		leaveHost()
 		return nil, err
 	}
 	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor})
@@ -109,7 +111,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		idle:     httpClient.CloseIdleConnections,
 		client:   client,
 		governor: governor,
-		detach:   governor.Attach(parsed.requestsPerFiveMinutes),
+		detach:   leaveHost,
 		catalog:  classifier,
 		history:  past,
 		streams:  newLifetime(),
@@ -142,6 +144,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 // Dispose closes what the instance holds open. Calling it again does nothing.
 func (d *Instance) Dispose() {
 	d.streams.end()
+	d.client.Close()
 	d.detach()
 	if d.queue != nil {
 		d.queue.Close()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/pgtest"
@@ -281,4 +282,127 @@ func TestTwoStoresAreASettingsError(t *testing.T) {
 	moved := g.open(t, source{org: 1, uid: "a", secret: rightSecret, jsonData: map[string]any{"store": "postgres"}, dsn: dsn})
 	require.Equal(t, seen, rowsOf(t, moved), "a data source may move to another store: a search fills it")
 	require.Equal(t, seen, rowsOf(t, second))
+}
+
+// spend asks with the names of a dashboard and a rule of an organization.
+func spend(t *testing.T, d *Instance, org int64, board string) error {
+	t.Helper()
+	now := time.Now()
+	resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{
+		PluginContext: backend.PluginContext{OrgID: org},
+		Headers:       map[string]string{"http_X-Dashboard-Uid": board},
+		Queries: []backend.DataQuery{{
+			RefID: "A", JSON: []byte(`{"queryType":"count","query":"-actor:` + board + `"}`), TimeRange: backend.TimeRange{From: now.Add(-time.Hour), To: now},
+		}},
+	})
+	require.NoError(t, err)
+	return resp.Responses["A"].Error
+}
+
+// statusText is the answer of a resource call, as somebody of an organization gets it.
+func statusText(t *testing.T, d *Instance, org int64) string {
+	t.Helper()
+	var body []byte
+	err := d.CallResource(context.Background(), &backend.CallResourceRequest{
+		PluginContext: backend.PluginContext{OrgID: org, User: &backend.User{Role: "Admin"}}, Method: "GET", Path: "status", URL: "status",
+	}, backend.CallResourceResponseSenderFunc(func(r *backend.CallResourceResponse) error {
+		body = append(body, r.Body...)
+		return nil
+	}))
+	require.NoError(t, err)
+	return string(body)
+}
+
+// callersText is the answer of a panel on the callers.
+func callersText(t *testing.T, d *Instance, org int64) string {
+	t.Helper()
+	resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{
+		PluginContext: backend.PluginContext{OrgID: org}, Queries: []backend.DataQuery{{RefID: "A", JSON: []byte(`{"queryType":"callers"}`)}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, resp.Responses["A"].Error)
+	raw, err := json.Marshal(resp.Responses["A"].Frames)
+	require.NoError(t, err)
+	return string(raw)
+}
+
+func TestNamesStayInTheirOrganization(t *testing.T) {
+	g := newGate(t)
+	one := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+	two := g.open(t, source{org: 2, uid: "b", secret: rightSecret})
+	wrong := g.open(t, source{org: 1, uid: "c", secret: wrongSecret})
+	require.NoError(t, spend(t, one, 1, "board-of-one"))
+	require.NoError(t, spend(t, two, 2, "board-of-two"))
+	require.Error(t, spend(t, wrong, 1, "board-of-wrong"))
+	for name, text := range map[string]func(*testing.T, *Instance, int64) string{"status": statusText, "callers": callersText} {
+		first, second, third := text(t, one, 1), text(t, two, 2), text(t, wrong, 1)
+		for _, seen := range []struct {
+			in, board string
+			shown     bool
+		}{
+			{first, "board-of-one", true}, {first, "board-of-two", false}, {first, "board-of-wrong", false}, {first, "other", true},
+			{second, "board-of-one", false}, {second, "board-of-two", true}, {second, "board-of-wrong", false}, {second, "other", true},
+			{third, "board-of-one", false}, {third, "board-of-two", false}, {third, "board-of-wrong", true}, {third, "other", false},
+		} {
+			if seen.shown {
+				require.Contains(t, seen.in, seen.board, name)
+			} else {
+				require.NotContains(t, seen.in, seen.board, name)
+			}
+		}
+	}
+	var status struct{ Calls int }
+	require.NoError(t, json.Unmarshal([]byte(statusText(t, wrong, 1)), &status))
+	require.Equal(t, 1, status.Calls, "its own")
+	require.NoError(t, json.Unmarshal([]byte(statusText(t, two, 2)), &status))
+	require.Equal(t, 3, status.Calls, "the host's")
+}
+
+func TestAWrongSecretUsesUpNothing(t *testing.T) {
+	g := newGate(t)
+	first := g.open(t, source{org: 1, uid: "a", secret: rightSecret, jsonData: map[string]any{"requestsPerFiveMinutes": 100}})
+	require.NoError(t, spend(t, first, 1, "warm"))
+	stranger := g.open(t, source{org: 2, uid: "b", secret: wrongSecret, jsonData: map[string]any{"requestsPerFiveMinutes": 1}})
+	for range 200 {
+		require.Error(t, spend(t, stranger, 2, "board"))
+		_, err := stranger.CheckHealth(context.Background(), nil)
+		require.NoError(t, err)
+		_ = call(t, stranger, "Viewer", "GET", "exports", "")
+	}
+	require.EqualValues(t, 1, g.calls[wrongSecret].Load(), "one rejection a minute")
+	require.Equal(t, 100, first.limits(context.Background()).Budget.Limit, "its limit holds for itself alone")
+	for _, board := range []string{"x", "y", "z"} {
+		require.NoError(t, spend(t, first, 1, board))
+	}
+	g.rotate(wrongSecret) // its settings turn out to be the right ones
+	require.NoError(t, spend(t, g.open(t, source{org: 2, uid: "b", secret: wrongSecret}), 2, "board"))
+}
+
+// Whoever has another API key of the organization must not let the cloud accept it in place of the secret.
+func TestHeadersCannotForgeTheSecret(t *testing.T) {
+	g := newGate(t)
+	settings := settingsOf(g.Server, g.url, 0, nil)
+	token := rightSecret + "/" + g.Keys()[0].APIID
+	for _, name := range []string{"X-Auth-Token", "x-auth-token", " X-AUTH-TOKEN ", "Host", "host"} {
+		forged := settings
+		forged.JSONData = json.RawMessage(strings.Replace(string(settings.JSONData), "{", `{"httpHeaderName1":"`+name+`",`, 1))
+		forged.DecryptedSecureJSONData = map[string]string{"apiSecret": wrongSecret, "httpHeaderValue1": token}
+		_, err := NewInstance(context.Background(), forged)
+		require.ErrorContains(t, err, "httpHeaderName1 must not be", name)
+	}
+	settings.JSONData = json.RawMessage(strings.Replace(string(settings.JSONData), "{", `{"httpHeaderName1":"X-Gateway",`, 1))
+	settings.DecryptedSecureJSONData = map[string]string{"apiSecret": wrongSecret, "httpHeaderValue1": "fine"}
+	d := newInstance(t, settings)
+	ctx := httpclient.WithContextualMiddleware(context.Background(), httpclient.MiddlewareFunc(
+		func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
+			return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+				require.Equal(t, "fine", r.Header.Get("X-Gateway"))
+				r.Header.Set("X-Auth-Token", token) // as if a viewer's header were forwarded
+				r.Host = "somebody.example"
+				return next.RoundTrip(r)
+			})
+		}))
+	require.ErrorContains(t, d.client.Verify(ctx), "API key is not accepted")
+	require.EqualValues(t, 1, g.calls[wrongSecret].Load())
+	require.Zero(t, g.calls[rightSecret].Load())
 }

@@ -11,9 +11,9 @@ import (
 // measure answers a query about the plugin itself. It sends nothing and does not read the queue.
 func (d *Instance) measure(ctx context.Context, shape panel.Shape) frame.Frames {
 	if shape == panel.ShapeCallers {
-		return d.callers()
+		return d.callers(ctx)
 	}
-	governor, cache, now := d.governor.Status(), d.history.Status(), time.Now()
+	governor, cache, now := d.limits(ctx), d.history.Status(), time.Now()
 	paused := 0.0
 	if governor.PausedUntil != nil {
 		paused = max(time.UnixMilli(*governor.PausedUntil).Sub(now).Seconds(), 0)
@@ -60,8 +60,8 @@ func queueNumbers(s *queueStatus, now time.Time) []frame.Number {
 func number[N int | int64](n N) *float64 { return some(float64(n)) }
 
 // callers tells who has spent the requests.
-func (d *Instance) callers() frame.Frames {
-	origins := d.governor.Status().Origins
+func (d *Instance) callers(ctx context.Context) frame.Frames {
+	origins := d.limits(ctx).Origins
 	callers := make([]frame.Caller, len(origins))
 	for i, o := range origins {
 		callers[i] = frame.Caller{

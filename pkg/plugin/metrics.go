@@ -36,7 +36,7 @@ func (d *Instance) answered(s frame.Stats) (budgetLeft int) {
 	cached := math.Round(s.CacheShare * float64(s.Read))
 	eventsRead.WithLabelValues("cache").Add(cached)
 	eventsRead.WithLabelValues("cloud").Add(float64(s.Read) - cached)
-	return d.governor.Status().Budget.Left
+	return min(d.governor.Budget().Left, d.settings.requestsPerFiveMinutes)
 }
 
 // observe counts a request that has ended.
@@ -63,7 +63,7 @@ func (budgets) Describe(out chan<- *prometheus.Desc) { out <- budgetLeft }
 
 // Collect reports every host.
 func (budgets) Collect(out chan<- prometheus.Metric) {
-	cbc.EachStatus(func(host string, s cbc.Status) {
-		out <- prometheus.MustNewConstMetric(budgetLeft, prometheus.GaugeValue, float64(s.Budget.Left), host)
+	cbc.EachBudget(func(host string, b cbc.Budget) {
+		out <- prometheus.MustNewConstMetric(budgetLeft, prometheus.GaugeValue, float64(b.Left), host)
 	})
 }

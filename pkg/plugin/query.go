@@ -23,7 +23,7 @@ const concurrentQueries = 4
 
 // QueryData answers the queries of a panel, an alert rule or Explore, each on its own: one that fails leaves the others alone.
 func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	ctx, cancel := inTime(asked(ctx, req))
+	ctx, cancel := inTime(d.withCaller(ctx, req))
 	defer cancel()
 	answers := make([]backend.DataResponse, len(req.Queries))
 	numbers := needsNumbers(req)

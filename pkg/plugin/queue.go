@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -22,13 +21,13 @@ func openQueue(s settings, id cbc.Identity, owner string, client *cbc.Client) (*
 	if err != nil {
 		return nil, err
 	}
-	source := &provenSource{client: client}
+	cloud := background{client, cbc.Origin{Tenant: cbc.Tenant{Identity: id}}}
 	return queue.Open(queue.Config{
 		Identity: id,
 		Owner:    owner,
-		Source:   source,
-		Searcher: background{client},
-		Prover:   source,
+		Source:   cloud,
+		Searcher: cloud,
+		Prover:   client,
 		Derive:   verifierOf(s.apiSecret),
 		Store:    store,
 		Poll:     s.queuePoll,
@@ -63,42 +62,16 @@ func verifierOf(secret string) func(salt []byte) []byte {
 	}
 }
 
-// provenSource takes batches out of the queue, and knows whether Carbon Black Cloud accepts the API secret.
-type provenSource struct {
-	client   *cbc.Client
-	accepted atomic.Pointer[time.Time]
+// background asks Carbon Black Cloud for the ledger's sake. What it spends is shown to everybody with the same API key.
+type background struct {
+	client *cbc.Client
+	origin cbc.Origin
 }
 
 // Queue takes one batch. The reader says how urgent it is.
-func (p *provenSource) Queue(ctx context.Context) (cbc.Batch, error) {
-	sent := time.Now()
-	batch, err := p.client.Queue(ctx)
-	if err == nil {
-		p.accepted.Store(&sent)
-	}
-	return batch, err
+func (b background) Queue(ctx context.Context) (cbc.Batch, error) {
+	return b.client.Queue(cbc.WithOrigin(ctx, b.origin))
 }
-
-// Verify sends the cheapest search: one event of the last minute.
-func (p *provenSource) Verify(ctx context.Context) error {
-	sent := time.Now()
-	_, err := p.client.Search(ctx, cbc.SearchRequest{Start: sent.Add(-time.Minute), End: sent, Order: cbc.NewestFirst, Rows: 1})
-	if err == nil {
-		p.accepted.Store(&sent)
-	}
-	return err
-}
-
-// AcceptedAt is when the last request was sent that was answered.
-func (p *provenSource) AcceptedAt() time.Time {
-	if at := p.accepted.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
-}
-
-// background asks Carbon Black Cloud for the ledger's sake.
-type background struct{ client *cbc.Client }
 
 // SearchAll visits every event of a window, asked for anew.
 func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
@@ -106,7 +79,7 @@ func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit f
 	var cost history.Cost
 	past := history.New(history.Config{Searcher: b.client, Settle: time.Minute})
 	question := history.Question{Window: w, Order: cbc.OldestFirst, Max: math.MaxInt}
-	coverage, err := past.Scan(cbc.WithLane(ctx, cbc.LaneBackground), question, &cost, func(batch history.Batch) bool {
+	coverage, err := past.Scan(cbc.WithOrigin(cbc.WithLane(ctx, cbc.LaneBackground), b.origin), question, &cost, func(batch history.Batch) bool {
 		events := make([]auditlog.Event, 0, batch.Len())
 		for e := range batch.All() {
 			events = append(events, *e)

@@ -24,7 +24,7 @@ func (d *Instance) routes() backend.CallResourceHandler {
 			notFound(w, r) // the mux would redirect
 			return
 		}
-		mux.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r.WithContext(d.withTenant(r.Context(), backend.PluginConfigFromContext(r.Context()).OrgID)))
 	}))}
 }
 

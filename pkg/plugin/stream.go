@@ -76,7 +76,7 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 	if err != nil { // the settings have changed since it was subscribed to
 		return l.end(sender, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(d.withTenant(ctx, req.PluginContext.OrgID))
 	defer cancel()
 	defer context.AfterFunc(d.streams.ctx, cancel)()
 	key := d.checkpointKey(req.Path)
