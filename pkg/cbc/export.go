@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,4 +136,13 @@ func (f *flexible) UnmarshalJSON(raw []byte) error {
 		}
 	}
 	return nil
+}
+
+// number returns a number that is not negative, as far as an int holds it; 0 if it is none.
+func (f flexible) number() int {
+	n, err := strconv.ParseFloat(string(f), 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) || !(n > 0) {
+		return 0
+	}
+	return int(min(n, math.MaxInt32))
 }

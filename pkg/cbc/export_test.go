@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -105,7 +106,7 @@ func TestJobs(t *testing.T) {
 	answer = `{"results":[{"id":1,"org_key":"abcd1234"},{"id":"x/y"},{"id":"b"},{},{"id":9,"org_key":"OTHER"}]}`
 	jobs, err := client.Jobs(context.Background())
 	require.NoError(t, err)
-	require.Len(t, jobs, 2, "what cannot be a part of an address is no job, and another organization's is not ours")
+	require.Len(t, jobs.Jobs, 2, "what cannot be a part of an address is no job, and another organization's is not ours")
 	for _, answer = range []string{"", "x", "[1]", `{"errorMessage":"boom"}`, `{"results":7}`} {
 		_, err = client.Jobs(context.Background())
 		require.Error(t, err, answer)
@@ -119,6 +120,37 @@ func TestJobs(t *testing.T) {
 		require.Error(t, err)
 		_, err = client.Download(context.Background(), id)
 		require.Error(t, err)
+	}
+}
+
+// A list that says that there are more jobs than it holds, or that holds what is no job, is not complete. What can be read comes out.
+func TestJobListIsNotComplete(t *testing.T) {
+	answer := ""
+	client := exportClient(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })
+	for _, c := range []struct {
+		answer     string
+		jobs, left int
+	}{
+		{`{"num_found":2,"results":[{"id":1},{"id":2}]}`, 2, 0},
+		{`{"num_found":3,"results":[{"id":1},{"id":2}]}`, 2, 1},
+		{`{"num_found":"250","results":[{"id":1}]}`, 1, 249},
+		{`{"num_found":1e3,"results":[{"id":1}]}`, 1, 999},
+		{`{"num_found":9223372036854775807,"results":[{"id":1}]}`, 1, math.MaxInt32 - 1},
+		{`{"num_found":1e400,"results":[{"id":1}]}`, 1, math.MaxInt32 - 1},
+		{`{"num_found":-1e400,"results":[{"id":1}]}`, 1, 0},
+		{`{"num_found":7}`, 0, 7},
+		{`{"num_found":7,"results":[]}`, 0, 7},
+		{`{"num_found":1,"results":[{"id":1},{"id":2}]}`, 2, 0},
+		{`{"num_found":-5,"results":[{"id":1}]}`, 1, 0},
+		{`{"num_found":null,"results":[{"id":1},null,7,"x",{"id":"../x"},{"id":[1]}]}`, 1, 5},
+		{`{"num_found":2,"results":[{"id":1,"org_key":"OTHER"},{"id":2}]}`, 1, 0},
+		{`[{"id":1}]`, 1, 0},
+	} {
+		answer = c.answer
+		list, err := client.Jobs(context.Background())
+		require.NoError(t, err, c.answer)
+		require.Len(t, list.Jobs, c.jobs, c.answer)
+		require.Equal(t, c.left, list.Left, c.answer)
 	}
 }
 

@@ -91,33 +91,58 @@ func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	return job, nil
 }
 
+// JobList is an answer of the Job service that lists jobs.
+type JobList struct {
+	Jobs []Job
+	// Left is how many jobs there are that the list does not hold, or holds in a form that cannot be read. How to ask for the rest of
+	// a list is not documented.
+	Left int
+}
+
 // Jobs lists the jobs that the API key can see: its own, of all products. One of another organization is left out.
-func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
+func (c *Client) Jobs(ctx context.Context) (JobList, error) {
 	var raw json.RawMessage
 	if err := c.jobCall(ctx, "jobs", c.JobsPath(), &raw); err != nil || raw == nil {
-		return nil, err // no content is no jobs
+		return JobList{}, err // no content is no jobs
 	}
 	var answer struct {
-		Results []jobBody `json:"results"`
-		Failure flexible  `json:"errorMessage"`
+		Found   flexible          `json:"num_found"`
+		Results []json.RawMessage `json:"results"`
+		Failure flexible          `json:"errorMessage"`
 	}
 	if json.Unmarshal(raw, &answer) != nil && json.Unmarshal(raw, &answer.Results) != nil {
-		return nil, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "it lists no jobs"}
+		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "it lists no jobs"}
 	}
 	if answer.Failure != "" {
-		return nil, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: c.redact(string(answer.Failure))}
+		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: c.redact(string(answer.Failure))}
 	}
-	jobs := make([]Job, 0, len(answer.Results))
-	for _, body := range answer.Results {
+	list := c.jobsOf(answer.Results)
+	if list.Left > 0 && list.Left == len(answer.Results) {
+		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "it lists no jobs that can be read"}
+	}
+	if found := answer.Found.number(); found > len(answer.Results) {
+		list.Left += found - len(answer.Results)
+	}
+	return list, nil
+}
+
+// jobsOf reads the jobs of a list.
+func (c *Client) jobsOf(results []json.RawMessage) JobList {
+	list := JobList{Jobs: make([]Job, 0, len(results))}
+	for _, raw := range results {
+		var body jobBody
+		if json.Unmarshal(raw, &body) != nil || !ValidJobID(string(body.ID)) {
+			list.Left++
+			continue
+		}
 		if body.OrgKey != "" && !strings.EqualFold(string(body.OrgKey), c.config.OrgKey) {
 			continue
 		}
-		if job := body.job(); ValidJobID(job.ID) {
-			job.Failure = c.redact(job.Failure)
-			jobs = append(jobs, job)
-		}
+		job := body.job()
+		job.Failure = c.redact(job.Failure)
+		list.Jobs = append(list.Jobs, job)
 	}
-	return jobs, nil
+	return list
 }
 
 func (c *Client) jobCall(ctx context.Context, endpoint, path string, into any) error {

@@ -122,7 +122,9 @@ func (c *csvCopier) row(row csvRow) error {
 	switch {
 	case err != nil && !c.skipBad(err):
 		return err
-	case err != nil, !keep:
+	case err != nil:
+		return c.csv.dropFirstLine(row)
+	case !keep:
 		return c.csv.drop(row)
 	}
 	return c.accept(row)

@@ -21,7 +21,7 @@ type Cloud interface {
 	history.Searcher
 	Export(ctx context.Context, r cbc.ExportRequest) (jobID string, err error)
 	Job(ctx context.Context, id string) (cbc.Job, error)
-	Jobs(ctx context.Context) ([]cbc.Job, error)
+	Jobs(ctx context.Context) (cbc.JobList, error)
 	Download(ctx context.Context, id string) (io.ReadCloser, error)
 }
 

@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -207,15 +208,18 @@ func firstOf(texts ...string) string {
 }
 
 // List returns every export that is remembered of this owner, and the jobs of the API key that may be exports and that no other data
-// source is known to have started, newest first. complete is false when Carbon Black Cloud could not be asked for its jobs; message
-// says why.
+// source is known to have started, newest first. complete is false when Carbon Black Cloud did not list all of its jobs; message says
+// why.
 func (s *Service) List(ctx context.Context) (exports []Export, complete bool, message string) {
 	jobs, err := s.config.Cloud.Jobs(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		message = "the jobs of Carbon Black Cloud cannot be listed: " + err.Error()
+	case jobs.Left > 0:
+		message = fmt.Sprintf("Carbon Black Cloud listed %d jobs of the API key and left out %d: exports that were not started here may be missing", len(jobs.Jobs), jobs.Left)
 	}
 	remembered, byJob := s.remembered()
-	for _, job := range jobs {
+	for _, job := range jobs.Jobs {
 		e := byJob[job.ID]
 		switch {
 		case e != nil:
@@ -235,7 +239,7 @@ func (s *Service) List(ctx context.Context) (exports []Export, complete bool, me
 		}
 	}
 	slices.SortStableFunc(exports, func(a, b Export) int { return b.age().Compare(a.age()) })
-	return exports, err == nil, message
+	return exports, message == "", message
 }
 
 // remembered returns the exports that are remembered of this owner, newest first, and those of them that are jobs by the job's id.
