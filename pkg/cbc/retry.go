@@ -11,6 +11,8 @@ import (
 const (
 	mostTries  = 3
 	firstDelay = 250 * time.Millisecond
+	// maxAttemptTime bounds one request, whatever the settings say: it takes a place that all data sources of the host share.
+	maxAttemptTime = 5 * time.Minute
 )
 
 // effort is what a request took.
@@ -64,11 +66,11 @@ func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, 
 		return 0, false, err
 	}
 	defer func() { c.end(t, r, err) }()
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
+	if timeout <= 0 || timeout > maxAttemptTime {
+		timeout = maxAttemptTime
 	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	return t.waited(), true, c.send(ctx, r, read)
 }
 

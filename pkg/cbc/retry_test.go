@@ -247,3 +247,18 @@ func TestDelaysDiffer(t *testing.T) {
 		require.InDelta(t, 0.5, jitter(), 0.5)
 	}
 }
+
+func TestARequestDoesNotHoldItsPlaceForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, timeout := range []time.Duration{0, 24 * time.Hour} {
+			g := NewGovernor(GovernorConfig{})
+			client, _ := scripted(t, Config{Governor: g}, step{takes: 48 * time.Hour})
+			client.http.Timeout = timeout
+			begin := time.Now()
+			_, err := searchOnce(context.Background(), client)
+			require.Error(t, err)
+			require.Equal(t, maxAttemptTime, time.Since(begin))
+			require.Zero(t, g.Status(everything).InFlight)
+		}
+	})
+}
