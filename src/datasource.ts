@@ -8,11 +8,14 @@ import {
   type DataSourceGetDrilldownsApplicabilityOptions,
   type DataSourceGetTagValuesOptions,
   type DataSourceInstanceSettings,
+  type DataSourceWithLogsContextSupport,
   type DataSourceWithSupplementaryQueriesSupport,
   type DataSourceWithToggleableQueryFiltersSupport,
   type DrilldownsApplicability,
   getDefaultTimeRange,
   LoadingState,
+  type LogRowContextOptions,
+  type LogRowModel,
   type MetricFindValue,
   type QueryFilterOptions,
   type ScopedVars,
@@ -21,11 +24,14 @@ import {
   type ToggleFilterAction,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
-import { map, type Observable, of, startWith } from 'rxjs';
+import { createElement, type ReactNode } from 'react';
+import { lastValueFrom, map, type Observable, of, startWith } from 'rxjs';
 import { adhocProblemOf, applicabilityOf, applyAdhocFilters } from './adhoc/adhoc';
 import { wordsOfRules } from './config/rules';
 import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
+import { contextQuery, contextRequest, type ContextScope } from './logs/context';
+import { ContextScopePicker } from './logs/ContextScopePicker';
 import { DEFAULT_MAX_EVENTS, DEFAULT_SETTLE_SECONDS, defaultQuery } from './query/defaults';
 import { displayText } from './query/displayText';
 import { ALL_FIELDS, FIELD_NAMES, isFlagField, isListField } from './query/fields';
@@ -41,7 +47,10 @@ import { ValuesVariables } from './variables/ValuesVariables';
 
 export class AuditLogDataSource
   extends DataSourceWithBackend<AuditLogQuery, AuditLogOptions>
-  implements DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>, DataSourceWithToggleableQueryFiltersSupport<AuditLogQuery>
+  implements
+    DataSourceWithLogsContextSupport<AuditLogQuery>,
+    DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>,
+    DataSourceWithToggleableQueryFiltersSupport<AuditLogQuery>
 {
   /**
    * An annotation is a query for events, edited in Grafana's own editor for annotations. It always searches: opening a
@@ -57,6 +66,9 @@ export class AuditLogDataSource
   readonly settleSeconds: number;
   /** Categories and actions that the catalog rules of this data source add. */
   readonly fieldWords: { category: string[]; action: string[] };
+  /** Grafana offers to choose how far the context of a log line reaches. */
+  readonly supportsAdjustableWindow = true;
+  private contextScope: ContextScope = 'everyone';
 
   constructor(
     settings: DataSourceInstanceSettings<AuditLogOptions>,
@@ -89,6 +101,24 @@ export class AuditLogDataSource
 
   queryHasFilter(query: AuditLogQuery, { key, value }: QueryFilterOptions): boolean {
     return hasFilter(query, key, value);
+  }
+
+  /** Returns the events before or after a log line, in the scope that was chosen last. */
+  async getLogRowContext(row: LogRowModel, options?: LogRowContextOptions, query?: AuditLogQuery): Promise<DataQueryResponse> {
+    return lastValueFrom(this.query(contextRequest(row, contextQuery(row, this.contextScope, query), options)));
+  }
+
+  /** Grafana opens this query in a split view or another tab. */
+  async getLogRowContextQuery(row: LogRowModel, _options?: LogRowContextOptions, query?: AuditLogQuery): Promise<AuditLogQuery> {
+    return contextQuery(row, this.contextScope, query);
+  }
+
+  getLogRowContextUi({ labels }: LogRowModel, runContextQuery?: () => void): ReactNode {
+    const onChange = (scope: ContextScope) => {
+      this.contextScope = scope;
+      runContextQuery?.();
+    };
+    return createElement(ContextScopePicker, { labels, initial: this.contextScope, onChange });
   }
 
   /** Returns the fields that ad hoc filters of a dashboard can use. */

@@ -35,7 +35,8 @@ export async function openPage(browser, { viewport = { width: 1440, height: 1000
   // Chromium takes the system's language otherwise, and Grafana's packages cannot parse every form of it.
   const context = await browser.newContext({ locale: 'en-US', timezoneId: 'UTC', viewport });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  // Tests wait for what must happen. The limit only ends one that hangs, also on a busy machine.
+  page.setDefaultTimeout(120_000);
   const problems = [];
   page.on('console', (message) => {
     const refused = /Failed to load resource: the server responded with a status of 40[03]/.test(message.text());
@@ -60,8 +61,8 @@ export async function screenshot(page, name, options) {
 }
 
 /** Makes tests with a page of their own each, which must not complain on its console; pictures are named by prefix and test. */
-export const pageTests = (browser, prefix) => (name, run, { timeout = 90_000 } = {}) =>
-  test(name, { timeout }, async () => {
+export const pageTests = (browser, prefix) => (name, run) =>
+  test(name, { timeout: 600_000 }, async () => {
     const { page, problems } = await openPage(browser());
     const picture = `${prefix}-${name.replaceAll(/\W+/g, '-')}`;
     try {

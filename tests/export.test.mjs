@@ -6,8 +6,11 @@ import { after, before, describe } from 'node:test';
 
 import { launchBrowser, pageTests } from './browser.mjs';
 import { environment, startSimulator, startWorkbench } from './processes.mjs';
+import { command } from './simulator.mjs';
 import { exportStrings as texts, queryStrings as queryEditor } from './strings.mjs';
 
+/** How long a held job takes, in milliseconds: longer than any test. */
+const HELD = 3_600_000;
 /** The word by which the events of this test are found. */
 const MARK = 'exportmarker';
 const FIELDS = ['create_time', 'org_key', 'actor', 'actor_ip', 'request_url', 'description', 'flagged', 'verbose'];
@@ -19,8 +22,8 @@ let events;
 before(async () => {
   [simulator, browser] = await Promise.all([startSimulator(), launchBrowser()]);
   events = createEvents(2500, Date.now() - 5 * 3_600_000);
-  await command('events', events);
-  await command('switches', { jobInProgress: true, jobProgress: true, jobPolls: 2, jobMs: 1500 });
+  await command(simulator, 'events', events);
+  await command(simulator, 'switches', { jobInProgress: true, jobProgress: true, jobPolls: 2 });
 });
 
 after(async () => {
@@ -42,9 +45,8 @@ for (const react of ['19', '18']) {
 
     inPage('a CSV is started, watched, downloaded, and holds the events of the search', async (page) => {
       await openExports(page, workbench, `description:${MARK}`);
-      await page.getByRole('button', { name: texts.start }).press('Enter');
-      const row = page.getByTestId(texts.row).first();
-      await row.getByRole('progressbar').waitFor();
+      const { row, finish } = await startWatched(page);
+      await finish();
       await row.getByRole('link').waitFor();
       assert.match(await row.innerText(), new RegExp(`Events where description:${MARK}[^]*2,500 rows[^]*by workbench`));
 
@@ -66,10 +68,10 @@ for (const react of ['19', '18']) {
     inPage('a JSON holds the same, and survives a reload of the page', async (page) => {
       await openExports(page, workbench, `description:${MARK}`);
       await page.getByTestId(texts.format.testId).getByRole('radio', { name: 'JSON' }).click({ force: true });
-      await page.getByRole('button', { name: texts.start }).click();
-      await page.getByTestId(texts.row).first().getByRole('progressbar').waitFor();
+      const { finish } = await startWatched(page);
       await page.reload();
       await openExports(page, workbench);
+      await finish();
       const row = page.getByTestId(texts.row).filter({ hasText: 'JSON' }).first();
       await row.getByRole('link').waitFor();
       const { name, text } = await download(page, row);
@@ -196,8 +198,11 @@ function table(text) {
   return records.map((record) => Object.fromEntries(names.map((name, index) => [name, record[index]])));
 }
 
-/** Tells the simulator something. */
-async function command(name, body) {
-  const response = await fetch(`${simulator.url}/simulator/${name}`, { method: 'POST', body: JSON.stringify(body) });
-  assert.equal(response.status, 200, await response.text());
+/** Starts an export whose job does not end before its progress was seen. */
+async function startWatched(page) {
+  await command(simulator, 'switches', { jobMs: HELD });
+  await page.getByRole('button', { name: texts.start }).press('Enter');
+  const row = page.getByTestId(texts.row).first();
+  await row.getByRole('progressbar').waitFor();
+  return { row, finish: () => command(simulator, 'switches', { jobMs: 0 }) };
 }

@@ -2,7 +2,7 @@ import { type DataQueryRequest, dateTime } from '@grafana/data';
 import type { AuditLogQuery } from '../types';
 
 /** Grafana's mark of a query that fetches more rows while somebody scrolls a log in Explore. */
-const INFINITE_SCROLL = 'infiniteScroll';
+export const INFINITE_SCROLL = 'infiniteScroll';
 
 /**
  * Explore asks for older rows up to the millisecond of the oldest row it shows. Time ranges here exclude their end, so one

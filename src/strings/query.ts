@@ -249,3 +249,9 @@ export const adhocStrings = {
   operator: (field: string, operator: string) => `Cannot filter ${field} with ${operator}. Choose =, !=, or one of several values.`,
   flag: (field: string) => `${field} is either true or false.`,
 };
+
+/** The choice above the context of a log line. */
+export const contextStrings = {
+  label: 'Events of',
+  scopes: { everyone: 'Everyone', actor: 'Same actor', actor_ip: 'Same address' },
+};
