@@ -21,7 +21,10 @@ import (
 
 const rulesFile = "../../provisioning/alerting/carbonblack-audit-rules.yaml"
 
-// ruleFile is the part of Grafana's file of alert rules that the rules of this project use.
+// failureRule is the UID of the only rule that reports failed queries.
+const failureRule = "cbc-data-source-failing"
+
+// ruleFile is a file of alert rules as Grafana provisions it, with the keys used in this project.
 type ruleFile struct {
 	APIVersion int         `yaml:"apiVersion"`
 	Groups     []ruleGroup `yaml:"groups"`
@@ -70,15 +73,15 @@ func readRules(t *testing.T) []rule {
 	return rules
 }
 
-// instance is what an alert rule makes of one number.
+// instance is an alert instance: one number of an evaluation.
 type instance struct {
 	labels data.Labels
 	value  float64
 	firing bool
 }
 
-// evaluate does what Grafana's scheduler does with a rule of a query and a threshold.
-func (r rule) evaluate(t *testing.T, bench *workbench.Workbench, sourceUID string) []instance {
+// ask sends the rule's query to a data source, as Grafana's scheduler does.
+func (r rule) ask(t *testing.T, bench *workbench.Workbench, sourceUID string) answer {
 	t.Helper()
 	query := r.Data[0]
 	model := map[string]any{"intervalMs": 1000, "maxDataPoints": 43200}
@@ -90,12 +93,18 @@ func (r rule) evaluate(t *testing.T, bench *workbench.Workbench, sourceUID strin
 		"from": fmt.Sprintf("now-%ds", query.RelativeTimeRange.From), "to": fmt.Sprintf("now-%ds", query.RelativeTimeRange.To), "queries": []any{model},
 	})
 	require.NoError(t, err)
-	got := call(t, "POST", bench.URL()+"/api/ds/query", string(body), "FromAlert", "true", "X-Rule-Uid", r.UID)
+	return call(t, "POST", bench.URL()+"/api/ds/query", string(body), "FromAlert", "true", "X-Rule-Uid", r.UID)
+}
+
+// evaluate evaluates a rule of a query and a threshold, as Grafana does.
+func (r rule) evaluate(t *testing.T, bench *workbench.Workbench, sourceUID string) []instance {
+	t.Helper()
+	got := r.ask(t, bench, sourceUID)
 	require.Equal(t, 200, got.status, got.body)
 	var response backend.QueryDataResponse
 	require.NoError(t, json.Unmarshal([]byte(got.body), &response))
 	frames := response.Responses["A"].Frames
-	require.NotEmpty(t, frames, "an answer without a frame is no data")
+	require.NotEmpty(t, frames, "a response without frames is no data")
 	instances := make([]instance, 0, len(frames))
 	seen := map[string]bool{}
 	for _, f := range frames {
@@ -108,13 +117,13 @@ func (r rule) evaluate(t *testing.T, bench *workbench.Workbench, sourceUID strin
 		labels := f.Fields[0].Labels
 		require.False(t, seen[labels.String()], "two instances have the labels %s", labels)
 		seen[labels.String()] = true
-		instances = append(instances, instance{labels, *value, r.beyond(t, *value)})
+		instances = append(instances, instance{labels, *value, r.exceeds(t, *value)})
 	}
 	return instances
 }
 
-// beyond tells whether the rule's threshold takes a value.
-func (r rule) beyond(t *testing.T, value float64) bool {
+// exceeds reports whether a value meets the rule's threshold.
+func (r rule) exceeds(t *testing.T, value float64) bool {
 	t.Helper()
 	raw, err := json.Marshal(r.Data[1].Model)
 	require.NoError(t, err)
@@ -139,15 +148,15 @@ func (r rule) beyond(t *testing.T, value float64) bool {
 	case "lt":
 		return value < limit[0]
 	}
-	t.Fatalf("the evaluator %q is none of the rules'", threshold.Conditions[0].Evaluator.Type)
+	t.Fatalf("unknown evaluator %q", threshold.Conditions[0].Evaluator.Type)
 	return false
 }
 
-// summary writes what a notification would say.
-func (r rule) summary(t *testing.T, i instance) string {
+// description returns the description that a notification would carry.
+func (r rule) description(t *testing.T, i instance) string {
 	t.Helper()
 	text, err := template.New(r.UID).Option("missingkey=error").Parse(
-		`{{ $labels := .Labels }}{{ $values := .Values }}` + r.Annotations["summary"])
+		`{{ $labels := .Labels }}{{ $values := .Values }}` + r.Annotations["description"])
 	require.NoError(t, err)
 	var out strings.Builder
 	require.NoError(t, text.Execute(&out, map[string]any{
@@ -156,20 +165,23 @@ func (r rule) summary(t *testing.T, i instance) string {
 	return out.String()
 }
 
-// Grafana notifies of a rule that it could not evaluate, too, without values and with labels of its own: nobody is accused then.
-func TestARuleThatFailedAccusesNobody(t *testing.T) {
+// A user may change execErrState. Grafana then notifies without values and with labels of its own, so the text must name nobody.
+func TestFailedRuleNamesNobody(t *testing.T) {
 	for _, r := range readRules(t) {
-		text, err := template.New(r.UID).Parse(`{{ $labels := .Labels }}{{ $values := .Values }}` + r.Annotations["summary"])
+		if !strings.Contains(r.Annotations["description"], "{{") {
+			continue
+		}
+		text, err := template.New(r.UID).Parse(`{{ $labels := .Labels }}{{ $values := .Values }}` + r.Annotations["description"])
 		require.NoError(t, err)
 		var out strings.Builder
 		require.NoError(t, text.Execute(&out, map[string]any{
 			"Labels": data.Labels{"datasource_uid": "carbonblack", "ref_id": "A"}, "Values": map[string]float64{},
 		}))
-		require.Equal(t, "Not evaluated: the annotation Error says why", out.String(), r.UID)
+		require.Equal(t, "Not evaluated: see the annotation Error", out.String(), r.UID)
 	}
 }
 
-// Every rule has what makes an alert of use, and its documentation holds the query that it sends.
+// Every rule has the labels and annotations that an alert needs, and docs/alerts.md shows its query.
 func TestRulesAreComplete(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/alerts.md")
 	require.NoError(t, err)
@@ -179,19 +191,24 @@ func TestRulesAreComplete(t *testing.T) {
 		require.Regexp(t, `^cbc-[a-z-]{1,36}$`, r.UID)
 		require.False(t, uids[r.UID])
 		uids[r.UID] = true
-		require.Equal(t, "OK", r.NoDataState, r.UID)
-		require.Equal(t, "Error", r.ExecErrState, r.UID)
-		require.NotEmpty(t, r.Annotations["summary"], r.UID)
+		state := "KeepLast"
+		if r.UID == failureRule {
+			state = "Alerting"
+		}
+		require.Equal(t, state, r.NoDataState, r.UID)
+		require.Equal(t, state, r.ExecErrState, r.UID)
+		require.Regexp(t, `^[A-Z][^{}]*\.$`, r.Annotations["summary"], "%s: the summary is a plain sentence", r.UID)
+		require.NotEmpty(t, r.Annotations["description"], r.UID)
 		require.NotEmpty(t, r.Annotations["runbook"], r.UID)
 		require.Contains(t, []string{"info", "warning", "critical"}, r.Labels["severity"], r.UID)
 		require.Regexp(t, `^(T\d{4}(\.\d{3})?)?$`, r.Labels["mitre"], r.UID)
 		require.Equal(t, "B", r.Condition)
 		require.Len(t, r.Data, 2)
 		groups := fmt.Sprint(r.Data[0].Model["groupBy"])
-		for _, name := range label.FindAllStringSubmatch(r.Annotations["summary"], -1) {
-			require.Regexp(t, `\b`+name[1]+`\b`, groups, "%s speaks of a label that it does not have", r.UID)
+		for _, name := range label.FindAllStringSubmatch(r.Annotations["description"], -1) {
+			require.Regexp(t, `\b`+name[1]+`\b`, groups, "%s uses a label that it does not have", r.UID)
 		}
-		require.GreaterOrEqual(t, r.Data[0].RelativeTimeRange.From, 120, "%s: the range is longer than the interval and what a late event takes", r.UID)
+		require.GreaterOrEqual(t, r.Data[0].RelativeTimeRange.From, 120, "%s: the range covers the interval and late events", r.UID)
 		require.Contains(t, string(guide), "### "+r.Title+"\n", "docs/alerts.md")
 		require.Contains(t, string(guide), "`"+r.UID+"`", "docs/alerts.md")
 		require.Contains(t, documentedQueries(t, guide), canonical(t, withoutGrafanasKeys(r.Data[0].Model)), "docs/alerts.md shows another query for %s", r.UID)
@@ -215,7 +232,7 @@ func canonical(t *testing.T, value any) string {
 	return string(raw)
 }
 
-// documentedQueries are the JSON blocks of a Markdown text.
+// documentedQueries returns the JSON blocks of a Markdown document.
 func documentedQueries(t *testing.T, text []byte) []string {
 	t.Helper()
 	var queries []string
@@ -227,8 +244,8 @@ func documentedQueries(t *testing.T, text []byte) []string {
 	return queries
 }
 
-// The file for Grafana's HTTP API holds the same rules as the one for provisioning.
-func TestRulesToImportAreTheSame(t *testing.T) {
+// The file for Grafana's HTTP API holds the same rules as the provisioning file.
+func TestImportFileMatchesProvisioning(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "src", "alerting", "carbonblack-audit-rules.json"))
 	require.NoError(t, err)
 	var imported []struct {

@@ -18,18 +18,18 @@ import (
 	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
-// story is what happens in Carbon Black Cloud, and whom the rule should then name.
+// story is a sequence of audit events and the alerts that a rule must raise for it.
 type story struct {
 	events []simulator.Event
-	fires  []string // the summaries of the instances that fire, as far as they are given; none for a near miss
+	fires  []string // part of the description of each firing instance; empty for a near miss
 }
 
-// happened returns an event of some time ago.
+// happened returns an event that happened some time ago.
 func happened(ago time.Duration, actor, ip, description string) simulator.Event {
 	return simulator.Event{CreateTime: time.Now().Add(-ago), Actor: actor, ActorIP: ip, Description: description}
 }
 
-// times repeats an event, a second apart, the last one as long ago as it says.
+// times repeats an event one second apart; the last one has the given time.
 func times(n int, e simulator.Event) []simulator.Event {
 	events := make([]simulator.Event, n)
 	for i := range events {
@@ -64,7 +64,7 @@ func flagged(e simulator.Event) simulator.Event { e.Flagged = true; return e }
 
 func verbose(e simulator.Event) simulator.Event { e.Verbose = true; return e }
 
-// edit is what one edit of a policy leaves in the log.
+// edit returns the entries that one policy edit leaves in the log.
 func edit(ago time.Duration) []simulator.Event {
 	at := time.Now().Add(-ago).Truncate(time.Second)
 	rows := []simulator.Event{
@@ -77,29 +77,29 @@ func edit(ago time.Duration) []simulator.Event {
 	return rows
 }
 
-// stories are, for each rule, one that must fire it and near misses that must not.
+// stories holds, for each rule, a story that must fire it and near misses that must not.
 var stories = map[string][]story{
 	"cbc-failed-logins-actor": {
 		{events(times(3, happened(5*time.Minute, jane, office, failed)), times(2, happened(2*time.Minute, jane, hotel, wrongPassword)), one(happened(time.Minute, sam, office, failed))),
-			[]string{"5 failed log-ins of jane@example.com in 15 minutes"}},
+			[]string{"5 failed logins by jane@example.com in 15 minutes"}},
 		{events: events(times(4, happened(5*time.Minute, jane, office, failed)), times(4, happened(5*time.Minute, sam, office, failed)), times(9, happened(time.Minute, jane, office, loggedIn)))},
 		{events: times(9, happened(30*time.Minute, jane, office, failed))},
 	},
 	"cbc-failed-logins-address": {
 		{events(times(5, happened(9*time.Minute, jane, hotel, failed)), times(5, happened(time.Minute, sam, hotel, failed)), one(happened(time.Minute, ned, office, failed))),
-			[]string{"10 failed log-ins from 198.51.100.7 in 15 minutes"}},
+			[]string{"10 failed logins from 198.51.100.7 in 15 minutes"}},
 		{events: events(times(9, happened(5*time.Minute, jane, hotel, failed)), times(9, happened(5*time.Minute, jane, office, failed)))},
 	},
 	"cbc-login-after-failures": {
 		{events(times(5, happened(20*time.Minute, jane, hotel, failed)), one(happened(10*time.Minute, jane, hotel, loggedIn))),
-			[]string{"jane@example.com logged in after at least five failed log-ins within half an hour"}},
+			[]string{"jane@example.com logged in after at least 5 failed logins within 30 minutes"}},
 		{events: events(one(happened(20*time.Minute, jane, hotel, loggedIn)), times(5, happened(10*time.Minute, jane, hotel, failed)))},
 		{events: events(times(4, happened(20*time.Minute, jane, hotel, failed)), one(happened(10*time.Minute, jane, hotel, loggedIn)))},
 		{events: events(times(5, happened(20*time.Minute, jane, hotel, failed)), one(happened(10*time.Minute, sam, hotel, loggedIn)))},
 	},
 	"cbc-login-new-address": {
 		{events(one(happened(72*time.Hour, jane, office, loggedIn)), one(happened(48*time.Hour, sam, hotel, loggedIn)), one(happened(5*time.Minute, jane, hotel, loggedIn))),
-			[]string{"jane@example.com logged in from 198.51.100.7, for the first time in 30 days"}},
+			[]string{"jane@example.com logged in from 198.51.100.7 for the first time in 30 days"}},
 		{events: events(one(happened(29*24*time.Hour, jane, hotel, loggedIn)), one(happened(5*time.Minute, jane, hotel, loggedIn)))},
 		{events: events(one(happened(72*time.Hour, jane, office, loggedIn)), one(happened(5*time.Minute, jane, hotel, failed)))},
 	},
@@ -109,7 +109,7 @@ var stories = map[string][]story{
 		{events: one(happened(5*time.Minute, jane, office, "Updated API ID A1B2C3D4E5"))},
 	},
 	"cbc-api-key-regenerated": {
-		{one(happened(5*time.Minute, jane, office, "Regenerated API key for API ID A1B2C3D4E5")), []string{"jane@example.com made a new secret for an API key"}},
+		{one(happened(5*time.Minute, jane, office, "Regenerated API key for API ID A1B2C3D4E5")), []string{"jane@example.com regenerated the secret of an API key"}},
 		{events: one(happened(5*time.Minute, jane, office, "Added API ID A1B2C3D4E5 with name siem-export in org 4821"))},
 	},
 	"cbc-api-key-secret-read": {
@@ -159,17 +159,21 @@ var stories = map[string][]story{
 	},
 	"cbc-flagged": {
 		{events(times(2, flagged(happened(5*time.Minute, jane, office, failed))), one(happened(time.Minute, sam, office, failed))),
-			[]string{"2 flagged events of jane@example.com (authentication, login)"}},
+			[]string{"2 flagged events by jane@example.com (authentication, login)"}},
 		{events: one(happened(5*time.Minute, jane, office, failed))},
 	},
 	"cbc-audit-silence": {
 		{one(happened(25*time.Hour, jane, office, loggedIn)), []string{"Not one audit event in 24 hours"}},
 		{events: one(happened(23*time.Hour, jane, office, loggedIn))},
 	},
+	failureRule: { // fires on errors only, see TestOutageSendsOneMessage
+		{events: one(happened(5*time.Minute, jane, office, loggedIn))},
+		{events: one(happened(25*time.Hour, jane, office, loggedIn))},
+	},
 }
 
-// Every rule fires on its story and names who it was; on a near miss, and on an empty log, it is silent.
-func TestRulesFireWhenTheyShouldAndOnlyThen(t *testing.T) {
+// Every rule fires on its story and names the actor. It is silent on a near miss and on an empty log.
+func TestRulesFireOnTheirStoriesOnly(t *testing.T) {
 	bench := start(t, workbench.Config{PluginDir: builtPlugin(t)})
 	told := 0
 	for _, r := range readRules(t) {
@@ -177,7 +181,7 @@ func TestRulesFireWhenTheyShouldAndOnlyThen(t *testing.T) {
 		for i, s := range stories[r.UID] {
 			told++
 			t.Run(fmt.Sprintf("%s/%d", r.UID, i), func(t *testing.T) {
-				firing := firingSummaries(t, bench, r, s.events)
+				firing := firingDescriptions(t, bench, r, s.events)
 				require.Len(t, firing, len(s.fires), "%q", firing)
 				for j, want := range s.fires {
 					require.Contains(t, firing[j], want)
@@ -185,14 +189,14 @@ func TestRulesFireWhenTheyShouldAndOnlyThen(t *testing.T) {
 			})
 		}
 		t.Run(r.UID+"/nothing", func(t *testing.T) {
-			firing := firingSummaries(t, bench, r, []simulator.Event{})
+			firing := firingDescriptions(t, bench, r, []simulator.Event{})
 			require.Equal(t, r.UID == "cbc-audit-silence", len(firing) == 1, "%q", firing)
 		})
 	}
 	require.Greater(t, told, 2*len(stories)-1)
 }
 
-func firingSummaries(t *testing.T, bench *workbench.Workbench, r rule, happening []simulator.Event) []string {
+func firingDescriptions(t *testing.T, bench *workbench.Workbench, r rule, happening []simulator.Event) []string {
 	t.Helper()
 	cloud := simulator.New(simulator.Config{Events: happening})
 	server := httptest.NewServer(cloud)
@@ -201,18 +205,18 @@ func firingSummaries(t *testing.T, bench *workbench.Workbench, r rule, happening
 	var firing []string
 	for _, i := range r.evaluate(t, bench, uid) {
 		if i.firing {
-			firing = append(firing, r.summary(t, i))
+			firing = append(firing, r.description(t, i))
 		}
 	}
 	return firing
 }
 
-// addSource makes a data source of a simulated cloud and returns its uid.
+// addSource adds a data source for a simulated cloud and returns its UID.
 func addSource(t *testing.T, bench *workbench.Workbench, url string) string {
 	t.Helper()
 	key := simulator.DefaultKeys()[0]
 	body, err := json.Marshal(map[string]any{
-		"name": t.Name(), "type": "carbonblack-auditlog-datasource", "access": "proxy", "url": url,
+		"name": t.Name() + " " + url, "type": "carbonblack-auditlog-datasource", "access": "proxy", "url": url,
 		"jsonData": map[string]any{"orgKey": simulator.DefaultOrgKey, "apiId": key.APIID}, "secureJsonData": map[string]string{"apiSecret": key.APISecret},
 	})
 	require.NoError(t, err)
@@ -222,7 +226,7 @@ func addSource(t *testing.T, bench *workbench.Workbench, url string) string {
 	return source["uid"].(string)
 }
 
-// builtPlugin builds the real plugin's server side into a folder of its own.
+// builtPlugin builds the plugin's backend into a temporary folder.
 func builtPlugin(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
