@@ -76,7 +76,7 @@ func (s *refusals) settle(permission string, probe, accepted bool, err error) {
 		delete(s.known, "")
 		delete(s.known, permission)
 	case errors.As(err, &failed) && failed.meansWrongSettings(accepted):
-		s.remember(permission, probe, failed)
+		s.remember(permission, probe, accepted, failed)
 	case probe: // it has found nothing out: the next request is one
 		s.expire("")
 		s.expire(permission)
@@ -89,10 +89,13 @@ func (s *refusals) expire(scope string) {
 	}
 }
 
-func (s *refusals) remember(permission string, probe bool, failed *Error) {
+func (s *refusals) remember(permission string, probe, accepted bool, failed *Error) {
 	scope := ""
-	if failed.Kind == KindPermission { // so the key itself is accepted
+	switch {
+	case failed.Kind == KindPermission: // so the key itself is accepted
 		delete(s.known, "")
+		scope = permission
+	case accepted, permission == PermissionJobs: // a 401 may mean a permission, too, and a key need not be known to the Job service
 		scope = permission
 	}
 	r := s.known[scope]

@@ -27,7 +27,7 @@ func (s *Service) copyJobFile(ctx context.Context, t token, done time.Time, opti
 	case err != nil:
 		return facts{}, err
 	}
-	defer func() { _ = body.Close() }() // whatever was wrong with it has been said
+	defer func() { _ = body.Close() }() // errors were reported by Read
 	made, err := s.copyRows(newRowBuffer(body, out), t, options, out)
 	if out.failed != nil {
 		return made, out.failed
@@ -74,7 +74,7 @@ func markForExcel(in *rowBuffer, options Options) (marked bool, err error) {
 // openFile opens the file of a job. The file of a job that was just started or completed may, like the job itself, become visible a
 // little later.
 func (s *Service) openFile(ctx context.Context, t token, fresh func() bool) (io.ReadCloser, error) {
-	for pause := firstPoll; ; pause *= 2 {
+	for pause := minPoll; ; pause *= 2 {
 		body, err := s.config.Cloud.Download(ctx, t.Job)
 		if status(err) != 404 || !fresh() || pause > maxPause {
 			return body, err

@@ -7,20 +7,20 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// Kind says what is wrong with a request about an export.
+// Kind classifies an Error.
 type Kind int
 
 // The kinds of failure that are not Carbon Black Cloud's own, which come as a *cbc.Error.
 const (
 	Bad      Kind = iota // the request is malformed
 	Missing              // there is no such export, or no longer
-	NotReady             // there is no file yet, or there never will be one
-	TooLarge             // the query does not fit an id
-	Broken               // the file is not whole, or not understood
-	Busy                 // too many files are on their way
+	NotReady             // there is no file yet, or the job has failed
+	TooLarge             // the query does not fit into an id
+	Broken               // the file is incomplete or malformed
+	Busy                 // too many downloads at once
 )
 
-// Error is a request that cannot be answered. Its text says why.
+// Error is the failure of a request about an export.
 type Error struct {
 	Kind Kind
 	text string
@@ -51,9 +51,9 @@ var (
 // ErrStalled ends a download of which nothing was taken for a while.
 var ErrStalled = fail(Broken, "the download ended, because nothing of the file was taken for %v: download it again", stallTimeout)
 
-var errTooLong = fail(TooLarge, "the query is too long for an export: shorten its lists of values or its Lucene text")
+var errTooLong = fail(TooLarge, "the query is too long for an export: shorten its lists of values or its Lucene query")
 
-// status is the HTTP status with which Carbon Black Cloud refused, 0 when it did not.
+// status returns the HTTP status of an answer that was an error, 0 if there was none.
 func status(err error) int {
 	var failed *cbc.Error
 	if errors.As(err, &failed) {
@@ -62,6 +62,6 @@ func status(err error) int {
 	return 0
 }
 
-// forbidden tells whether the Job service is closed to the API key. A key that may search and is not known there lacks a
-// permission, too.
+// forbidden reports whether the Job service refuses the API key. A 401 means the same as a 403 there, because the key was accepted for
+// the search.
 func forbidden(err error) bool { return status(err) == 403 || status(err) == 401 }

@@ -1,8 +1,8 @@
-// Package export makes files of all events behind a query: by a job of Carbon Black Cloud, or, where a job cannot, by searches.
+// Package export makes files of all events that match a query: by a job of Carbon Black Cloud, or by searches where a job cannot.
 //
-// Nothing is kept on the disk, and little in memory: what a restart or another replica needs to go on with an export travels in
-// its id, which is signed. A file is streamed to whoever downloads it; on the way its rows are counted, those that are not of
-// the window or the filter are left out, and a file that is not whole is never passed off as one.
+// Nothing is stored on disk, and little in memory: an export's id is signed and holds all that another process needs to continue. A
+// file is streamed to whoever downloads it. On the way its rows are counted, rows outside the time range or the filter are left out,
+// and an incomplete file is never passed off as a complete one.
 package export
 
 import (
@@ -16,7 +16,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 )
 
-// Cloud is what an export needs of Carbon Black Cloud.
+// Cloud is the part of Carbon Black Cloud that exports use.
 type Cloud interface {
 	history.Searcher
 	Export(ctx context.Context, r cbc.ExportRequest) (jobID string, err error)
@@ -29,15 +29,15 @@ type Cloud interface {
 type Past interface {
 	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
 	Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *history.Cost) (int, error)
-	BoundsTaken() bool // the server is known to take the bounds of a search to the microsecond
+	BoundsTaken() bool // reports whether the server is known to take the bounds of a search to the microsecond
 	PageSize() int
 }
 
 // Config describes a Service.
 type Config struct {
 	Cloud Cloud
-	// Past counts what is about to be exported. OwnPast makes one that discard else uses, to read a file's events without pushing
-	// everything else out of the cache.
+	// Past counts the events of an export. OwnPast returns one with a cache of its own, so that reading a whole file does not evict
+	// everything else.
 	Past     Past
 	OwnPast  func() Past
 	Classify func(*auditlog.Event) auditlog.Class
@@ -83,7 +83,7 @@ const (
 	KindSearch = "search" // by searches, while it is downloaded
 )
 
-// The states of an export. A job's word that is none of them means that it is in progress.
+// The states of an export. A job with any other status is in progress.
 const (
 	StatusCreated    = "CREATED"
 	StatusInProgress = "IN_PROGRESS"
@@ -92,30 +92,30 @@ const (
 	StatusExpired    = "EXPIRED" // Carbon Black Cloud has deleted it
 )
 
-// Export is what is told of an export. Numbers of rows are nil while discard knows them; total and completed are in the events that
-// Carbon Black Cloud selects, before this plugin's part of the filter.
+// Export describes an export. Numbers of rows that are not known are nil. Total and Completed count the events that Carbon Black Cloud
+// selects, before this plugin's part of the filter.
 type Export struct {
 	ID        string          `json:"id"`
 	Status    string          `json:"status"`
-	Format    string          `json:"format"` // csv or json, "" if it is not known
+	Format    string          `json:"format"` // csv or json, "" if not known
 	CreatedAt *time.Time      `json:"createdAt"`
 	Total     *int            `json:"total"`
 	Completed *int            `json:"completed"`
 	Error     string          `json:"error"`
 	Kind      string          `json:"kind"`
-	Query     json.RawMessage `json:"query"` // null for a job of which nothing is known
-	From      *int64          `json:"from"`  // milliseconds; the window is half-open
+	Query     json.RawMessage `json:"query"` // null for a job with an unknown query
+	From      *int64          `json:"from"`  // milliseconds; the time range is half-open
 	To        *int64          `json:"to"`
 	Who       string          `json:"who"`
-	Count     *int            `json:"count"`             // what Carbon Black Cloud counted at the start
+	Count     *int            `json:"count"`             // of events at the start
 	Reason    string          `json:"reason,omitempty"`  // why it is made by searches
-	Message   string          `json:"message,omitempty"` // what else there is to say
+	Message   string          `json:"message,omitempty"` // for the user
 }
 
 // Request asks for an export.
 type Request struct {
-	Query  json.RawMessage // as it was sent, for those who read of it later
-	Filter auditlog.Filter // what it means
+	Query  json.RawMessage // as it was sent, for the list and the manifest
+	Filter auditlog.Filter // of the query
 	Window auditlog.TimeRange
 	Format cbc.ExportFormat
 	Who    string

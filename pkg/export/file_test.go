@@ -276,7 +276,7 @@ func (l leaver) Write([]byte) error {
 	return nil
 }
 
-var errDeaf = errors.New("discard listens")
+var errDeaf = errors.New("nobody listens")
 
 type deaf struct{}
 
@@ -417,7 +417,7 @@ func TestPlaces(t *testing.T) {
 	y, err := elsewhere.Start(context.Background(), order(cbc.ExportJSON))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		w.clock.turn(lastPoll)
+		w.clock.turn(maxPoll)
 		y, err = elsewhere.Get(context.Background(), y.ID)
 		return err == nil && y.Status == StatusCompleted
 	}, time.Minute, time.Millisecond)

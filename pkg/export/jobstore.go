@@ -22,8 +22,8 @@ func newJobStore() *JobStore { return &JobStore{exports: map[string]*trackedExpo
 
 // trackedExport is an export that this process knows.
 type trackedExport struct {
-	turn chan struct{} // one at a time asks for the state
-	file chan struct{} // one at a time reads the file for its facts
+	polling chan struct{} // holds one: one call at a time polls the state
+	reading chan struct{} // holds one: one call at a time reads the file for its facts
 
 	mu        sync.Mutex
 	token     token
@@ -38,7 +38,7 @@ type trackedExport struct {
 
 func newTrackedExport(t token) *trackedExport {
 	return &trackedExport{
-		turn: make(chan struct{}, 1), file: make(chan struct{}, 1), token: t, facts: map[Options]facts{}, last: DefaultOptions,
+		polling: make(chan struct{}, 1), reading: make(chan struct{}, 1), token: t, facts: map[Options]facts{}, last: DefaultOptions,
 		state: state{status: StatusCreated, total: -1, completed: -1},
 	}
 }
@@ -49,15 +49,15 @@ type state struct {
 	total, completed int // -1 when not known
 	failure          string
 	message          string
-	next             time.Time // when to ask again
+	next             time.Time // when the next poll is due
 	delay            time.Duration
 	done             time.Time // when it was first seen to be completed
 }
 
-// final tells whether a job stays as it is. That it is not known may be a mistake of the moment.
+// final reports whether the state is final. An unknown job may become visible again.
 func (s state) final() bool { return s.status == StatusCompleted || s.status == StatusFailed }
 
-// enter returns the entry of a token, made if need be. Of two tokens of the same job, the one that knows more stays.
+// enter returns the export of a token, and adds it if it is new. A token that holds the query replaces one that does not.
 func (s *JobStore) enter(t token) *trackedExport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,8 +73,8 @@ func (s *JobStore) enter(t token) *trackedExport {
 	return e
 }
 
-// begin makes the entry of an export that was just started. What is remembered of a job of the same id was another one: a test
-// system that starts anew counts its jobs anew.
+// begin adds an export that was just started. It replaces a job of the same id, which must have been another one: a test system that
+// is restarted counts its jobs from the start.
 func (s *JobStore) begin(t token) *trackedExport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *JobStore) add(t token) *trackedExport {
 	return e
 }
 
-// all are the entries, newest first, forgotten ones included.
+// all returns the exports, newest first, including forgotten ones.
 func (s *JobStore) all() []*trackedExport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,7 @@ func (s *JobStore) all() []*trackedExport {
 	return out
 }
 
-// now is a copy of the entry's token and state.
+// now returns a copy of the token and the state.
 func (e *trackedExport) now() (t token, s state, bySearch string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -117,7 +117,7 @@ func (e *trackedExport) set(change func(*state)) {
 	change(&e.state)
 }
 
-// told takes what a list of jobs tells of the export's.
+// update sets the state from a list of jobs.
 func (e *trackedExport) update(j cbc.Job, now time.Time) {
 	e.set(func(st *state) {
 		next, delay := st.next, st.delay
@@ -126,7 +126,7 @@ func (e *trackedExport) update(j cbc.Job, now time.Time) {
 	})
 }
 
-// become takes over what was told just now.
+// replaceWith sets the state, and keeps when the job was first seen to be completed.
 func (s *state) replaceWith(fresh state, now time.Time) {
 	if fresh.status == StatusCompleted {
 		fresh.done = now
@@ -155,7 +155,7 @@ func (e *trackedExport) columns() []string {
 	return e.extras
 }
 
-// widen notes the columns that a CSV by searches was found to need.
+// addColumns records the columns that a CSV by searches turned out to need.
 func (e *trackedExport) addColumns(columns []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -164,7 +164,7 @@ func (e *trackedExport) addColumns(columns []string) {
 	}
 }
 
-// useSearches gives the job's file up. What was known of the file is void.
+// useSearches gives up the file of the job, and what was known of it.
 func (e *trackedExport) useSearches(reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

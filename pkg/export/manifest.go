@@ -10,7 +10,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// Manifest says what a finished export is, so that a reader can prove that the file at hand is that file, and whole.
+// Manifest describes a finished export, so that a reader can prove that a file is that file, and complete.
 type Manifest struct {
 	ID            string          `json:"id"`
 	Kind          string          `json:"kind"` // job or search
@@ -39,11 +39,11 @@ type Manifest struct {
 	Note          string          `json:"note"` // the verdict in words
 }
 
-// maxReading bounds how long a file is read for its facts.
+// maxReading bounds how long reading a file for its facts may take.
 const maxReading = 5 * time.Minute
 
-// Manifest returns the manifest of an export for a user. Facts that no download of this process has brought are found by reading
-// the file. What is not chosen is as in the last download.
+// Manifest returns the manifest of an export. If no download of this process has read the file, it is read once. Options that are not
+// chosen are those of the last download.
 func (s *Service) Manifest(ctx context.Context, id, login string, choice Choice) (Manifest, error) {
 	e, err := s.ready(ctx, id)
 	if err != nil {
@@ -71,7 +71,7 @@ func (e *trackedExport) fact(options Options) (facts, bool) {
 	return f, known
 }
 
-// read finds the facts of a file, by reading it if need be: once for all who ask.
+// read returns the facts of a file, which it reads if necessary: once for concurrent calls.
 func (s *Service) read(ctx context.Context, e *trackedExport, login string, options Options) (facts, error) {
 	if made, known := e.fact(options); known {
 		return made, nil
@@ -79,8 +79,8 @@ func (s *Service) read(ctx context.Context, e *trackedExport, login string, opti
 	ctx, cancel := context.WithTimeout(ctx, maxReading)
 	defer cancel()
 	select {
-	case e.file <- struct{}{}:
-		defer func() { <-e.file }()
+	case e.reading <- struct{}{}:
+		defer func() { <-e.reading }()
 	case <-ctx.Done():
 		return facts{}, ctx.Err()
 	}
@@ -97,7 +97,7 @@ func (s *Service) read(ctx context.Context, e *trackedExport, login string, opti
 	return made, nil
 }
 
-// discard takes a file for the sake of its facts.
+// discard is a Sink for a file that is read for its facts only.
 type discard struct{}
 
 func (discard) Begin(File) error   { return nil }

@@ -5,7 +5,7 @@ import "sync"
 const (
 	// maxDownloads bounds the files of one data source that are on their way at a time, as each takes some megabytes.
 	maxDownloads = 8
-	// maxDownloadsPerUser bounds those of one user, so that discard can take all places.
+	// maxDownloadsPerUser bounds those of one user, so that nobody can take all places.
 	maxDownloadsPerUser = 2
 )
 

@@ -19,11 +19,13 @@ import (
 
 func drawTerms(t *rapid.T, name string) auditlog.Terms {
 	choices := map[auditlog.Key][]string{
-		auditlog.KeyActor:    {"mary@example.org", "MARY@example.org", "", "=cmd", "discard"},
+		auditlog.KeyActor:    {"mary@example.org", "MARY@example.org", "", "=cmd", "nobody"},
 		auditlog.KeyActorIP:  {"192.0.2.1", "", "2001:db8::1"},
 		auditlog.KeyFlagged:  {"true", "false"},
 		auditlog.KeyVerbose:  {"true", "false"},
 		auditlog.KeyCategory: {"authentication", "policy", "other"},
+		auditlog.KeyAccount:  {"mary@example.org", "abcdefghij", "ABCDEFGHIJ", "nobody"},
+		auditlog.KeyAddress:  {"192.0.2.1", "192.0.2.0/24", "2001:db8::/32", "198.51.100.0/24"},
 	}
 	terms := auditlog.Terms{}
 	for _, key := range auditlog.Keys() {

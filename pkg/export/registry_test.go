@@ -19,13 +19,13 @@ func (w *world) as(source DataSource, r *Registry) *Service {
 	return New(c)
 }
 
-// After a restart discard knows whose a job is, until its id comes: from then on discard else lists it, or has its file.
+// After a restart nobody knows whose a job is, until its id comes: from then on nobody else lists it, or has its file.
 func TestJobsFindTheirOwner(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	mine, other := DataSource{1, "mine"}, DataSource{2, "mine"}
 	x, err := w.as(mine, w.config.Registry).Start(context.Background(), order(cbc.ExportCSV))
 	require.NoError(t, err)
-	w.clock.turn(lastPoll)
+	w.clock.turn(maxPoll)
 
 	restarted := NewRegistry()
 	owner, stranger := w.as(mine, restarted), w.as(other, restarted)

@@ -7,24 +7,24 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// window is the part of a file that is at hand, on its way to who downloads it. What is kept as it is stays where it was read, until
-// there is enough of it for a chunk: most files go through without being copied.
+// rowBuffer holds the part of a file that was read and not sent. Accepted rows stay where they were read until there is enough for a
+// chunk: most files pass through without being copied.
 //
-//	buf: | handed on or dropped | kept | not looked at yet | free
-//	                            from   pos                 len
+//	buf: | sent or dropped | accepted | unread | free
+//	                       from       pos      len
 type rowBuffer struct {
 	r         io.Reader
 	out       *chunkWriter
 	buf       []byte
 	from, pos int
 	end       bool
-	mayBeCut  bool // the end of the file says nothing about whether it is whole
+	mayBeCut  bool // the connection does not prove that the end of the file is its end
 }
 
 const (
-	// minRead is how much room there has to be for reading on.
+	// minRead is the room that reading needs.
 	minRead = 64 << 10
-	// maxRow bounds a row: none of an audit log comes near it.
+	// maxRow bounds a row: no row of an audit log comes near it.
 	maxRow = 16 << 20
 )
 
@@ -33,10 +33,10 @@ func newRowBuffer(r io.Reader, out *chunkWriter) *rowBuffer {
 	return &rowBuffer{r: r, out: out, buf: make([]byte, 0, maxChunk), mayBeCut: tells && !file.EndProven()}
 }
 
-// rest is what has not been looked at yet. It is valid until more is read.
+// unread returns what was neither accepted nor dropped. It is valid until the next fill.
 func (b *rowBuffer) unread() []byte { return b.buf[b.pos:] }
 
-// keep lets the next n bytes go on as they are.
+// accept accepts the next n bytes as they are.
 func (b *rowBuffer) accept(n int) { b.pos += n }
 
 // drop leaves out the next n bytes.
@@ -47,7 +47,7 @@ func (b *rowBuffer) drop(n int) error {
 	return err
 }
 
-// put hands on something else, behind what is kept.
+// insert adds something to the file, behind what was accepted.
 func (b *rowBuffer) insert(part []byte) error {
 	if err := b.flush(); err != nil {
 		return err
@@ -55,14 +55,14 @@ func (b *rowBuffer) insert(part []byte) error {
 	return b.out.add(part)
 }
 
-// flush hands on what is kept.
+// flush adds what was accepted to the file.
 func (b *rowBuffer) flush() error {
 	kept := b.buf[b.from:b.pos]
 	b.from = b.pos
 	return b.out.add(kept)
 }
 
-// more reads on. The rest stays, but may be elsewhere.
+// fill reads on. Unread bytes move.
 func (b *rowBuffer) fill() error {
 	if b.end {
 		return io.EOF
@@ -78,7 +78,7 @@ func (b *rowBuffer) fill() error {
 			return err
 		}
 	}
-	// A long row is looked at from its beginning each time, so that it takes more to look again.
+	// A long row is parsed from its start after each fill, so each time more is read.
 	enough := len(b.buf) + len(b.unread())/minRead*(minRead/4)
 	for {
 		n, err := b.r.Read(b.buf[len(b.buf):cap(b.buf)])
@@ -95,12 +95,12 @@ func (b *rowBuffer) fill() error {
 	}
 }
 
-// makeRoom moves the rest to the front, into a larger buffer if it fills most of this one.
+// makeRoom moves unread bytes to the front, into a larger buffer if they fill most of this one.
 func (b *rowBuffer) makeRoom() error {
 	rest, buf := b.unread(), b.buf[:0]
 	if len(rest) > cap(buf)/2 {
 		if 2*cap(buf) > maxRow {
-			return &unusable{"a row of it is longer than any of an audit log"}
+			return &unusable{"one of its rows is longer than 16 MiB"}
 		}
 		buf = make([]byte, 0, 2*cap(buf))
 	}
@@ -111,7 +111,7 @@ func (b *rowBuffer) makeRoom() error {
 
 const byteOrderMark = "\ufeff"
 
-// sniff tells the format of the file by its first character. asked is what an empty one is.
+// sniff returns the format of the file, by its first character. An empty file has the format that was asked for.
 func (b *rowBuffer) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
 	for {
 		for i, c := range b.unread() {
@@ -121,7 +121,7 @@ func (b *rowBuffer) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
 			case c == '{' || c == '[':
 				return cbc.ExportJSON, nil
 			case c == '<':
-				return "", &unusable{"it is a page for people"}
+				return "", &unusable{"it is an HTML page"}
 			}
 			return cbc.ExportCSV, nil
 		}

@@ -15,8 +15,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 )
 
-// search makes a file by reading the window page by page, oldest events first. It takes its time when the rate limit wants it to.
-// extras are columns that a CSV is known to need beyond those of every event.
+// search makes a file by reading the time range page by page, oldest events first, as fast as the rate limit permits. extras are columns
+// that a CSV is known to need beyond those of every event.
 func (s *Service) search(ctx context.Context, t token, extras []string, options Options, out *chunkWriter) (facts, error) {
 	made := facts{Kind: KindSearch, Format: t.Format, Raw: -1}
 	var w eventWriter = &jsonWriter{}
@@ -34,7 +34,7 @@ func (s *Service) search(ctx context.Context, t token, extras []string, options 
 			made.Received += batch.Len()
 			for e := range batch.All() {
 				class := auditlog.Class{}
-				if t.Filter.Derived() {
+				if t.Filter.NeedsClass() {
 					class = s.config.Classify(e)
 				}
 				if !matcher.Match(e, class) {
@@ -56,7 +56,7 @@ func (s *Service) search(ctx context.Context, t token, extras []string, options 
 	case err != nil:
 		return made, err
 	case coverage.Cut != 0:
-		return made, fail(Broken, "the millisecond %s holds more events than Carbon Black Cloud hands out: the file cannot be made whole",
+		return made, fail(Broken, "Carbon Black Cloud does not return all events of the millisecond %s, so the file cannot be complete",
 			time.UnixMilli(coverage.Cut).UTC().Format(time.RFC3339Nano))
 	case !coverage.Complete || !coverage.Stale.IsZero():
 		return made, fail(Broken, "not all of the time range could be read")
@@ -80,7 +80,7 @@ func fieldTexts(e *auditlog.Event) [8]string {
 	}
 }
 
-// timeText writes milliseconds, as the vendor does, and more digits only where there are some.
+// timeText formats a time in milliseconds, as the vendor does, and with more digits only if it has them.
 func timeText(t time.Time) string {
 	if t.Nanosecond()%int(time.Millisecond) == 0 {
 		return t.UTC().Format("2006-01-02T15:04:05.000Z")
@@ -88,8 +88,8 @@ func timeText(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.999999999Z")
 }
 
-// csvWriter writes CSV as RFC 4180 has it. Fields that this version does not know become columns behind the others: those that the
-// first event has, and those that are known to turn up later.
+// csvWriter writes CSV by RFC 4180. Unknown fields become columns behind the others: those of the first event, and those that are known
+// to occur later.
 type csvWriter struct {
 	safe   bool
 	begun  bool
@@ -133,7 +133,7 @@ func (w *csvWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
 	return append(to, "\r\n"...), nil
 }
 
-// lacking are the extra columns, and those that some fields need beyond them.
+// lacking returns the extra columns, and those that some fields need beyond them.
 func (w *csvWriter) lacking(fields []auditlog.Field) []string {
 	needed := w.extras[:len(w.extras):len(w.extras)]
 	for _, f := range fields {
@@ -144,17 +144,17 @@ func (w *csvWriter) lacking(fields []auditlog.Field) []string {
 	return needed
 }
 
-// missingColumns says that a field turned up after the columns of a CSV were written. It comes with the columns that are needed.
+// missingColumns says that a field occurred after the header of a CSV was written. It holds the columns that are needed.
 type missingColumns struct{ columns []string }
 
 func (l *missingColumns) Error() string {
-	return fmt.Sprintf("the field %q turned up after the columns of the CSV were written", l.columns[len(l.columns)-1])
+	return fmt.Sprintf("the field %q occurred after the header of the CSV was written", l.columns[len(l.columns)-1])
 }
 
-// maxExtras bounds the columns that a CSV gets beyond those of every event.
+// maxExtras bounds the columns that a CSV has beyond those of every event.
 const maxExtras = 50
 
-// plainValue is a field's text, or its JSON if it is none.
+// plainValue returns a field's string, or its JSON if it is not a string.
 func plainValue(raw []byte) string {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
@@ -183,7 +183,7 @@ func (w *csvWriter) end(to []byte) []byte {
 	return to
 }
 
-// jsonWriter writes a list of objects, one a line. Fields that this version does not know follow the others, as they came.
+// jsonWriter writes a list of objects, one per line. Unknown fields follow the others as they were received.
 type jsonWriter struct{ rows int }
 
 func (w *jsonWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
@@ -224,7 +224,7 @@ func b2i(b bool) int {
 	return 0
 }
 
-// appendString writes a JSON string, leaving characters that need no escape as they are.
+// appendString appends a JSON string with as few escapes as possible.
 func appendString(to []byte, text string) []byte {
 	to = append(to, '"')
 	for _, r := range text {

@@ -65,7 +65,7 @@ func TestStates(t *testing.T) {
 		if x.Status != StatusCompleted && err != nil {
 			require.Equal(t, NotReady, kindOf(t, err))
 		}
-		w.clock.turn(lastPoll)
+		w.clock.turn(maxPoll)
 	}
 	require.Equal(t, StatusCompleted, seen[len(seen)-1])
 	require.Equal(t, 60, *x.Completed)
@@ -76,7 +76,7 @@ func TestStates(t *testing.T) {
 	require.Zero(t, w.calls("progress"))
 }
 
-// A state that discard has heard of is one of a job that is still running.
+// A state that nobody has heard of is one of a job that is still running.
 func TestUnknownStates(t *testing.T) {
 	for _, word := range []string{"QUEUED", "Weird State", ""} {
 		c := &clock{at: origin}
@@ -95,12 +95,12 @@ func TestUnknownStates(t *testing.T) {
 		x, err := w.Start(context.Background(), order(cbc.ExportCSV))
 		require.NoError(t, err)
 		for left > 0 {
-			c.turn(lastPoll)
+			c.turn(maxPoll)
 			x, err = w.Get(context.Background(), x.ID)
 			require.NoError(t, err)
 			require.Equal(t, StatusInProgress, x.Status, word)
 		}
-		c.turn(lastPoll)
+		c.turn(maxPoll)
 		x, err = w.Get(context.Background(), x.ID)
 		require.NoError(t, err)
 		require.Equal(t, StatusCompleted, x.Status)
@@ -141,14 +141,14 @@ func TestTroubleWhilePolling(t *testing.T) {
 	for _, fault := range []simulator.Fault{{Kind: "status", Status: 503}, {Kind: "html"}, {Kind: "reset"}, {Kind: "errorMessage"}, {Kind: "status", Status: 429}} {
 		fault.Endpoint = "job"
 		w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{fault}})
-		w.clock.turn(lastPoll)
+		w.clock.turn(maxPoll)
 		x, err = w.Get(context.Background(), x.ID)
 		require.NoError(t, err, fault.Kind)
 		require.Equal(t, StatusCreated, x.Status)
-		require.Contains(t, x.Message, "cannot be asked for now", fault.Kind)
+		require.Contains(t, x.Message, "cannot be read at the moment", fault.Kind)
 	}
 	w.sim.SetFaults(simulator.Faults{})
-	w.clock.turn(lastPoll)
+	w.clock.turn(maxPoll)
 	x, err = w.Get(context.Background(), x.ID)
 	require.NoError(t, err)
 	require.Equal(t, StatusCompleted, x.Status)
@@ -165,7 +165,7 @@ func TestWhereJobsAreClosed(t *testing.T) {
 			require.Equal(t, KindSearch, x.Kind)
 			require.Equal(t, StatusCompleted, x.Status)
 			require.Contains(t, x.Message, "jobs.status READ")
-			require.Zero(t, w.calls("export"), "a job that discard can fetch is not started")
+			require.Zero(t, w.calls("export"), "a job that nobody can fetch is not started")
 			d := fetch(t, w.Service, x.ID, false)
 			same(t, w.records(auditlog.Filter{}, order(format).Window, time.Millisecond), parsed(t, d))
 			m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
@@ -184,7 +184,7 @@ func TestDerivedKeysAreSearched(t *testing.T) {
 	r.Filter = auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyCategory: {"authentication"}}}
 	x, err := w.Start(context.Background(), r)
 	require.NoError(t, err)
-	require.Contains(t, x.Message, "derived from the description")
+	require.Contains(t, x.Message, "derives from the description")
 	want := w.records(r.Filter, r.Window, time.Millisecond)
 	require.NotEmpty(t, want)
 	same(t, want, parsed(t, fetch(t, w.Service, x.ID, false)))
@@ -331,7 +331,7 @@ func TestYoungFileOfALongJob(t *testing.T) {
 	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
 	require.NoError(t, err)
 	for x.Status != StatusCompleted {
-		c.turn(lastPoll)
+		c.turn(maxPoll)
 		x, err = w.Get(context.Background(), x.ID)
 		require.NoError(t, err)
 	}
@@ -382,7 +382,7 @@ func TestOtherProducts(t *testing.T) {
 	}
 }
 
-// What discard can know for certain is said: whether a job was started when its answer is lost. It is not asked for again.
+// What nobody can know for certain is said: whether a job was started when its answer is lost. It is not asked for again.
 func TestStartIsNeverRepeated(t *testing.T) {
 	for _, fault := range []simulator.Fault{{Kind: "reset"}, {Kind: "status", Status: 503, AfterWork: true}, {Kind: "html", AfterWork: true}} {
 		fault.Endpoint = "export"
@@ -413,7 +413,7 @@ func TestLate404(t *testing.T) {
 	require.Equal(t, asked, w.calls("job"), "with growing pauses")
 	w.sim.SetFaults(simulator.Faults{})
 	for range 5 {
-		w.clock.turn(lastPoll)
+		w.clock.turn(maxPoll)
 		x, err = w.Get(context.Background(), x.ID)
 		require.NoError(t, err)
 	}

@@ -13,8 +13,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 )
 
-// countPatience is how long counting may hold up a start: a server that caps its numbers takes many requests.
-const countPatience = 20 * time.Second
+// countTimeout bounds how long counting may delay a start: a server that caps its numbers takes many requests.
+const countTimeout = 20 * time.Second
 
 // Start starts an export.
 func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
@@ -32,7 +32,7 @@ func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
 		return Export{}, err
 	}
 	if id, err := s.seal(t); err != nil || len(id) > maxID-spareID {
-		return Export{}, errTooLong // before anything is started that discard could fetch
+		return Export{}, errTooLong // a job whose id does not fit would be started in vain
 	}
 	var err error
 	if t.Expected, err = s.count(ctx, r.Filter.Cloud(), r.Window); err != nil {
@@ -47,12 +47,12 @@ func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
 	return s.describe(s.config.Registry.store(s.config.Owner).begin(t))
 }
 
-// startJob starts a job, unless the file has to be made by searches: then the token says why and there is no job.
+// startJob starts a job and returns its id. It returns no id if the file has to be made by searches: then the token says why.
 func (s *Service) startJob(ctx context.Context, t *token) (string, error) {
 	if t.Reason != "" {
 		return "", nil
 	}
-	// A job that discard can fetch is started in vain, so the Job service is asked first.
+	// A job whose file cannot be downloaded would be started in vain, so this asks the Job service first.
 	if _, err := s.config.Cloud.Jobs(ctx); err != nil {
 		if t.Reason = whyNoJobService(err); t.Reason != "" {
 			return "", nil
@@ -63,17 +63,17 @@ func (s *Service) startJob(ctx context.Context, t *token) (string, error) {
 	id, err := s.config.Cloud.Export(ctx, cbc.ExportRequest{Filter: t.Filter.Cloud(), Start: start, End: end, Format: t.Format})
 	var failed *cbc.Error
 	if errors.As(err, &failed) && failed.Status >= 400 && failed.Status < 500 && failed.Kind != cbc.KindThrottled {
-		// The search for the same was answered, so this is about exports alone.
-		t.Reason = shortened("Carbon Black Cloud does not start the export: " + err.Error())
+		// A search with the same filter was answered, so only exports are refused.
+		t.Reason = shortened("Carbon Black Cloud refused to start the export job: " + err.Error())
 		return "", nil
 	}
 	if errors.As(err, &failed) && failed.Lost {
-		return "", fail(Broken, "whether the export was started is not known: look for it in the list before starting it again. %v", err)
+		return "", fail(Broken, "the export may have been started: look for it in the list before you start it again. %v", err)
 	}
 	return id, err
 }
 
-// shortened keeps a text from making an id too long.
+// shortened bounds the length of a reason, which becomes part of the id.
 func shortened(text string) string {
 	if len(text) > 400 {
 		text = strings.ToValidUTF8(text[:400], "") + "…"
@@ -81,7 +81,7 @@ func shortened(text string) string {
 	return text
 }
 
-// closed says why the Job service cannot be used, "" if it can or if that may pass.
+// whyNoJobService says why the Job service cannot be used, "" if it can or if the error may pass.
 func whyNoJobService(err error) string {
 	switch {
 	case forbidden(err):
@@ -92,48 +92,64 @@ func whyNoJobService(err error) string {
 	return ""
 }
 
-// whyNoJob says why a filter cannot be decided over the rows of a job's file, "" if it can.
+// whyNoJob says why a filter cannot be evaluated on the rows of a job's file, "" if it can.
 func whyNoJob(f auditlog.Filter) string {
-	if f.Derived() {
-		return "category, action and outcome are derived from the description by this plugin, and Carbon Black Cloud cannot filter by them"
+	if f.NeedsClass() {
+		return "the filter has a field that this plugin derives from the description, such as category, action or outcome, and Carbon Black Cloud cannot filter by it"
 	}
-	for _, key := range keysMatchedHere(f) {
+	for _, key := range auditlog.Keys() {
 		if slices.Contains(f.Criteria[key], "") || slices.Contains(f.Exclusions[key], "") {
-			return "the filter looks for an empty " + string(key) + ", and how a job writes empty values is not documented"
+			return "the filter selects an empty " + string(key) + ", and how a job writes empty values is not documented"
 		}
 	}
 	return ""
 }
 
-// keysMatchedHere are the keys that the plugin decides about on each event.
+// keysMatchedHere returns the fields of an event that the plugin needs to evaluate its part of the filter.
 func keysMatchedHere(f auditlog.Filter) (keys []auditlog.Key) {
 	for _, key := range auditlog.Keys() {
 		for _, terms := range []auditlog.Terms{f.Criteria, f.Exclusions} {
-			if values := terms[key]; len(values) > 0 && (!key.MatchedByCloud() || slices.Contains(values, "")) {
-				keys = append(keys, key)
-				break
+			values := terms[key]
+			if len(values) == 0 || key.MatchedByCloud() && !slices.Contains(values, "") {
+				continue
+			}
+			if field := fieldOf(key); !slices.Contains(keys, field) {
+				keys = append(keys, field)
 			}
 		}
 	}
 	return keys
 }
 
-// expectedCounts is what was counted at the start, and the bounds that suit the server.
-type expectedCounts struct {
-	Bounds bounds `json:"b,omitempty"`
-	Count  int    `json:"n"` // events of the window that Carbon Black Cloud finds, -1 if it does not tell for certain
-	Sent   int    `json:"s"` // events that it finds within the very bounds that are sent, -1 if it does not tell for certain
+// fieldOf returns the field of an event that a key's value comes from.
+func fieldOf(key auditlog.Key) auditlog.Key {
+	switch {
+	case key == auditlog.KeyAccount:
+		return auditlog.KeyActor
+	case key == auditlog.KeyAddress:
+		return auditlog.KeyActorIP
+	case key.NeedsClass():
+		return auditlog.KeyDescription
+	}
+	return key
 }
 
-// bounds are the instants that are sent for a window, as history has them.
+// expectedCounts holds what was counted at the start, and the bounds of the request.
+type expectedCounts struct {
+	Bounds bounds `json:"b,omitempty"`
+	Count  int    `json:"n"` // events of the time range, -1 if Carbon Black Cloud does not count them reliably
+	Sent   int    `json:"s"` // events within the bounds that are sent, -1 if it does not count them reliably
+}
+
+// bounds name which instants are sent for a time range.
 type bounds string
 
 const (
-	// wide bounds hold the whole window whatever the server makes of them; what is too much is left out of the file.
+	// wide bounds include the whole time range however the server reads them; other events are left out of the file.
 	wide bounds = ""
-	// narrow bounds select exactly the window, where the server is known to take them to the microsecond.
+	// narrow bounds select exactly the time range, if the server is known to take them to the microsecond.
 	narrow bounds = "n"
-	// trusted bounds are narrow ones on a server that writes times without a fraction of a second: nothing can be left out.
+	// trusted bounds are narrow bounds on a server that writes times in whole seconds: nothing can be left out.
 	trusted bounds = "t"
 )
 
@@ -144,9 +160,9 @@ func (b bounds) of(w auditlog.TimeRange) (start, end time.Time) {
 	return history.Narrow(w)
 }
 
-// count counts what is about to be exported, and chooses the bounds.
+// count counts the events of an export, and chooses its bounds.
 func (s *Service) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange) (expectedCounts, error) {
-	n, err := s.countWindow(ctx, f, w)
+	n, err := s.countRange(ctx, f, w)
 	if err != nil {
 		return expectedCounts{}, err
 	}
@@ -170,12 +186,12 @@ func (s *Service) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeR
 	return c, err
 }
 
-// sampleRows are looked at to see how finely the server writes times.
+// sampleRows is how many events are read to find the resolution of the server's times.
 const sampleRows = 50
 
-// countWindow asks for the number of events of a window, -1 if that takes too long.
-func (s *Service) countWindow(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange) (int, error) {
-	patient, cancel := context.WithTimeout(ctx, countPatience)
+// countRange counts the events of a time range, -1 if that takes too long.
+func (s *Service) countRange(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange) (int, error) {
+	patient, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
 	var cost history.Cost
 	n, err := s.config.Past.Count(patient, f, w, &cost)
@@ -185,7 +201,7 @@ func (s *Service) countWindow(ctx context.Context, f auditlog.Filter, w auditlog
 	return n, err
 }
 
-// countRead counts by reading, where a server blurs its numbers at the edges of a window and there is no more than a page.
+// countRead counts by reading at most a page, for servers whose numbers are not exact at the edges of a time range.
 func (s *Service) countRead(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, about int) (int, error) {
 	if about < 0 || about > s.config.Past.PageSize() {
 		return -1, nil

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	firstPoll = 500 * time.Millisecond
-	lastPoll  = 10 * time.Second
+	minPoll = 500 * time.Millisecond
+	maxPoll = 10 * time.Second
 	// jobVisibilityDelay is how long a job that was just started may be unknown to the Job service.
 	jobVisibilityDelay = 2 * time.Minute
 )
 
-// Get tells how an export is. However many ask, Carbon Black Cloud is asked with growing pauses.
+// Get returns an export. However many viewers call it, it polls Carbon Black Cloud at growing intervals.
 func (s *Service) Get(ctx context.Context, id string) (Export, error) {
 	e, err := s.find(id)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Service) Get(ctx context.Context, id string) (Export, error) {
 	return s.describe(e)
 }
 
-// Forget takes an export off the list. Carbon Black Cloud has no way to delete a job: it keeps the file for its 30 days.
+// Forget takes an export off the list. Carbon Black Cloud has no way to delete a job: it keeps the file for 30 days.
 func (s *Service) Forget(id string) error {
 	e, err := s.find(id)
 	if err == nil {
@@ -39,8 +39,8 @@ func (s *Service) Forget(id string) error {
 	return err
 }
 
-// find returns the export of an id. The id of a job of which nothing is known is none any more once it is known that another data
-// source has started the job.
+// find returns the export of an id. The id of a job with an unknown query is no longer valid once another data source turns out to
+// have started the job.
 func (s *Service) find(id string) (*trackedExport, error) {
 	t, err := s.open(id)
 	if err != nil {
@@ -61,19 +61,19 @@ func (s *Service) find(id string) (*trackedExport, error) {
 	return e, nil
 }
 
-// look brings the state of an export up to date, if it is time to ask again or somebody cannot wait.
+// refresh polls the state of an export if the next poll is due, or at once if now is set.
 func (s *Service) refresh(ctx context.Context, e *trackedExport, now bool) error {
 	if !s.needsRefresh(e, now) {
 		return nil
 	}
 	select {
-	case e.turn <- struct{}{}:
-		defer func() { <-e.turn }()
+	case e.polling <- struct{}{}:
+		defer func() { <-e.polling }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	if !s.needsRefresh(e, now) {
-		return nil // whoever had the turn has asked
+		return nil // another call has polled meanwhile
 	}
 	t, before, _ := e.now()
 	job, err := s.config.Cloud.Job(ctx, t.Job)
@@ -85,13 +85,13 @@ func (s *Service) refresh(ctx context.Context, e *trackedExport, now bool) error
 	}
 	e.set(func(st *state) {
 		st.replaceWith(stateOf(job), s.config.Now())
-		st.delay = min(max(2*before.delay, firstPoll), lastPoll)
+		st.delay = min(max(2*before.delay, minPoll), maxPoll)
 		st.next = s.config.Now().Add(st.delay)
 	})
 	return nil
 }
 
-// due tells whether Carbon Black Cloud is to be asked how the export is.
+// needsRefresh reports whether a poll is due.
 func (s *Service) needsRefresh(e *trackedExport, now bool) bool {
 	t, st, bySearch := e.now()
 	if t.Job == "" || bySearch != "" || st.final() {
@@ -100,7 +100,7 @@ func (s *Service) needsRefresh(e *trackedExport, now bool) bool {
 	return now || !s.config.Now().Before(st.next)
 }
 
-// of is the state that a job tells.
+// stateOf returns the state of an export from that of its job.
 func stateOf(j cbc.Job) state {
 	st := state{status: j.Status, total: j.Total, completed: j.Completed}
 	switch j.Status {
@@ -116,26 +116,26 @@ func stateOf(j cbc.Job) state {
 	return st
 }
 
-// excuse decides what a question without an answer means for an export.
+// handleJobError decides what a failed poll means for an export.
 func (s *Service) handleJobError(e *trackedExport, err error) error {
 	t, st, _ := e.now()
 	age := s.config.Now().Sub(t.created())
 	var failed *cbc.Error
 	switch {
 	case status(err) == 404 && s.startedRecently(t):
-		// The Job service may hear of a job a little after its id was given out.
+		// The job may not be visible yet.
 	case status(err) == 404:
 		e.set(func(st *state) { st.status, st.failure = StatusExpired, expired(t, age) })
 	case forbidden(err) && t.known():
 		e.useSearches(whyNoJobService(err))
 		return nil
 	case errors.As(err, &failed) && failed.Temporary():
-		e.set(func(st *state) { st.message = "how it is cannot be asked for now: " + err.Error() })
+		e.set(func(st *state) { st.message = "the state of the job cannot be read at the moment: " + err.Error() })
 	default:
 		return err
 	}
 	e.set(func(now *state) {
-		now.delay = min(max(2*st.delay, firstPoll), lastPoll)
+		now.delay = min(max(2*st.delay, minPoll), maxPoll)
 		now.next = s.config.Now().Add(now.delay)
 	})
 	return nil
@@ -145,7 +145,7 @@ func expired(t token, age time.Duration) string {
 	if t.Created > 0 && age > cbc.JobRetention {
 		return "the export has expired: Carbon Black Cloud keeps files for 30 days"
 	}
-	return "Carbon Black Cloud does not know the export any more: it keeps files for 30 days, and shows them to the API key that started them only"
+	return "Carbon Black Cloud no longer knows the job: it keeps files for 30 days, and shows a job only to the API key that started it"
 }
 
 // describe returns what is known of an export.
@@ -164,7 +164,7 @@ func (s *Service) describe(e *trackedExport) (Export, error) {
 		out.CreatedAt = &created
 	}
 	if !t.known() {
-		out.Message = firstOf(st.message, "this job was not started here, or before a restart: what it was asked for is not known")
+		out.Message = firstOf(st.message, "the query of this job is not known: it was not started here, or before a restart of the plugin")
 		return out, nil
 	}
 	out.From, out.To, out.Count = &t.From, &t.To, intOrNil(t.Expected.Count)
@@ -174,7 +174,7 @@ func (s *Service) describe(e *trackedExport) (Export, error) {
 	}
 	if out.Status == StatusCompleted {
 		if out.Count != nil {
-			out.Total = out.Count // what a job tells of its progress is not to be trusted
+			out.Total = out.Count // the progress of a job is not reliable
 		}
 		out.Completed = out.Total
 	}
@@ -207,9 +207,8 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// List returns every export that is remembered of this owner, and the jobs of the API key that may be exports and that no other data
-// source is known to have started, newest first. complete is false when Carbon Black Cloud did not list all of its jobs; message says
-// why.
+// List returns the remembered exports of this owner, and those jobs of the API key that may be exports and that no other data source
+// is known to have started, newest first. complete is false when Carbon Black Cloud did not list all of its jobs; message says why.
 func (s *Service) List(ctx context.Context) (exports []Export, complete bool, message string) {
 	jobs, err := s.config.Cloud.Jobs(ctx)
 	switch {
@@ -226,7 +225,7 @@ func (s *Service) List(ctx context.Context) (exports []Export, complete bool, me
 			e.update(job, s.config.Now())
 		case !otherProduct(job) && !s.config.Registry.startedByAnother(s.config.Owner, job.ID):
 			e := newTrackedExport(token{Job: job.ID, Created: max(job.CreateTime.UnixMilli(), 0)})
-			e.update(job, time.Time{}) // since when is not known
+			e.update(job, time.Time{}) // when it was completed is not known
 			remembered = append(remembered, e)
 		}
 	}
@@ -242,8 +241,8 @@ func (s *Service) List(ctx context.Context) (exports []Export, complete bool, me
 	return exports, message == "", message
 }
 
-// remembered returns the exports that are remembered of this owner, newest first, and those of them that are jobs by the job's id.
-// Those of which nothing is known are left out once it is known that another data source has started them.
+// remembered returns the remembered exports of this owner, newest first, and those that are jobs by the job's id. Jobs with an unknown
+// query are left out once another data source turns out to have started them.
 func (s *Service) remembered() (all []*trackedExport, byJob map[string]*trackedExport) {
 	store := s.config.Registry.known(s.config.Owner)
 	if store == nil {
@@ -270,13 +269,13 @@ func (x Export) age() time.Time {
 	return *x.CreatedAt
 }
 
-// otherTypes are types of job that the vendor's own client knows as those of other products.
+// otherTypes are the job types of other products that appear in the vendor's SDK.
 var otherTypes = []string{
 	"event_export", "livequery_export", "endpoints", "usbdevice_export", "user_workflow_update", "alert_export", "device_export", "vulnerability_export",
 }
 
-// otherProduct tells whether a job certainly has nothing to do with audit logs. Of the others the file decides, when it is asked
-// for: one of another product never leaves through this data source.
+// otherProduct reports whether a job certainly belongs to another product. For all other jobs the file decides when it is downloaded:
+// a file of another product is refused.
 func otherProduct(j cbc.Job) bool {
 	if strings.Contains(strings.ToLower(j.Type+j.Parameters), "audit") {
 		return false

@@ -14,11 +14,11 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// token is everything that is needed to go on with an export. It travels in the export's id.
+// token is all that is needed to continue with an export after a restart. It is the content of the export's id.
 type token struct {
 	Job      string           `json:"j,omitempty"` // "" for an export that is made by searches
 	Query    json.RawMessage  `json:"q,omitempty"` // as it was sent
-	Filter   *auditlog.Filter `json:"l,omitempty"` // nil for a job of which nothing else is known
+	Filter   *auditlog.Filter `json:"l,omitempty"` // nil for a job with an unknown query
 	From     int64            `json:"f,omitempty"`
 	To       int64            `json:"t,omitempty"`
 	Format   cbc.ExportFormat `json:"o,omitempty"`
@@ -29,7 +29,7 @@ type token struct {
 	Nonce    []byte           `json:"x,omitempty"` // distinguishes exports by searches
 }
 
-// known reports whether it is known what the export is of.
+// known reports whether the query of the export is known.
 func (t token) known() bool { return t.Filter != nil }
 
 func (t token) timeRange() auditlog.TimeRange { return auditlog.TimeRange{From: t.From, To: t.To} }
@@ -45,7 +45,7 @@ func (t token) name() string {
 }
 
 const (
-	// maxID bounds an id, which becomes part of an address: some servers refuse those over 8 KB.
+	// maxID bounds an id, which is part of URLs: some servers refuse URLs over 8 KB.
 	maxID = 4096
 	// spareID is what an id grows by at most between the check before a start and its end.
 	spareID = 1024
@@ -63,7 +63,7 @@ const (
 	minPacked = 512
 )
 
-// seal returns the id of a token: signed, so that discard can make one up, and the same for the same token.
+// seal returns the id of a token: signed, so that nobody can make one up, and the same for the same token.
 func (s *Service) seal(t token) (string, error) {
 	plain, err := json.Marshal(t)
 	if err != nil {

@@ -172,7 +172,7 @@ func (w *world) complete(t require.TestingT, r Request) Export {
 		if x.Status == StatusCompleted {
 			return x
 		}
-		w.clock.turn(lastPoll)
+		w.clock.turn(maxPoll)
 		x, err = w.Get(context.Background(), x.ID)
 		require.NoError(t, err)
 	}
