@@ -80,13 +80,13 @@ func edit(ago time.Duration) []simulator.Event {
 // stories holds, for each rule, a story that must fire it and near misses that must not.
 var stories = map[string][]story{
 	"cbc-failed-logins-actor": {
-		{events(times(3, happened(5*time.Minute, jane, office, failed)), times(2, happened(2*time.Minute, jane, hotel, wrongPassword)), one(happened(time.Minute, sam, office, failed))),
+		{events(times(3, happened(5*time.Minute, jane, office, failed)), times(2, happened(2*time.Minute, "Jane@Example.com", hotel, wrongPassword)), one(happened(time.Minute, sam, office, failed))),
 			[]string{"5 failed logins by jane@example.com in 15 minutes"}},
 		{events: events(times(4, happened(5*time.Minute, jane, office, failed)), times(4, happened(5*time.Minute, sam, office, failed)), times(9, happened(time.Minute, jane, office, loggedIn)))},
 		{events: times(9, happened(30*time.Minute, jane, office, failed))},
 	},
 	"cbc-failed-logins-address": {
-		{events(times(5, happened(9*time.Minute, jane, hotel, failed)), times(5, happened(time.Minute, sam, hotel, failed)), one(happened(time.Minute, ned, office, failed))),
+		{events(times(5, happened(9*time.Minute, jane, hotel, failed)), times(5, happened(time.Minute, sam, hotel+":40001", failed)), one(happened(time.Minute, ned, office, failed))),
 			[]string{"10 failed logins from 198.51.100.7 in 15 minutes"}},
 		{events: events(times(9, happened(5*time.Minute, jane, hotel, failed)), times(9, happened(5*time.Minute, jane, office, failed)))},
 	},
@@ -102,6 +102,7 @@ var stories = map[string][]story{
 			[]string{"jane@example.com logged in from 198.51.100.7 for the first time in 30 days"}},
 		{events: events(one(happened(29*24*time.Hour, jane, hotel, loggedIn)), one(happened(5*time.Minute, jane, hotel, loggedIn)))},
 		{events: events(one(happened(72*time.Hour, jane, office, loggedIn)), one(happened(5*time.Minute, jane, hotel, failed)))},
+		{events: events(one(happened(72*time.Hour, jane, office, loggedIn)), one(happened(5*time.Minute, "Jane@Example.com", office+":40001", loggedIn)))},
 	},
 	"cbc-api-key-created": {
 		{one(happened(5*time.Minute, jane, office, "Added API ID A1B2C3D4E5 with name siem-export in org 4821")),
