@@ -79,6 +79,30 @@ describe('query type', () => {
   });
 });
 
+describe('running', () => {
+  it('first seen starts with groups, so that it can run', async () => {
+    const { user, last, run } = await setup();
+    await user.click(queryType('First seen'));
+    expect(last()).toMatchObject({ queryType: 'firstSeen', groupBy: ['actor', 'actor_ip'] });
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('a top list starts with groups and a short limit', async () => {
+    const { user, last } = await setup();
+    await user.click(queryType('Top list'));
+    expect(last()).toMatchObject({ queryType: 'top', groupBy: ['actor'], limit: 20 });
+  });
+
+  it('does not send what the editor itself rejects', async () => {
+    const { user, last, run } = await setup({ source: 'queue', query: 'x' }, { queueEnabled: true });
+    await user.click(queryType('Count'));
+    expect(last()).toMatchObject({ queryType: 'count' });
+    expect(run).not.toHaveBeenCalled();
+    await user.click(screen.getByRole('radio', { name: 'Search' }));
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+});
+
 describe('earlier events', () => {
   const stored = { criteria: { outcome: ['failure'], flagged: true }, atLeast: 3 };
   const group = () => screen.queryByRole('group', { name: texts.after.group });

@@ -1,6 +1,8 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Alert, Button, useStyles2 } from '@grafana/ui';
+import { useEffect, useRef } from 'react';
+import { changeType } from '../query/changeType';
 import { isAlertApp, isPluginQuery, SCHEMA_VERSION, withDefaults } from '../query/defaults';
 import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
 import { queryStrings } from '../strings/query';
@@ -25,12 +27,25 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
   const problems = findProblems(query, datasource);
   const problemAt = (key: ProblemKey) => problems.find(({ at }) => at === key)?.message;
 
+  // A control may edit and run before Grafana passes the edited query back.
+  const latest = useRef(query);
+  useEffect(() => {
+    latest.current = query;
+  });
   // An edited query is a new one: the variables that could not be filled in are no longer its problem.
-  const edit = (change: Partial<AuditLogQuery>) =>
-    onChange(compact({ ...query, schemaVersion: SCHEMA_VERSION, variableError: undefined, ...change }));
+  const edit = (change: Partial<AuditLogQuery>) => {
+    latest.current = compact({ ...latest.current, schemaVersion: SCHEMA_VERSION, variableError: undefined, ...change });
+    onChange(latest.current);
+  };
+  /** Runs the query, unless the editor already shows what is wrong with it. */
+  const run = () => {
+    if (findProblems(latest.current, datasource).length === 0) {
+      onRunQuery();
+    }
+  };
   const editAndRun = (change: Partial<AuditLogQuery>) => {
     edit(change);
-    onRunQuery();
+    run();
   };
   // A stored query of an unknown type is edited like a list of events, until its type is chosen anew.
   const TypeEditor = queryType in EDITORS ? EDITORS[queryType] : EventsEditor;
@@ -43,7 +58,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           options={queryTypesFor(forAlert, queryType)}
           value={queryType}
           error={problemAt('queryType')}
-          onChange={(value) => editAndRun({ queryType: value })}
+          onChange={(value) => editAndRun(changeType(query, value, datasource.maxEvents))}
         />
         {TypeEditor && (sources.length > 1 || source !== 'search') && (
           <Choice
@@ -68,7 +83,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           problemAt={problemAt}
           edit={edit}
           editAndRun={editAndRun}
-          onRunQuery={onRunQuery}
+          onRunQuery={run}
         />
       )}
       <QueryAlerts query={query} keysProblem={problemAt('keys')} editAndRun={editAndRun} />
