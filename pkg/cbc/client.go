@@ -26,6 +26,8 @@ type Config struct {
 	APIID     string
 	APISecret string
 	UserAgent string
+	// Redact lists further values that no error may show, such as those of custom headers: a server may send them back.
+	Redact []string
 	// MaxResponseBytes bounds the body of one answer; 0 means DefaultMaxResponseBytes.
 	MaxResponseBytes int64
 	// Storage follows the redirects of a download. It must not add headers or certificates of its own: they would go to other
@@ -59,6 +61,7 @@ type Client struct {
 	http    *http.Client
 	trial   trial
 	refused refusals
+	secrets *strings.Replacer // takes secrets out of what an error quotes
 }
 
 // New returns a client that sends its requests by hc, which decides about proxies, TLS and timeouts. A redirect is never
@@ -66,10 +69,10 @@ type Client struct {
 func New(config Config, hc *http.Client) (*Client, error) {
 	base, err := url.Parse(strings.TrimRight(strings.TrimSpace(config.URL), "/"))
 	if err != nil || base.Host == "" {
-		return nil, fmt.Errorf("the URL %q is not an address: expected one like https://defense.conferdeploy.net", config.URL)
+		return nil, fmt.Errorf("the URL %.200q is not an address: expected one like https://defense.conferdeploy.net", config.URL)
 	}
 	if config.OrgKey == "" || config.OrgKey == "." || config.OrgKey == ".." || url.PathEscape(config.OrgKey) != config.OrgKey {
-		return nil, fmt.Errorf("orgKey %q cannot be an org key: expected letters and digits, as shown in the console under Settings > API Access", config.OrgKey)
+		return nil, fmt.Errorf("orgKey %.200q cannot be an org key: expected letters and digits, as shown in the console under Settings > API Access", config.OrgKey)
 	}
 	if config.MaxResponseBytes == 0 {
 		config.MaxResponseBytes = DefaultMaxResponseBytes
@@ -91,7 +94,10 @@ func New(config Config, hc *http.Client) (*Client, error) {
 	}
 	pinned := *hc
 	pinned.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{config: config, base: base, http: &pinned, refused: newRefusals(config.Now)}, nil
+	return &Client{
+		config: config, base: base, http: &pinned, refused: newRefusals(config.Now),
+		secrets: newRedactor(append([]string{config.APISecret}, config.Redact...)),
+	}, nil
 }
 
 // request is one call of the API: what do needs to send it and to explain its failure.

@@ -2,6 +2,7 @@ package cbc_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -42,10 +43,21 @@ func TestStatusErrors(t *testing.T) {
 		{"400 empty", 400, isJSON, ``, cbc.KindHost, []string{"HTTP 400"}},
 		{"401 org key", 401, isJSON, `{"message":"Illegal org key N2MF5397R","error_code":"BAD_REQUEST"}`, cbc.KindOrgKey, []string{"the org key is not accepted", "N2MF5397R"}},
 		{"401 key", 401, isJSON, `{"message":"Unauthorized","error_code":"UNAUTHORIZED"}`, cbc.KindKey, []string{"API ID and the API secret", "HTTP 401"}},
-		{"401 html", 401, isHTML, page, cbc.KindKey, []string{"API ID", "text/html"}},
+		{"401 html", 401, isHTML, page, cbc.KindHost, []string{"something in between answered", "text/html", "allowed source addresses", "proxy", "firewall", "Sorry"}},
 		{"401 empty", 401, isJSON, ``, cbc.KindKey, []string{"API ID"}},
 		{"403 json", 403, isJSON, `{"error_code":"ACCESS_DENIED","message":"Forbidden"}`, cbc.KindPermission, []string{"org.audits READ", "ACCESS_DENIED"}},
-		{"403 html", 403, isHTML, page, cbc.KindPermission, []string{"org.audits READ"}},
+		{"403 html", 403, isHTML, page, cbc.KindHost, []string{"something in between answered", "allowed source addresses"}},
+		{"403 plain text", 403, "text/plain", "RBAC: access denied", cbc.KindHost, []string{"something in between answered", "text/plain"}},
+		{"403 html as JSON", 403, isJSON, page, cbc.KindHost, []string{"something in between answered"}},
+		{"403 JSON text", 403, isJSON, `"blocked"`, cbc.KindHost, []string{"something in between answered"}},
+		{"403 html without a body", 403, isHTML, "", cbc.KindHost, []string{"something in between answered", "text/html"}},
+		{"403 long title", 403, isHTML, "<title>" + strings.Repeat("&lt;Blocked&gt;\n", 9000) + "</title>", cbc.KindHost, []string{"something in between answered"}},
+		{"407", 407, isHTML, page, cbc.KindHost, []string{"proxy in between asks for a login"}},
+		{"407 json", 407, isJSON, `{"message":"login"}`, cbc.KindHost, []string{"proxy in between asks for a login"}},
+		{"408", 408, "", ``, cbc.KindServer, []string{"try again"}},
+		{"400 plain text", 400, "text/plain", "Bad Request", cbc.KindHost, []string{"something in between answered"}},
+		{"511", 511, isHTML, page, cbc.KindHost, []string{"something in between answered"}},
+		{"503 html", 503, isHTML, page, cbc.KindServer, []string{"a gateway in front of it", "try again", "proxy", "firewall"}},
 		{"403 empty", 403, isJSON, ``, cbc.KindPermission, []string{"org.audits READ"}},
 		{"404 html", 404, isHTML, page, cbc.KindHost, []string{"check the URL", "HTTP 404"}},
 		{"404 json", 404, isJSON, `{"error_code":"NOT_FOUND","message":"no such route"}`, cbc.KindHost, []string{"NOT_FOUND"}},
@@ -111,19 +123,21 @@ func TestEndlessBody(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{
-		"":           0,
-		"17":         17 * time.Second,
-		" 2.5 ":      2500 * time.Millisecond,
-		"0":          0,
-		"-5":         0,
-		"soon":       0,
-		"NaN":        0,
-		"Inf":        0,
-		"1e300":      0,
-		"1713355200": 0, // a time since the epoch is no wait
+		"":         0,
+		"17":       17 * time.Second,
+		" 2.5 ":    2500 * time.Millisecond,
+		"0":        0,
+		"-5":       0,
+		"soon":     0,
+		"NaN":      0,
+		"Inf":      0,
+		"1e300":    time.Hour, // no more is believed
+		"31449600": time.Hour,
+		"3600":     time.Hour,
+		"3599":     time.Hour - time.Second,
 		now.Add(90 * time.Second).Format(http.TimeFormat):            90 * time.Second,
 		now.Add(-time.Hour).Format(http.TimeFormat):                  0,
-		now.AddDate(100, 0, 0).Format(http.TimeFormat):               0,
+		now.AddDate(100, 0, 0).Format(http.TimeFormat):               time.Hour,
 		now.Add(60 * time.Second).Format("Mon Jan _2 15:04:05 2006"): time.Minute,
 	} {
 		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -209,10 +223,19 @@ func TestTransportErrors(t *testing.T) {
 		says string
 	}{
 		{&net.DNSError{Err: "no such host", Name: "cbc.example", IsNotFound: true}, cbc.KindHost, "the name cbc.example is not found"},
-		{&net.DNSError{Err: "i/o timeout", Name: "cbc.example", IsTimeout: true}, cbc.KindTimeout, "in time"},
-		{reset, cbc.KindServer, "connection was closed"},
-		{io.EOF, cbc.KindServer, "connection was closed"},
-		{io.ErrUnexpectedEOF, cbc.KindServer, "connection was closed"},
+		{&net.DNSError{Err: "i/o timeout", Name: "cbc.example", IsTimeout: true}, cbc.KindHost, "looking up the name cbc.example failed for now"},
+		{&net.DNSError{Err: "server misbehaving", Name: "cbc.example", IsTemporary: true}, cbc.KindHost, "looking up the name cbc.example failed for now"},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "cbc.example", IsTemporary: true}}, cbc.KindHost, "looking up the name"},
+		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}, cbc.KindHost, "the proxy cannot be reached"},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}, cbc.KindHost, "no connection to the host"},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(40)}, cbc.KindHost, "the TLS handshake failed"},
+		{&net.OpError{Op: "read", Net: "tcp", Err: errors.New("wsarecv: An existing connection was forcibly closed")}, cbc.KindNetwork, "connection was closed"},
+		{reset, cbc.KindNetwork, "connection was closed"},
+		{io.EOF, cbc.KindNetwork, "connection was closed"},
+		{io.ErrUnexpectedEOF, cbc.KindNetwork, "connection was closed"},
+		{net.ErrClosed, cbc.KindNetwork, "connection was closed"},
+		{errors.New("http: server closed idle connection"), cbc.KindNetwork, "connection was closed"},
+		{errors.New("http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR"), cbc.KindNetwork, "connection was closed"},
 		{errors.New("proxy says " + secret), cbc.KindHost, "proxy says [secret]"},
 	} {
 		_, err := search(context.Background(), failing(t, test.err))
@@ -250,7 +273,7 @@ func TestBrokenOff(t *testing.T) {
 	require.ErrorIs(t, failed, io.ErrUnexpectedEOF)
 
 	early := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	fails(t, context.Background(), newClient(t, config(early.URL)), cbc.KindServer)
+	fails(t, context.Background(), newClient(t, config(early.URL)), cbc.KindNetwork)
 }
 
 // hanging starts a server that sends a beginning, if any, and then nothing more until the asker goes.

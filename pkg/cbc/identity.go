@@ -64,7 +64,7 @@ func fingerprint(secret string) string {
 func NormalizeURL(address string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Hostname() == "" {
-		return "", fmt.Errorf("url %q is not an address: expected one such as https://defense.conferdeploy.net", address)
+		return "", fmt.Errorf("url %.200q is not an address: expected one such as https://defense.conferdeploy.net", address)
 	}
 	normalized := url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(normalizeHost(u.Hostname()), normalizePort(u))}
 	if clean := path.Clean("/" + u.Path); clean != "/" {

@@ -25,6 +25,8 @@ type effort struct {
 // *Error. A request that may be repeated is tried again when the failure is one that passes, as long as the deadline and the
 // HTTP client's timeout, which holds for all tries together, allow.
 func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) (effort, error) {
+	ctx, cancel := withMargin(ctx)
+	defer cancel()
 	var spent effort
 	left := c.http.Timeout
 	for {
@@ -52,6 +54,19 @@ func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) 
 		}
 	}
 }
+
+// withMargin ends a little before the deadline of its parent, so that the error of a request that takes too long reaches the caller in
+// words, before the caller's own deadline ends everything.
+func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/10, maxMargin)))
+}
+
+// maxMargin is what is kept of a long deadline.
+const maxMargin = time.Second
 
 // delay is the pause after so many tries: twice as long each time, and never the same for all who failed together.
 func (c *Client) delay(tries int) time.Duration {

@@ -57,7 +57,7 @@ func statusOf(e *cbc.Error) backend.Status {
 		return backend.StatusTooManyRequests
 	case cbc.KindTimeout, cbc.KindCanceled:
 		return backend.StatusTimeout
-	case cbc.KindHost, cbc.KindServer, cbc.KindAnswer, cbc.KindTooLarge:
+	case cbc.KindHost, cbc.KindNetwork, cbc.KindServer, cbc.KindAnswer, cbc.KindTooLarge:
 		return backend.StatusBadGateway
 	}
 	return backend.StatusInternal

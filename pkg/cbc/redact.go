@@ -1,0 +1,61 @@
+package cbc
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// redacted stands for a secret in an error.
+const redacted = "[secret]"
+
+// newRedactor returns a replacer that takes secrets out of a text, also where they are escaped or encoded.
+func newRedactor(secrets []string) *strings.Replacer {
+	var forms []string
+	for _, secret := range secrets {
+		forms = append(forms, spellings(secret)...)
+	}
+	// Of forms that begin alike the longest comes first, so that nothing of it is left.
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range slices.Compact(forms) {
+		pairs = append(pairs, form, redacted)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// minSecret is the length below which a value is not taken for a secret: to replace every "1" would make errors unreadable.
+const minSecret = 4
+
+// spellings are the forms in which a server may send a secret back.
+func spellings(secret string) []string {
+	if secret = strings.TrimSpace(secret); len(secret) < minSecret {
+		return nil
+	}
+	quoted, err := json.Marshal(secret)
+	forms := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
+	if err == nil {
+		forms = append(forms, string(quoted[1:len(quoted)-1]))
+	}
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+		forms = append(forms, encoding.EncodeToString([]byte(secret)))
+	}
+	return forms
+}
+
+// maxQuote bounds how much of a text from outside an error quotes.
+const maxQuote = 500
+
+// redact takes the secrets out of a text that may have come from outside, and cuts it.
+func (c *Client) redact(s string) string { return truncate(c.secrets.Replace(s), maxQuote) }
+
+// truncate cuts a text to n bytes and marks the cut.
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

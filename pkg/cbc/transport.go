@@ -1,0 +1,118 @@
+package cbc
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+)
+
+// transportError explains a request that got no answer.
+func (c *Client) transportError(ctx context.Context, err error) error {
+	e := &Error{Kind: KindHost, Message: c.redact(innermost(err)), err: err}
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		e.Kind = KindCanceled
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Kind = KindTimeout
+	default:
+		e.explainConnection(err)
+	}
+	e.Message = c.redact(e.Message)
+	return e
+}
+
+// explainConnection tells failures that pass from those that last. A failure to connect blames the host or what is on the way to
+// it; once connected, the connection broke.
+func (e *Error) explainConnection(err error) {
+	var dns *net.DNSError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &dns):
+		e.explainName(dns)
+	case isCertificate(err):
+		e.Message = "its TLS certificate is not trusted: " + e.Message
+	case isTimeout(err):
+		e.Kind = KindTimeout
+	case errors.As(err, &network) && network.Op == "proxyconnect":
+		e.Message, e.transient = "the proxy cannot be reached: "+e.Message, true
+	case errors.As(err, &network) && (network.Op == "remote error" || network.Op == "local error"):
+		e.Message = "the TLS handshake failed: " + e.Message
+	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &network) && network.Op == "dial":
+		e.transient = true
+	case isBroken(err), network != nil:
+		e.Kind, e.Message, e.transient = KindNetwork, "the connection was closed before an answer came: "+e.Message, true
+	}
+}
+
+// explainName tells a name that does not exist from a resolver that fails for now.
+func (e *Error) explainName(dns *net.DNSError) {
+	if dns.IsNotFound || !dns.IsTemporary && !dns.IsTimeout {
+		e.Message = "the name " + dns.Name + " is not found"
+		return
+	}
+	e.Message, e.transient = "looking up the name "+dns.Name+" failed for now: "+dns.Err, true
+}
+
+func isCertificate(err error) bool {
+	var unknownAuthority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &unknownAuthority) || errors.As(err, &hostname) || errors.As(err, &certificate)
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// isBroken reports whether an established connection ended early.
+func isBroken(err error) bool {
+	for _, ended := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, net.ErrClosed} {
+		if errors.Is(err, ended) {
+			return true
+		}
+	}
+	var stream http2StreamError
+	if errors.As(err, &stream) {
+		return true
+	}
+	text := innermost(err)
+	for _, words := range brokenConnections {
+		if strings.HasPrefix(text, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// http2StreamError is a stream that was reset. The error of net/http is not exported, but becomes any struct with these fields.
+type http2StreamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (http2StreamError) Error() string { return "the stream was reset" }
+
+// brokenConnections are how the errors of net/http begin that have no type: of HTTP/2 (GOAWAY, a lost connection, an error of the
+// protocol), and of HTTP/1.
+var brokenConnections = []string{
+	"http2: ", "connection error: ", "stream error: ",
+	"http: server closed idle connection", "net/http: HTTP/1.x transport connection broken", "net/http: connection broken",
+}
+
+// innermost leaves out the request's address, which url.Error puts in front.
+func innermost(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
+}
