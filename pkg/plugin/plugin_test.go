@@ -160,8 +160,8 @@ func TestHealthNamesTheBrokenPart(t *testing.T) {
 		"the org key is not accepted":                 wrongOrg,
 		"the API key is not accepted":                 wrongSecret,
 		"lacks the permission org.audits READ":        settingsOf(sim, url, 3, nil),
-		"the host does not answer as Carbon Black":    wrongHost,
-		"host does not answer as Carbon Black Cloud:": nobody,
+		"something in between answered":               wrongHost,
+		"there is no connection to the host":          nobody,
 	} {
 		result, err := newInstance(t, s).CheckHealth(context.Background(), nil)
 		require.NoError(t, err)

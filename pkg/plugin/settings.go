@@ -3,9 +3,11 @@ package plugin
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,7 @@ type settings struct {
 	maxEvents              int
 	settle                 time.Duration
 	rules                  []catalog.Rule // tried before the catalog's own rows
+	secrets                []string       // every secure value: no error may show one
 }
 
 // parseSettings reads the settings. Provisioning from environment variables turns numbers and switches into texts: those are
@@ -55,11 +58,21 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		maxEvents:              r.number("maxEvents", 100_000, 1, 10_000_000),
 		settle:                 time.Duration(r.number("settleSeconds", 60, 0, 86_400)) * time.Second,
 		rules:                  r.rules(),
+		secrets:                secureValues(s),
 	}
 	if r.err != nil {
 		return settings{}, r.err
 	}
 	return out, out.check()
+}
+
+// secureValues lists what must not be shown, and the form in which HTTP sends a password.
+func secureValues(s backend.DataSourceInstanceSettings) []string {
+	values := slices.Collect(maps.Values(s.DecryptedSecureJSONData))
+	if password := s.DecryptedSecureJSONData["basicAuthPassword"]; password != "" {
+		values = append(values, s.BasicAuthUser+":"+password)
+	}
+	return values
 }
 
 func (s settings) check() error {
