@@ -92,6 +92,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		OrgKey:                 parsed.orgKey,
 		APIID:                  parsed.apiID,
 		APISecret:              parsed.apiSecret,
+		Redact:                 parsed.secrets,
 		UserAgent:              userAgent(),
 		Governor:               governor,
 		RequestsPerFiveMinutes: parsed.requestsPerFiveMinutes,
