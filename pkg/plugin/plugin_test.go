@@ -157,11 +157,11 @@ func TestHealthNamesTheBrokenPart(t *testing.T) {
 	nobody := good
 	nobody.URL = "http://127.0.0.1:1"
 	for part, s := range map[string]backend.DataSourceInstanceSettings{
-		"the org key is not accepted":                 wrongOrg,
-		"the API key is not accepted":                 wrongSecret,
-		"lacks the permission org.audits READ":        settingsOf(sim, url, 3, nil),
-		"something in between answered":               wrongHost,
-		"there is no connection to the host":          nobody,
+		"the org key is not accepted":          wrongOrg,
+		"the API key is not accepted":          wrongSecret,
+		"lacks the permission org.audits READ": settingsOf(sim, url, 3, nil),
+		"something in between answered":        wrongHost,
+		"there is no connection to the host":   nobody,
 	} {
 		result, err := newInstance(t, s).CheckHealth(context.Background(), nil)
 		require.NoError(t, err)
