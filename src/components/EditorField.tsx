@@ -1,7 +1,8 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
-import { FieldValidationMessage, IconButton, useStyles2 } from '@grafana/ui';
-import type { ReactNode } from 'react';
+import { FieldValidationMessage, Icon, Tooltip, useStyles2 } from '@grafana/ui';
+import { forwardRef, useId, type HTMLAttributes, type ReactNode } from 'react';
+import { DescribedBy } from './describedBy';
 
 interface Props {
   label: string;
@@ -17,9 +18,15 @@ interface Props {
   children: ReactNode;
 }
 
-/** A labelled control of the query editor: label above, what is wrong below. */
+/**
+ * A control of the query editor with its label above and what is wrong with it below. The hint is a tooltip for the mouse and a
+ * description for screen readers, and no stop for the Tab key.
+ */
 export function EditorField({ label, htmlFor, labelId, hint, error, note, grow, children }: Props) {
   const styles = useStyles2(getStyles);
+  const id = useId();
+  const message = error ?? note;
+  const describedBy = [hint && `${id}-hint`, message && `${id}-message`].filter(Boolean).join(' ') || undefined;
   return (
     <div className={grow ? styles.grow : styles.field}>
       <div className={styles.head}>
@@ -30,14 +37,35 @@ export function EditorField({ label, htmlFor, labelId, hint, error, note, grow, 
         ) : (
           <span id={labelId}>{label}</span>
         )}
-        {hint && <IconButton name="info-circle" size="sm" tooltip={hint} />}
+        {hint && (
+          <>
+            <Tooltip content={hint}>
+              <HintIcon />
+            </Tooltip>
+            <span id={`${id}-hint`} hidden>
+              {hint}
+            </span>
+          </>
+        )}
       </div>
-      {children}
-      {error && <FieldValidationMessage className={styles.error}>{error}</FieldValidationMessage>}
-      {!error && note && <div className={styles.note}>{note}</div>}
+      <DescribedBy.Provider value={describedBy}>{children}</DescribedBy.Provider>
+      {message && (
+        <div id={`${id}-message`} className={error ? styles.error : styles.note}>
+          {error ? <FieldValidationMessage>{error}</FieldValidationMessage> : note}
+        </div>
+      )}
     </div>
   );
 }
+
+/** Drops the tab stop that a tooltip gives to what it belongs to: a screen reader reads the hint with the control. */
+const HintIcon = forwardRef<HTMLSpanElement, HTMLAttributes<HTMLSpanElement>>(function HintIcon({ tabIndex, ...rest }, ref) {
+  return (
+    <span {...rest} ref={ref} aria-hidden>
+      <Icon name="info-circle" size="sm" />
+    </span>
+  );
+});
 
 const getStyles = (theme: GrafanaTheme2) => ({
   field: css({ minWidth: 0, maxWidth: '100%' }),

@@ -1,6 +1,7 @@
 import { css } from '@emotion/css';
 import { Combobox, MultiCombobox, useStyles2, type ComboboxOption } from '@grafana/ui';
 import { useId, useLayoutEffect, useRef, type FocusEvent, type KeyboardEvent, type SyntheticEvent } from 'react';
+import { useDescribedBy } from './describedBy';
 
 /**
  * Reports a value once, until the control renders with another one. On React 18 a Combobox reports one pick several times, and
@@ -97,6 +98,12 @@ function useName(label: string, labelledBy: string | undefined) {
   };
 }
 
+/** A Combobox takes no description, so the hint and the error of its field belong to the group around it. */
+function useDescription(nameId: string) {
+  const describedBy = useDescribedBy();
+  return describedBy ? { role: 'group', 'aria-labelledby': nameId, 'aria-describedby': describedBy } : {};
+}
+
 interface PickOneProps extends SharedProps {
   value?: string;
   autoFocus?: boolean;
@@ -111,7 +118,7 @@ export function PickOne({ label, labelledBy, testId, custom, value, onChange, ..
   // With text that matches no option, the Combobox reports a pick of nothing.
   const pick = (option: ComboboxOption | undefined) => option && !isAccepted() && change(option.value);
   return (
-    <div {...handlers}>
+    <div {...handlers} {...useDescription(nameId)}>
       {name}
       <Combobox {...rest} aria-labelledby={nameId} data-testid={testId} value={value ?? null} createCustomValue={custom} onChange={pick} />
     </div>
@@ -129,7 +136,7 @@ export function PickMany({ label, labelledBy, testId, custom, values, onChange, 
   const change = useOncePerValue(values, onChange);
   const { handlers } = useTypedText(custom, (text) => !values.includes(text) && change([...values, text]));
   return (
-    <div className={styles.many} {...handlers}>
+    <div className={styles.many} {...handlers} {...useDescription(nameId)}>
       {name}
       <MultiCombobox
         {...rest}

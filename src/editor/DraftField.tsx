@@ -1,5 +1,5 @@
-import { Input } from '@grafana/ui';
 import { useId } from 'react';
+import { DescribedInput } from '../components/DescribedInput';
 import { EditorField } from '../components/EditorField';
 import { useDraft } from '../components/useDraft';
 import { queryProblems } from '../strings/query';
@@ -32,7 +32,7 @@ export function DraftField({ texts: { label, testId }, hint, note, value, proble
   const keeps = problem(value) ? '' : queryProblems.keepsValue(value);
   return (
     <EditorField label={label} htmlFor={id} hint={hint} error={wrong && wrong + keeps} note={note}>
-      <Input
+      <DescribedInput
         id={id}
         data-testid={testId}
         width={12}

@@ -1,6 +1,7 @@
 import { css } from '@emotion/css';
 import { InlineSwitch, RadioButtonGroup } from '@grafana/ui';
-import { useId } from 'react';
+import { useId, type ReactNode } from 'react';
+import { useDescribedBy } from '../components/describedBy';
 import { EditorField } from '../components/EditorField';
 import { FieldWords } from '../components/fieldWords';
 import { PickMany } from '../components/Pickers';
@@ -57,10 +58,20 @@ interface ChoiceProps<T> {
 export function Choice<T>({ texts: { label, testId }, options, value, error, onChange }: ChoiceProps<T>) {
   return (
     <EditorField label={label} error={error}>
-      <div data-testid={testId}>
+      <Described testId={testId}>
         <RadioButtonGroup className={WRAPPING} aria-label={label} options={options} value={value} onChange={onChange} />
-      </div>
+      </Described>
     </EditorField>
+  );
+}
+
+/** Older radio button groups take no description, so the error of the field belongs to the group around them. */
+function Described({ testId, children }: { testId: string; children: ReactNode }) {
+  const describedBy = useDescribedBy();
+  return (
+    <div data-testid={testId} role={describedBy && 'group'} aria-describedby={describedBy}>
+      {children}
+    </div>
   );
 }
 

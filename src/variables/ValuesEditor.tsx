@@ -1,7 +1,8 @@
 import { css } from '@emotion/css';
 import type { DataSourceApi, GrafanaTheme2, QueryEditorProps } from '@grafana/data';
-import { Input, useStyles2 } from '@grafana/ui';
+import { useStyles2 } from '@grafana/ui';
 import { useId, useState } from 'react';
+import { DescribedInput } from '../components/DescribedInput';
 import { EditorField } from '../components/EditorField';
 import { PickOne } from '../components/Pickers';
 import { FIELD_OPTIONS } from '../query/fields';
@@ -37,7 +38,7 @@ export function ValuesEditor({ query, onChange }: Props) {
         />
       </EditorField>
       <EditorField label={texts.prefix.label} htmlFor={prefixId} hint={texts.prefix.hint}>
-        <Input
+        <DescribedInput
           id={prefixId}
           data-testid={texts.prefix.testId}
           width={24}
