@@ -155,6 +155,37 @@ func TestExportErrors(t *testing.T) {
 	}
 }
 
+// Options of a file are parameters; what the plugin does not know, such as the orgId that links carry for Grafana, is ignored.
+func TestExportOptions(t *testing.T) {
+	sim, url := cloud(t, simulator.Config{})
+	d := newInstance(t, settingsOf(sim, url, 0, nil))
+	csv, asJSON := finished(t, d, exportBody("csv", `{}`)), finished(t, d, exportBody("json", `{}`))
+	get := func(id, parameters string) *resourceAnswer {
+		got := call(t, d, "Viewer", "GET", "exports/"+id+"/download"+parameters, "")
+		require.Equal(t, http.StatusOK, got.status)
+		return got
+	}
+	plain := get(csv, "").body.String()
+	require.False(t, strings.HasPrefix(plain, "\ufeff"), "off by default")
+	for _, parameters := range []string{"?excel=true", "?excel=1&safe=true", "?orgId=7&excel=true&safe=true", "?safe=false&excel=T"} {
+		require.Equal(t, "\ufeff"+get(csv, strings.ReplaceAll(parameters, "excel", "x")).body.String(), get(csv, parameters).body.String(), parameters)
+		manifest := call(t, d, "Viewer", "GET", "exports/"+csv+"/manifest"+parameters, "").object(t)
+		require.Equal(t, true, manifest["byteOrderMark"], parameters)
+		require.Equal(t, manifest, call(t, d, "Viewer", "GET", "exports/"+csv+"/manifest", "").object(t), "the manifest is that of the last download")
+		require.Equal(t, get(asJSON, "").body.String(), get(asJSON, parameters).body.String(), "JSON has no byte order mark")
+	}
+	manifest := call(t, d, "Viewer", "GET", "exports/"+csv+"/manifest?excel=false&safe=true", "").object(t)
+	require.Equal(t, false, manifest["byteOrderMark"])
+	require.InDelta(t, len(plain), manifest["bytes"], 0)
+	for _, parameters := range []string{"?excel=maybe", "?excel=2", "?safe=x&excel=true"} {
+		for _, route := range []string{"/download", "/manifest"} {
+			got := call(t, d, "Viewer", "GET", "exports/"+csv+route+parameters, "")
+			require.Equal(t, http.StatusBadRequest, got.status, parameters)
+			require.Contains(t, got.object(t)["error"], "must be true or false")
+		}
+	}
+}
+
 // A file that is not whole must not look like one: the call ends with an error, which breaks the connection.
 func TestBrokenDownloadBreaksTheAnswer(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
