@@ -2,6 +2,7 @@ package export
 
 import (
 	"crypto/sha256"
+	"errors"
 	"hash"
 	"time"
 )
@@ -86,11 +87,15 @@ func (c *chunkWriter) end() error {
 }
 
 // endPart sends the rest of a file that breaks off. Only whole rows are added, so what was sent ends with a whole row, and a mark behind
-// it is outside of quotes.
-func (c *chunkWriter) endPart() {
+// it is outside of quotes. It returns the error that ends the file: if the sink has stalled, that it has.
+func (c *chunkWriter) endPart(err error) error {
 	if c.begun && c.failed == nil {
-		_ = c.end() // the download has failed anyway
+		_ = c.end() // sets c.failed
 	}
+	if errors.Is(c.failed, ErrStalled) {
+		return c.failed
+	}
+	return err
 }
 
 func (c *chunkWriter) send(chunk []byte) error {

@@ -149,8 +149,8 @@ func (s *Service) writeJobOrSearch(ctx context.Context, e *trackedExport, option
 		}
 		e.useSearches(unusable.reason)
 		if out.sentAny() {
-			out.endPart()
-			return made, fail(Broken, "the file of the job cannot be used, because %s: download it again, and it is made by searches", unusable.reason)
+			err = fail(Broken, "the file of the job cannot be used, because %s: download it again, and it is made by searches", unusable.reason)
+			return made, out.endPart(err)
 		}
 		out.reset(s.announce(t, t.Format))
 		bySearch = unusable.reason
@@ -184,8 +184,7 @@ func (s *Service) searchWhole(ctx context.Context, e *trackedExport, options Opt
 // finish sends the rest of the file and completes its facts.
 func (s *Service) finish(out *chunkWriter, made *facts, err error) error {
 	if err != nil {
-		out.endPart()
-		return err
+		return out.endPart(err)
 	}
 	if err := out.end(); err != nil {
 		return err

@@ -470,6 +470,22 @@ func TestStalledDownload(t *testing.T) {
 	require.Equal(t, len("create_time,actor,description\r\n")+rows*len(row), slow.Len())
 }
 
+// A file that breaks off while nobody takes it has stalled: nothing more may be sent.
+func TestStallOfABrokenFile(t *testing.T) {
+	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Length", "100000000")
+		_, _ = io.WriteString(rw, "create_time,actor,description\r\n"+strings.Repeat("2026-03-10T00:00:00.000Z,=mary@example.org,Logged in successfully\r\n", 20_000))
+	})
+	x := w.complete(t, order(cbc.ExportCSV))
+	s := &stuckSink{messages: 2, stuck: make(chan struct{}), leave: make(chan struct{})} // the beginning and a chunk
+	failed := make(chan error, 1)
+	go func() { failed <- w.Download(context.Background(), x.ID, "mary", DefaultOptions, s) }()
+	<-s.stuck
+	w.clock.turn(stallTimeout)
+	require.ErrorIs(t, <-failed, ErrStalled)
+	close(s.leave)
+}
+
 // stuckSink takes some messages and then nothing any more.
 type stuckSink struct {
 	messages     int

@@ -17,7 +17,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/panel"
 )
 
-// ownCacheBytes is what a reader of a whole time range keeps: it never looks back.
+// ownCacheBytes bounds the cache of a reader that reads a time range once.
 const ownCacheBytes = 1 << 20
 
 // newExports makes the exports of an instance. What is remembered of them belongs to the data source and its API key, so that a
@@ -50,7 +50,7 @@ func loginOf(r *http.Request) string {
 	return ""
 }
 
-// exportRoutes are the routes of exports. Grafana lets viewers call them all, so those that change something look at the role.
+// exportRoutes adds the routes of exports. Grafana lets viewers call all of them, so those that change something check the role.
 func (d *Instance) exportRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /exports", d.postExport)
 	mux.HandleFunc("GET /exports", d.getExports)
@@ -60,14 +60,14 @@ func (d *Instance) exportRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /exports/{id}", d.deleteExport)
 }
 
-// mayChange reports whether the user may start and forget exports.
+// mayChange reports whether the user may start exports and take them off the list.
 func mayChange(r *http.Request) bool {
 	user := backend.UserFromContext(r.Context())
 	return user != nil && (user.Role == "Editor" || user.Role == "Admin")
 }
 
 func refuseViewer(w http.ResponseWriter) {
-	sendError(w, http.StatusForbidden, "this needs the role Editor or Admin; viewers may list and download exports")
+	sendError(w, http.StatusForbidden, "this requires the role Editor or Admin; viewers can list and download exports")
 }
 
 func sendError(w http.ResponseWriter, status int, text string) {
@@ -82,8 +82,8 @@ type exportRequest struct {
 	Format string          `json:"format"`
 }
 
-// mostRequest bounds a body, far over what fits an id.
-const mostRequest = 1 << 20
+// maxRequest bounds a body. It is far more than fits into an id.
+const maxRequest = 1 << 20
 
 func (d *Instance) postExport(w http.ResponseWriter, r *http.Request) {
 	if !mayChange(r) {
@@ -106,15 +106,15 @@ func (d *Instance) postExport(w http.ResponseWriter, r *http.Request) {
 func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Request, error) {
 	var body exportRequest
 	if r.Body == nil {
-		r.Body = http.NoBody // how the SDK hands over an empty one
+		r.Body = http.NoBody // the SDK passes an empty body as nil
 	}
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostRequest))
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&body); err != nil {
-		return export.Request{}, errors.New(`the body is not understood, expected {"query":{…},"from":ms,"to":ms,"format":"csv|json"}: ` + err.Error())
+		return export.Request{}, errors.New(`the body is malformed, expected {"query":{…},"from":ms,"to":ms,"format":"csv|json"}: ` + err.Error())
 	}
 	if body.From == nil || body.To == nil {
-		return export.Request{}, errors.New("from and to are missing: the time range in milliseconds since 1970")
+		return export.Request{}, errors.New("from and to are missing: set the time range in milliseconds since 1970")
 	}
 	if body.Format == "" {
 		body.Format = string(cbc.ExportCSV)
@@ -127,10 +127,10 @@ func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Re
 		return export.Request{}, err
 	}
 	if query.Source == panel.SourceQueue {
-		return export.Request{}, errors.New(`"source":"queue" cannot be exported: an export asks Carbon Black Cloud for the same events with "source":"search"`)
+		return export.Request{}, errors.New(`"source":"queue" cannot be exported: use "source":"search" for the same events`)
 	}
 	if query.After != nil {
-		return export.Request{}, errors.New(`"after" cannot be exported: a file holds all events of a filter, whatever came before them`)
+		return export.Request{}, errors.New(`"after" cannot be exported: a file holds all events that match a filter`)
 	}
 	return export.Request{
 		Query: body.Query, Filter: query.Filter, Window: auditlog.TimeRange{From: *body.From, To: *body.To},
@@ -164,7 +164,7 @@ func (d *Instance) deleteExport(w http.ResponseWriter, r *http.Request) {
 		sendFailure(w, err)
 		return
 	}
-	sendJSON(w, http.StatusOK, map[string]string{"message": "the export is off the list; Carbon Black Cloud keeps its file for 30 days"})
+	sendJSON(w, http.StatusOK, map[string]string{"message": "the export was taken off the list; Carbon Black Cloud keeps its file for 30 days"})
 }
 
 func (d *Instance) getManifest(w http.ResponseWriter, r *http.Request) {
@@ -222,7 +222,7 @@ func (d *Instance) downloadExport(w http.ResponseWriter, r *http.Request) {
 	sendFailure(w, err)
 }
 
-// sendFailure answers with an error of an export, or of Carbon Black Cloud.
+// sendFailure answers with an error of an export or of Carbon Black Cloud.
 func sendFailure(w http.ResponseWriter, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	sendError(w, failureStatus(err), err.Error())

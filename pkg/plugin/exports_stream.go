@@ -7,14 +7,15 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"carbonblack-auditlog-datasource/pkg/export"
 )
 
-// resourceStream is the answer to one resource call. A route writes to it as to any HTTP answer, or takes it over to send a file
-// chunk by chunk: then each chunk is one message to Grafana, which hands it on at once.
+// resourceStream is the answer to one resource call. A route writes an HTTP answer, or takes the stream over to send a file in chunks:
+// then each chunk is one message to Grafana, which forwards it at once.
 type resourceStream struct {
 	sender backend.CallResourceResponseSender
 	taken  atomic.Bool // by a file, whose first message is on its way
@@ -28,15 +29,15 @@ func streamOf(ctx context.Context) *resourceStream {
 	return s
 }
 
-// breakable lets routes break off an answer that they have begun, by ending the call with an error. Whether that breaks the
-// connection to the browser is the host's choice: Grafana writes the error behind what was sent.
+// breakable lets routes end a call with an error after they have begun an answer. Grafana writes the error behind what was sent, and
+// does not break the connection to the browser.
 type breakable struct{ backend.CallResourceHandler }
 
 func (h breakable) CallResource(ctx context.Context, req *backend.CallResourceRequest, sender backend.CallResourceResponseSender) (err error) {
 	defer func() {
 		if failure := recover(); failure != nil {
 			backend.Logger.FromContext(ctx).Error("a resource call panicked", "error", failure, "stack", string(debug.Stack()))
-			err = errors.New("the plugin failed on this call: please report it")
+			err = errors.New("the plugin failed on this call, please report it")
 		}
 	}()
 	s := &resourceStream{sender: sender}
@@ -59,7 +60,7 @@ func (s *resourceStream) Begin(f export.File) error {
 	s.taken.Store(true)
 	return s.sender.Send(&backend.CallResourceResponse{Status: http.StatusOK, Headers: map[string][]string{
 		"Content-Type":           {f.MediaType},
-		"Content-Disposition":    {`attachment; filename="` + f.Name + `"`}, // letters, digits, points, dashes
+		"Content-Disposition":    {`attachment; filename="` + f.Name + `"`}, // letters, digits, dots, dashes
 		"X-Content-Type-Options": {"nosniff"},
 		"Cache-Control":          {"no-store"},
 	}})
@@ -69,13 +70,22 @@ func (s *resourceStream) Write(chunk []byte) error {
 	return s.sender.Send(&backend.CallResourceResponse{Body: chunk})
 }
 
-// abort ends the call with an error. Not every host tells the browser of that once a file has begun, so the file itself is made
-// unreadable, too: no CSV ends within a quoted cell, and no JSON with a text.
+// abort ends the call with an error. Grafana does not tell the browser about it once a file has begun, so the file is made unreadable,
+// too: no CSV ends within a quoted cell, and no JSON with a string.
 func (s *resourceStream) abort(ctx context.Context, err error) {
 	s.failed = err
 	if ctx.Err() != nil || errors.Is(err, export.ErrStalled) {
-		return // whoever has gone needs no mark, and whoever takes nothing cannot get one: a message may still be waiting
+		return // nobody would get the mark, and another message may still be waiting
 	}
 	mark := "\r\n\"INCOMPLETE: " + strings.ReplaceAll(err.Error(), `"`, "'")
-	_ = s.sender.Send(&backend.CallResourceResponse{Body: []byte(mark)}) // the call fails in any case
+	sent := make(chan error, 1)
+	go func() { sent <- s.sender.Send(&backend.CallResourceResponse{Body: []byte(mark)}) }()
+	select {
+	case <-sent: // the call fails in any case
+	case <-ctx.Done():
+	case <-time.After(markTimeout):
+	}
 }
+
+// markTimeout bounds how long the mark of an incomplete file may take. What blocks then ends with the call.
+const markTimeout = 10 * time.Second

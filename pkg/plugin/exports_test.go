@@ -119,13 +119,13 @@ func TestExportErrors(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	d := newInstance(t, settingsOf(sim, url, 0, nil))
 	for body, words := range map[string]string{
-		``:                                        "the body is not understood",
+		``:                                        "the body is malformed",
 		`{}`:                                      "from and to are missing",
 		`{"from":2,"to":1}`:                       "inverted",
 		`{"from":1,"to":1}`:                       "empty",
 		`{"from":1,"to":2,"format":"pdf"}`:        `unknown value "pdf": allowed are csv, json`,
 		`{"from":1,"to":2,"colour":1}`:            "colour",
-		`{"from":"x","to":2}`:                     "the body is not understood",
+		`{"from":"x","to":2}`:                     "the body is malformed",
 		exportBody("csv", `{"source":"queue"}`):   "queue",
 		exportBody("csv", `{"colour":"red"}`):     `unknown key "colour"`,
 		exportBody("csv", `{"query":"((broken"}`): "query_malformed_syntax",
