@@ -30,6 +30,7 @@ var allowedImports = map[string][]string{
 	"pkg/panel":    {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/frame"},
 	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/frame", "pkg/panel", "pkg/tail", "pkg/export"},
 
+	"docs":              {},
 	"dev/pgtest":        {},
 	"dev/simulator":     {},
 	"dev/simulator/cmd": {"dev/simulator"},

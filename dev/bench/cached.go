@@ -60,7 +60,6 @@ func measureCache(ctx context.Context, c *cloud, t *truth) (cacheFigures, error)
 		return cacheFigures{}, err
 	}
 	out := cacheFigures{events: t.total, fill: time.Since(start), groupRepeated: groupedRuns}
-	frames = nil
 	out.bytesAnEvent = float64(liveHeap()-before) / float64(t.total)
 	callsBefore, err := c.calls(ctx)
 	if err != nil {
