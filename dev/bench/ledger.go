@@ -14,7 +14,7 @@ func (l *lab) ledger(ctx context.Context) (f ledgerFigures, err error) {
 		into             *[]benchmark
 		room, name, time string
 	}{
-		{&f.write, "./pkg/queue", "LedgerAdd", "2s"},
+		{&f.write, "./pkg/store", "Add", "2s"},
 		{&f.panels, "./pkg/panel", "LedgerPanel", "5x"},
 		{&f.tail, "./pkg/queue", "Tail", "100x"}, // ten seconds, as one event comes each tenth
 	} {
@@ -59,7 +59,7 @@ func figure(list []benchmark, name, unit string) float64 {
 func (f ledgerFigures) bounds() (out []bound) {
 	for _, s := range ledgerStores {
 		out = append(out,
-			bound{name: "time, writing an event to the ledger in " + s.words, got: 1e6 / figure(f.write, "LedgerAdd/"+s.name, "events/s"), most: s.write, unit: " µs", timed: true},
+			bound{name: "time, writing an event to the ledger in " + s.words, got: 1e6 / figure(f.write, "Add/"+s.name, "events/s"), most: s.write, unit: " µs", timed: true},
 			bound{name: "time, the last hour of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/hour", "ns/op") / 1e6, most: mostHour, unit: " ms", timed: true},
 			bound{name: "time, the count by actor of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/day", "ns/op") / 1e6, most: s.day, unit: " ms", timed: true},
 			bound{name: "time, from the queue to a live tail, one poll of 1 s included, by " + s.words, got: figure(f.tail, "Tail/"+s.name, "longest-ms"), most: mostTail, unit: " ms", timed: true},
@@ -83,7 +83,7 @@ func (f ledgerFigures) table() table {
 		}
 		t.rows = append(t.rows, line)
 	}
-	row("writing, events a second", func(s string) string { return grouped(int64(figure(f.write, "LedgerAdd/"+s, "events/s"))) })
+	row("writing, events a second", func(s string) string { return grouped(int64(figure(f.write, "Add/"+s, "events/s"))) })
 	for _, q := range ledgerQuestions {
 		row(q.words, func(s string) string {
 			return short(figure(f.panels, "LedgerPanel/"+s+"/"+q.name, "ns/op")/1e6) + " ms"

@@ -9,7 +9,7 @@ import (
 func TestLedgerBounds(t *testing.T) {
 	one := func(name, unit string, got float64) benchmark { return benchmark{name, map[string]float64{unit: got}} }
 	f := ledgerFigures{
-		write: []benchmark{one("LedgerAdd/memory", "events/s", 50_000), one("LedgerAdd/postgres", "events/s", 19_000)},
+		write: []benchmark{one("Add/memory", "events/s", 50_000), one("Add/postgres", "events/s", 19_000)},
 		panels: []benchmark{
 			one("LedgerPanel/memory/hour", "ns/op", 5e8), one("LedgerPanel/memory/day", "ns/op", 5.1e8),
 			one("LedgerPanel/postgres/hour", "ns/op", 1e8), one("LedgerPanel/postgres/day", "ns/op", 3e9),

@@ -22,7 +22,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/cbc"
-	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 var (
@@ -146,10 +146,10 @@ func newRun(t *testing.T, seed uint64, kind func(*run)) *run {
 
 // live gives the ledger a past in which the queue was read to its end: else its first gap would hide every loss for a minute.
 func (r *run) live() {
-	ledger, err := queue.NewPostgres(queue.PostgresConfig{DSN: r.database.DSN}, cbc.APIKey{URL: r.url, OrgKey: r.sim.OrgKey(), APIID: r.sim.Keys()[0].APIID})
+	ledger, err := store.NewPostgres(store.PostgresConfig{DSN: r.database.DSN}, cbc.APIKey{URL: r.url, OrgKey: r.sim.OrgKey(), APIID: r.sim.Keys()[0].APIID})
 	require.NoError(r.t, err)
 	defer ledger.Close()
-	_, err = ledger.Update(context.Background(), func(b *queue.Book) {
+	_, err = ledger.Update(context.Background(), func(b *store.ReadState) {
 		b.Opened, b.From = b.Now-time.Hour.Milliseconds(), b.Now-72*time.Hour.Milliseconds()
 		b.Since, b.Drained, b.Audited = b.Opened, b.Now, b.Now
 	})

@@ -7,6 +7,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // searchLedger looks the groups up in the ledger of the queue. What the ledger does not reach back to cannot be known from it.
@@ -19,7 +20,7 @@ func (l *lookback) searchLedger(ctx context.Context) error {
 	if err != nil {
 		return &LedgerError{err}
 	}
-	err = q.Range(ctx, l.baseline, cbc.NewestFirst, func(entries []queue.Entry) bool {
+	err = q.Range(ctx, l.baseline, cbc.NewestFirst, func(entries []store.Entry) bool {
 		for _, entry := range entries {
 			l.observe(entry.Event, everything)
 		}

@@ -13,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // heldLedger is a ledger of some events, newest first.
@@ -25,9 +26,9 @@ func (l *heldLedger) Touch(context.Context) error { return nil }
 
 func (l *heldLedger) Status(context.Context) (queue.Status, error) { return l.status, nil }
 
-func (l *heldLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]queue.Entry) bool) error {
+func (l *heldLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]store.Entry) bool) error {
 	for i := range l.events {
-		if w.Contains(l.events[i].CreateTime) && !visit([]queue.Entry{{Event: &l.events[i]}}) {
+		if w.Contains(l.events[i].CreateTime) && !visit([]store.Entry{{Event: &l.events[i]}}) {
 			return nil
 		}
 	}

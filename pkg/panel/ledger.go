@@ -11,12 +11,13 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // Queue is the ledger of what the API key's queue gave. It is the only way to the queue: a query never reads it by itself.
 type Queue interface {
 	Touch(ctx context.Context) error
-	Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]queue.Entry) (more bool)) error
+	Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]store.Entry) (more bool)) error
 	Status(ctx context.Context) (queue.Status, error)
 }
 
@@ -57,7 +58,7 @@ func (a *answer) visitLedger(ctx context.Context, take func(*auditlog.Event, aud
 	a.coverage = history.Coverage{Complete: true, Covered: a.request.Window}
 	matcher := a.query.Filter.Everything()
 	unknown := catalog.Unknown()
-	err := a.panel.Queue.Range(ctx, a.request.Window, order(a.query), func(entries []queue.Entry) bool {
+	err := a.panel.Queue.Range(ctx, a.request.Window, order(a.query), func(entries []store.Entry) bool {
 		more := true
 		for _, entry := range entries {
 			var class auditlog.Class
@@ -97,9 +98,9 @@ func (a *answer) vouch(s queue.Status) error {
 	if gap, open := touched(s.Gaps, w); open {
 		a.warn("events may be missing from %s: an answer of the queue was lost, or it was not read yet; a search will add them", gap)
 	}
-	if !s.Suspected.IsZero() && !s.Suspected.Add(suspicious).Before(w.Start()) {
+	if !s.LastForeignRead.IsZero() && !s.LastForeignRead.Add(suspicious).Before(w.Start()) {
 		a.warn("another consumer seems to read the queue with the same API key: at %s a search found %d events that the queue never gave; use a key for this data source alone",
-			s.Suspected.Format(stamp), s.Missing)
+			s.LastForeignRead.Format(stamp), s.Missing)
 	}
 	return nil
 }

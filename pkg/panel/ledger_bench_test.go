@@ -16,6 +16,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 func TestMain(m *testing.M) {
@@ -42,10 +43,10 @@ func (noQueue) SearchAll(context.Context, auditlog.TimeRange, func([]auditlog.Ev
 
 // BenchmarkLedgerPanel answers panels from a ledger of 1,000,000 events of the last 24 hours, frames included.
 func BenchmarkLedgerPanel(b *testing.B) {
-	for name, open := range map[string]func() (queue.Ledger, error){
-		"memory": func() (queue.Ledger, error) { return queue.NewMemory(queue.MemoryConfig{Bytes: 1 << 30}), nil }, // the default holds some 600,000 of them
-		"postgres": func() (queue.Ledger, error) {
-			return queue.NewPostgres(queue.PostgresConfig{DSN: pgtest.New(b).DSN}, cbc.APIKey{URL: "h"})
+	for name, open := range map[string]func() (store.Store, error){
+		"memory": func() (store.Store, error) { return store.NewMemory(store.MemoryConfig{Bytes: 1 << 30}), nil }, // the default holds some 600,000 of them
+		"postgres": func() (store.Store, error) {
+			return store.NewPostgres(store.PostgresConfig{DSN: pgtest.New(b).DSN}, cbc.APIKey{URL: "h"})
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -54,7 +55,7 @@ func BenchmarkLedgerPanel(b *testing.B) {
 			end := time.Now().Truncate(time.Millisecond)
 			fill(b, ledger, end.Add(-24*time.Hour))
 			q, err := new(queue.Readers).Open(queue.Config{
-				Source: noQueue{}, Searcher: noQueue{}, Store: queue.Store{Open: func(cbc.APIKey) (queue.Ledger, error) { return ledger, nil }}, Late: time.Minute,
+				Source: noQueue{}, Searcher: noQueue{}, Store: queue.StoreSettings{Open: func(cbc.APIKey) (store.Store, error) { return ledger, nil }}, Late: time.Minute,
 			})
 			require.NoError(b, err)
 			defer q.Close()
@@ -76,7 +77,7 @@ func BenchmarkLedgerPanel(b *testing.B) {
 }
 
 // fill adds the events of a day.
-func fill(b *testing.B, ledger queue.Ledger, start time.Time) {
+func fill(b *testing.B, ledger store.Store, start time.Time) {
 	b.Helper()
 	const apart = 24 * time.Hour / benchEvents
 	for n := 0; n < benchEvents; n += benchBatch {
@@ -87,7 +88,7 @@ func fill(b *testing.B, ledger queue.Ledger, start time.Time) {
 				ActorIP: fmt.Sprint("192.0.2.", i%250), Description: fmt.Sprint("Policy Standard (ID: ", n+i, ") was modified"), RequestURL: "/integrationServices/v3/policy/",
 			}
 		}
-		_, err := ledger.Add(context.Background(), queue.Addition{ID: fmt.Sprint(n), Events: batch})
+		_, err := ledger.Add(context.Background(), store.Addition{ID: fmt.Sprint(n), Events: batch})
 		require.NoError(b, err)
 	}
 }

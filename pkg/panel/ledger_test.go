@@ -14,6 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // fakeLedger is a ledger of one event that says of itself what a test wants. A status after the first is the next one.
@@ -25,9 +26,9 @@ type fakeLedger struct {
 
 func (l *fakeLedger) Touch(context.Context) error { return l.touch }
 
-func (l *fakeLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]queue.Entry) bool) error {
+func (l *fakeLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]store.Entry) bool) error {
 	if w.Contains(l.event.CreateTime) {
-		visit([]queue.Entry{{Event: &l.event}})
+		visit([]store.Entry{{Event: &l.event}})
 	}
 	return nil
 }
@@ -72,8 +73,8 @@ func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 		"overdue":                     {statuses: with(func(s *queue.Status) { s.Overdue, s.Drained = true, now.Add(-10*time.Minute) }), warning: "last read to its end at 2026-03-10T19:49:59.000Z", fails: true},
 		"overdue after the window":    {statuses: with(func(s *queue.Status) { s.Overdue, s.Drained = true, now })},
 		"never at its end":            {statuses: with(func(s *queue.Status) { s.Overdue, s.Drained = true, time.Time{} }), warning: "never read to its end", fails: true},
-		"another consumer":            {statuses: with(func(s *queue.Status) { s.Suspected, s.Missing = now.Add(-20*time.Hour), 3 }), warning: "a search found 3 events"},
-		"another consumer, long gone": {statuses: with(func(s *queue.Status) { s.Suspected, s.Missing = now.Add(-26*time.Hour), 3 })},
+		"another consumer":            {statuses: with(func(s *queue.Status) { s.LastForeignRead, s.Missing = now.Add(-20*time.Hour), 3 }), warning: "a search found 3 events"},
+		"another consumer, long gone": {statuses: with(func(s *queue.Status) { s.LastForeignRead, s.Missing = now.Add(-26*time.Hour), 3 })},
 		"the queue cannot be read":    {statuses: with(func(*queue.Status) {}), touch: errors.New("limit reached"), warning: "limit reached", fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // openQueue opens the queue of the data source's API key. It sends nothing: the queue is read when somebody asks for it.
@@ -35,15 +36,15 @@ func openQueue(s settings, id cbc.Identity, owner string, client *cbc.Client) (*
 	})
 }
 
-func queueStore(s settings) (queue.Store, error) {
+func queueStore(s settings) (queue.StoreSettings, error) {
 	if s.store != "postgres" {
-		return queue.Store{Name: "memory", Open: func(cbc.APIKey) (queue.Ledger, error) { return queue.NewMemory(queue.MemoryConfig{}), nil }}, nil
+		return queue.StoreSettings{Name: "memory", Open: func(cbc.APIKey) (store.Store, error) { return store.NewMemory(store.MemoryConfig{}), nil }}, nil
 	}
 	if s.storeDSN == "" {
-		return queue.Store{}, errors.New("storeDsn is missing: store postgres needs the address of a database, such as postgres://user:password@host/name")
+		return queue.StoreSettings{}, errors.New("storeDsn is missing: store postgres needs the address of a database, such as postgres://user:password@host/name")
 	}
-	return queue.Store{Name: "postgres " + s.storeDSN, Shared: true, Open: func(key cbc.APIKey) (queue.Ledger, error) {
-		return queue.NewPostgres(queue.PostgresConfig{DSN: s.storeDSN}, key)
+	return queue.StoreSettings{Name: "postgres " + s.storeDSN, Shared: true, Open: func(key cbc.APIKey) (store.Store, error) {
+		return store.NewPostgres(store.PostgresConfig{DSN: s.storeDSN}, key)
 	}}, nil
 }
 
@@ -151,7 +152,7 @@ func (d *Instance) queueStatus(ctx context.Context) *queueStatus {
 	case s.Last.Following:
 		out.Leader = some("elsewhere")
 	}
-	var held queue.Held
+	var held store.Held
 	if err == nil {
 		held, err = d.queue.Held(ctx)
 	}
@@ -163,8 +164,8 @@ func (d *Instance) queueStatus(ctx context.Context) *queueStatus {
 	for _, g := range s.Gaps {
 		out.Gaps = append(out.Gaps, openGap{g.From, g.To})
 	}
-	if !s.Suspected.IsZero() {
-		out.SecondConsumer = &secondConsumer{Since: s.Suspects.UnixMilli(), Last: s.Suspected.UnixMilli(), Missing: s.Missing}
+	if !s.LastForeignRead.IsZero() {
+		out.SecondConsumer = &secondConsumer{Since: s.FirstForeignRead.UnixMilli(), Last: s.LastForeignRead.UnixMilli(), Missing: s.Missing}
 	}
 	out.Events = &held.Events
 	if held.Bytes > 0 || held.Events == 0 {

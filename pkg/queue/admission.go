@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 var (
@@ -21,13 +22,6 @@ var (
 
 // recheckEvery is how often a store is asked whether it still knows the secret: another process may have opened it with a new one.
 const recheckEvery = time.Minute
-
-// Secret stands for an API secret and does not give it away.
-type Secret struct {
-	Fingerprint string // within this process
-	// Derive returns by what a store that outlives the process recognizes the secret; nil: it need not.
-	Derive func(salt []byte) []byte
-}
 
 // admission is a data source's part in a reader, after its secret was proved.
 type admission struct {
@@ -136,7 +130,7 @@ func (q *Queue) prove(ctx context.Context, since time.Time) (bool, error) {
 }
 
 // glance returns what a data source may see without a request and without taking part: its reader, if there is one, and its ledger.
-func (q *Queue) glance(ctx context.Context) (*reader, Ledger, error) {
+func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 	if a := q.admitted.Load(); a != nil {
 		return a.reader, a.reader.ledger, nil
 	}
@@ -194,7 +188,7 @@ func (q *Queue) expel() {
 }
 
 // retire expels a data source for good, and returns the ledger that it has opened in vain, if any. The lock of Readers is held.
-func (q *Queue) retire() (unused Ledger) {
+func (q *Queue) retire() (unused store.Store) {
 	q.expel()
 	q.retired = true
 	unused, q.own = q.own, nil
@@ -204,7 +198,7 @@ func (q *Queue) retire() (unused Ledger) {
 // candidate is what a data source would be admitted to.
 type candidate struct {
 	reader   *reader // nil: there is none yet
-	ledger   Ledger
+	ledger   store.Store
 	accepted bool      // Carbon Black Cloud has accepted this secret before
 	since    time.Time // proofs from before do not count
 	worked   bool      // Carbon Black Cloud has answered a request of this data source
@@ -229,7 +223,7 @@ func (p *Readers) candidate(q *Queue) (candidate, error) {
 }
 
 // ledgerFor returns the ledger of the reader, if the data source has the same store, or else one of its own.
-func (s *slot) ledgerFor(q *Queue) (Ledger, error) {
+func (s *slot) ledgerFor(q *Queue) (store.Store, error) {
 	if s.reader != nil && s.reader.store == q.config.Store.Name {
 		return s.reader.ledger, nil
 	}
@@ -245,7 +239,7 @@ func (s *slot) ledgerFor(q *Queue) (Ledger, error) {
 
 // join admits a data source to its candidate's reader, or to a new one. It returns nothing when another reader has taken the
 // place of the candidate's meanwhile.
-func (p *Readers) join(q *Queue, c candidate) (a *admission, unused Ledger, err error) {
+func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.byKey[q.config.Identity.APIKey]

@@ -19,6 +19,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // lock is the part of the cloud that checks secrets.
@@ -112,7 +113,7 @@ type shop struct {
 
 func newShop(w *world) *shop { return &shop{world: w, lock: &lock{secret: "right"}} }
 
-func (s *shop) configure(t testing.TB, owner, secret string, store Store) (Config, *holder) {
+func (s *shop) configure(t testing.TB, owner, secret string, store StoreSettings) (Config, *holder) {
 	c := s.config(t, store)
 	h := &holder{lock: s.lock, secret: secret, source: c.Source}
 	c.Identity.Fingerprint = "print of " + secret
@@ -125,7 +126,7 @@ func (s *shop) configure(t testing.TB, owner, secret string, store Store) (Confi
 }
 
 func (s *shop) open(t testing.TB, owner, secret string) (*Queue, *holder) {
-	c, h := s.configure(t, owner, secret, Store{Name: "memory", Open: func(cbc.APIKey) (Ledger, error) { return NewMemory(MemoryConfig{}), nil }})
+	c, h := s.configure(t, owner, secret, StoreSettings{Name: "memory", Open: func(cbc.APIKey) (store.Store, error) { return store.NewMemory(store.MemoryConfig{}), nil }})
 	q, err := s.readers.Open(c)
 	require.NoError(t, err)
 	return q, h
@@ -154,10 +155,10 @@ func shut(t testing.TB, q *Queue, want error) {
 		require.True(t, rejected(err), "%v", err)
 	}
 	is(q.Touch(ctx))
-	is(q.Range(ctx, all(), cbc.OldestFirst, func([]Entry) bool { t.Error("an event was shown"); return true }))
+	is(q.Range(ctx, all(), cbc.OldestFirst, func([]store.Entry) bool { t.Error("an event was shown"); return true }))
 	_, err := q.Head(ctx)
 	is(err)
-	is(q.Subscribe(ctx, 0, func(Changes) error { t.Error("an event was delivered"); return nil }))
+	is(q.Subscribe(ctx, 0, func(store.Changes) error { t.Error("an event was delivered"); return nil }))
 	state, err := q.Status(ctx)
 	require.Error(t, err)
 	require.Empty(t, state)
@@ -229,7 +230,7 @@ func TestARotatedSecretKeepsTheLedger(t *testing.T) {
 		s.see(t, old)
 		s.see(t, elsewhere)
 		subscribed := make(chan error, 1)
-		go func() { subscribed <- elsewhere.Subscribe(ctx, 0, func(Changes) error { return nil }) }()
+		go func() { subscribed <- elsewhere.Subscribe(ctx, 0, func(store.Changes) error { return nil }) }()
 		synctest.Wait()
 
 		renewed, _ := s.open(t, "here", "renewed")
@@ -238,7 +239,7 @@ func TestARotatedSecretKeepsTheLedger(t *testing.T) {
 		require.NotEmpty(t, queued(t, old), "the new secret is not accepted yet")
 		s.lock.set("renewed", nil)
 		s.see(t, renewed)
-		require.Zero(t, status(t, renewed).Suspected)
+		require.Zero(t, status(t, renewed).LastForeignRead)
 		require.ErrorIs(t, <-subscribed, errReplaced)
 		shut(t, elsewhere, nil)
 		old.Close()
@@ -260,7 +261,7 @@ func TestSecretsThatBothWorkShare(t *testing.T) {
 		verified := h.verified.Load()
 		s.lock.set("also right", nil)
 		s.see(t, two)
-		require.Zero(t, status(t, two).Suspected, "one reader for both")
+		require.Zero(t, status(t, two).LastForeignRead, "one reader for both")
 		require.LessOrEqual(t, h.verified.Load(), verified+1)
 	})
 }
@@ -301,7 +302,7 @@ func TestSettingsThatStopWorkingGiveWay(t *testing.T) {
 		h.broken.Store(false)
 		first.Close()
 		s.see(t, second)
-		require.Zero(t, status(t, second).Suspected)
+		require.Zero(t, status(t, second).LastForeignRead)
 	})
 }
 
@@ -363,7 +364,7 @@ func TestTwoStoresForOneKey(t *testing.T) {
 		defer first.Close()
 		s.see(t, first)
 		open := func(owner, secret string) *Queue {
-			c, _ := s.configure(t, owner, secret, memoryStore("another", NewMemory(MemoryConfig{})))
+			c, _ := s.configure(t, owner, secret, memoryStore("another", store.NewMemory(store.MemoryConfig{})))
 			q, err := s.readers.Open(c)
 			require.NoError(t, err)
 			return q
@@ -381,7 +382,7 @@ func TestTwoStoresForOneKey(t *testing.T) {
 		s.see(t, successor)
 		shut(t, first, errEnded)
 		s.see(t, second)
-		require.Zero(t, status(t, second).Suspected)
+		require.Zero(t, status(t, second).LastForeignRead)
 	})
 }
 
@@ -392,8 +393,8 @@ func TestPostgresKnowsTheSecret(t *testing.T) {
 	here, there := newShop(w), newShop(w) // two processes
 	there.lock = here.lock
 	start := func(s *shop, owner, secret string) (*Queue, *holder) {
-		c, h := s.configure(t, owner, secret, Store{Name: "postgres", Shared: true, Open: func(key cbc.APIKey) (Ledger, error) {
-			return NewPostgres(PostgresConfig{DSN: database.DSN}, key)
+		c, h := s.configure(t, owner, secret, StoreSettings{Name: "postgres", Shared: true, Open: func(key cbc.APIKey) (store.Store, error) {
+			return store.NewPostgres(store.PostgresConfig{DSN: database.DSN}, key)
 		}})
 		q, err := s.readers.Open(c)
 		require.NoError(t, err)
@@ -482,7 +483,7 @@ func (s *shop) look(t *testing.T, queues []*Queue, versions []int, k, version in
 	case -1:
 		require.Error(t, err)
 		shown := 0
-		_ = queues[k].Range(context.Background(), all(), cbc.OldestFirst, func(part []Entry) bool { shown += len(part); return true })
+		_ = queues[k].Range(context.Background(), all(), cbc.OldestFirst, func(part []store.Entry) bool { shown += len(part); return true })
 		require.Zero(t, shown)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // replica is a process that runs the plugin: one or two instances of the data source share its reader.
@@ -30,7 +31,7 @@ type replica struct {
 // start starts a process. Its clock is off by up to an hour, which must not matter.
 func (c *chaos) start() {
 	client, skew := c.cloud(), c.off(time.Hour)
-	p := &replica{ledger: &fragile{Ledger: c.ledger()}}
+	p := &replica{ledger: &fragile{Store: c.ledger()}}
 	p.source = breaker{client, new(atomic.Pointer[fragile])}
 	now := func() time.Time { return time.Now().Add(skew) }
 	p.config = Config{
@@ -57,9 +58,9 @@ func (c *chaos) open(p *replica) {
 
 // listen subscribes from the beginning, and again from where it was when the instance is replaced.
 func (p *replica) listen(ctx context.Context) {
-	var from Cursor
+	var from store.Cursor
 	for {
-		err := p.queue.Subscribe(ctx, from, func(changes Changes) error {
+		err := p.queue.Subscribe(ctx, from, func(changes store.Changes) error {
 			from = changes.Next
 			return p.tail.deliver(changes)
 		})
@@ -112,7 +113,7 @@ func (c *chaos) overlap(p *replica) {
 
 // migrate replaces an instance by one with a store that is empty. What the process is about to store goes there.
 func (c *chaos) migrate(p *replica) {
-	p.ledger = &fragile{Ledger: c.private()}
+	p.ledger = &fragile{Store: c.private()}
 	p.config.Store = memoryStore(fmt.Sprint("store ", serial.Add(1)), p.ledger)
 	c.overlap(p)
 }

@@ -18,6 +18,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 var (
@@ -76,7 +77,7 @@ func TestChaosManyLeaders(t *testing.T) {
 				return &http.Client{Transport: inProcess{c.sim}, Timeout: c.pace.timeout}
 			}
 			shared := c.private()
-			c.ledger = func() Ledger { return shared }
+			c.ledger = func() store.Store { return shared }
 			c.processes = 1 + c.chance.IntN(3)
 			c.run()
 		})
@@ -96,8 +97,8 @@ func TestChaosPostgres(t *testing.T) {
 			return &http.Client{Transport: transport, Timeout: c.pace.timeout}
 		}
 		c.database = pgtest.New(t)
-		c.ledger = func() Ledger {
-			ledger, err := NewPostgres(PostgresConfig{DSN: c.database.DSN}, c.key)
+		c.ledger = func() store.Store {
+			ledger, err := store.NewPostgres(store.PostgresConfig{DSN: c.database.DSN}, c.key)
 			require.NoError(t, err)
 			return ledger
 		}
@@ -117,7 +118,7 @@ type chaos struct {
 	pace      pace
 	url       string
 	client    func() *http.Client
-	ledger    func() Ledger
+	ledger    func() store.Store
 	database  *pgtest.Database // nil without one
 	processes int
 	alive     []*replica
@@ -162,9 +163,9 @@ func (c *chaos) off(most time.Duration) time.Duration {
 }
 
 // private is a ledger that nobody shares, by a clock of its own.
-func (c *chaos) private() Ledger {
+func (c *chaos) private() store.Store {
 	skew := c.off(c.late / 8)
-	return NewMemory(MemoryConfig{Now: func() time.Time { return time.Now().Add(skew) }})
+	return store.NewMemory(store.MemoryConfig{Now: func() time.Time { return time.Now().Add(skew) }})
 }
 
 // run lets things happen, then waits until all is quiet and compares.
@@ -289,7 +290,7 @@ func (c *chaos) interrupt() {
 func (c *chaos) check() {
 	p := c.any()
 	list := []string{}
-	err := p.queue.Range(context.Background(), all(), cbc.OldestFirst, func(entries []Entry) bool {
+	err := p.queue.Range(context.Background(), all(), cbc.OldestFirst, func(entries []store.Entry) bool {
 		list = append(list, rowIDs(entries)...)
 		return true
 	})
@@ -312,7 +313,7 @@ func (c *chaos) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), c.pace.patience)
 	defer cancel()
 	for _, p := range c.alive {
-		var known Book
+		var known store.ReadState
 		for quiet := int64(0); ; {
 			failed := p.queue.Touch(ctx) // what counts is the book
 			if book, err := p.ledger.Book(ctx); err == nil {

@@ -1,7 +1,7 @@
 // Package queue makes the read-once queue of Carbon Black Cloud safe to read.
 //
 // Carbon Black Cloud gives an API key's new events once and forgets them, without an acknowledgement. So exactly one reader a
-// key asks, and what it gets goes into a [Ledger] before anybody sees it. Panels, alert rules and live tails read the ledger.
+// key asks, and what it gets goes into a [Store] before anybody sees it. Panels, alert rules and live tails read the ledger.
 //
 // # Use
 //
@@ -29,7 +29,7 @@
 // An event that a second batch gives has happened again, or has come again: when an API key gets its permission anew, the last
 // days are put on its queue once more. The queue does not tell which, so the event's span becomes a gap, and a search counts.
 //
-// The ledger's [Book] notes that a read is about to be sent, then that its batch is in. A note that stays open, or an answer that
+// The ledger's [ReadState] notes that a read is about to be sent, then that its batch is in. A note that stays open, or an answer that
 // may have been lost, becomes a [Gap]: the span since the queue was last seen empty. A search adds what it finds there at once,
 // and closes the gap when it was complete and late enough to find everything. An empty ledger starts with a gap. Now and then an
 // audit compares the settled past with a search: what the queue should have given and did not is added, and tells of another

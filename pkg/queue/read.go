@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 const (
@@ -27,7 +28,7 @@ func (r *reader) look(ctx context.Context, c Config, p *Poll) error {
 		return err
 	}
 	err := r.drain(ctx, c, p)
-	if errors.Is(err, ErrHeld) || r.held != nil || ctx.Err() != nil {
+	if errors.Is(err, store.ErrHeld) || r.held != nil || ctx.Err() != nil {
 		return err
 	}
 	return errors.Join(err, r.mend(ctx, c))
@@ -65,7 +66,7 @@ func (r *reader) mend(ctx context.Context, c Config) error {
 // looked for what may be lost.
 func (r *reader) patience(ctx context.Context) (time.Duration, error) {
 	book, err := r.ledger.Book(ctx)
-	if slices.ContainsFunc(book.Gaps, func(g Gap) bool { return g.Searched == 0 }) {
+	if slices.ContainsFunc(book.Gaps, func(g store.Gap) bool { return g.Searched == 0 }) {
 		return max(r.due(), mendTime), err
 	}
 	return mendTime, err
@@ -98,16 +99,16 @@ func (r *reader) leading(ctx context.Context, c Config) error {
 }
 
 // begin notes in the ledger that a read is about to be sent. A leadership that was lost is asked for once more.
-func (r *reader) begin(ctx context.Context, c Config, id string) (Book, error) {
+func (r *reader) begin(ctx context.Context, c Config, id string) (store.ReadState, error) {
 	for try := 0; ; try++ {
 		if err := r.leading(ctx, c); err != nil {
-			return Book{}, err
+			return store.ReadState{}, err
 		}
-		book, err := r.lead.Update(ctx, func(b *Book) {
+		book, err := r.lead.Update(ctx, func(b *store.ReadState) {
 			if r.away && b.Opened != 0 {
-				b.open(b.Drained, c.policy())
+				b.OpenGap(b.Drained, c.policy())
 			}
-			b.begin(id, c.policy())
+			b.Begin(id, c.policy())
 		})
 		if err == nil {
 			r.away = false
@@ -115,7 +116,7 @@ func (r *reader) begin(ctx context.Context, c Config, id string) (Book, error) {
 		}
 		r.resign()
 		if try > 0 {
-			return Book{}, err
+			return store.ReadState{}, err
 		}
 	}
 }
@@ -152,7 +153,7 @@ func (r *reader) read(ctx context.Context, c Config) (n int, drained bool, err e
 	}
 	n = len(batch.Events)
 	drained, r.full = n == 0 || n < r.full, max(r.full, n)
-	r.held = &Addition{ID: id, Origin: FromQueue, Events: batch.Events, Late: c.Late, Note: func(b *Book) { b.finish(id, drained) }}
+	r.held = &store.Addition{ID: id, Origin: store.FromQueue, Events: batch.Events, Late: c.Late, Note: func(b *store.ReadState) { b.Finish(id, drained) }}
 	return n, drained, r.flush(ctx)
 }
 
@@ -162,12 +163,12 @@ func (r *reader) missed(ctx context.Context, c Config, id string, drained int64,
 	defer cancel()
 	var failed *cbc.Error
 	lost := !errors.As(err, &failed) || failed.Lost
-	_, noted := r.ledger.Update(ctx, func(b *Book) {
+	_, noted := r.ledger.Update(ctx, func(b *store.ReadState) {
 		if lost {
-			b.lose(id, drained, c.policy())
+			b.Lose(id, drained, c.policy())
 			return
 		}
-		b.finish(id, false)
+		b.Finish(id, false)
 	})
 	return errors.Join(err, noted)
 }

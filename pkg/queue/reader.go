@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // errEnded says that a reader reads no more.
@@ -16,7 +17,7 @@ var errEnded = errors.New("the queue of the API key is read with other settings 
 // reader is the only one in the process who reads a key's queue. It has a goroutine only while there is demand.
 type reader struct {
 	store  string
-	ledger Ledger
+	ledger store.Store
 	life   context.Context
 	retire context.CancelFunc // makes the goroutine end after a read that is under way
 	idle   sync.WaitGroup
@@ -35,12 +36,12 @@ type reader struct {
 	round    chan struct{} // closed at the end of the poll that is under way or comes next
 
 	// What follows belongs to the goroutine.
-	before  *reader    // whose place this one took: its read comes to its end first
-	lead    Lead       // nil while another replica leads, or nobody wants to
-	held    *Addition  // a batch that could not be stored yet: nothing is read meanwhile
-	full    int        // the largest batch ever seen: a smaller one is not full
-	away    bool       // another reader read before, into another ledger: what it was given may be missing here
-	mending chan error // what searches come to that go on; nil when there are none
+	before  *reader         // whose place this one took: its read comes to its end first
+	lead    store.Lease     // nil while another replica leads, or nobody wants to
+	held    *store.Addition // a batch that could not be stored yet: nothing is read meanwhile
+	full    int             // the largest batch ever seen: a smaller one is not full
+	away    bool            // another reader read before, into another ledger: what it was given may be missing here
+	mending chan error      // what searches come to that go on; nil when there are none
 }
 
 // Poll is what one look at the queue came to.
@@ -52,7 +53,7 @@ type Poll struct {
 }
 
 // newReader returns a reader that takes the place of before, if that is not nil.
-func newReader(store string, ledger Ledger, before *reader, report func(*Queue, error)) *reader {
+func newReader(store string, ledger store.Store, before *reader, report func(*Queue, error)) *reader {
 	r := &reader{store: store, ledger: ledger, before: before, away: before != nil, report: report, round: make(chan struct{})}
 	r.audience.changed = make(chan struct{})
 	r.life, r.retire = context.WithCancel(cbc.WithLane(context.Background(), cbc.LaneBackground))
@@ -198,7 +199,7 @@ func (r *reader) resign() {
 }
 
 // take notes the leadership that the reader has got, or none.
-func (r *reader) take(lead Lead) {
+func (r *reader) take(lead store.Lease) {
 	r.lead = lead
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -259,7 +260,7 @@ func (r *reader) poll() {
 	for ; tries > 0; tries-- {
 		user := r.user()
 		err := r.look(r.life, user.config, &p)
-		if p.Following = errors.Is(err, ErrHeld); p.Following {
+		if p.Following = errors.Is(err, store.ErrHeld); p.Following {
 			break
 		}
 		p.Err = err

@@ -14,6 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // bubble runs a test in which time passes only while everybody waits.
@@ -33,7 +34,7 @@ func TestTouchReadsOnceAnInterval(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		var readers Readers
-		c := w.config(t, memoryStore("memory", NewMemory(MemoryConfig{})))
+		c := w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{})))
 		q, err := readers.Open(c)
 		require.NoError(t, err)
 		other, err := readers.Open(c)
@@ -74,7 +75,7 @@ func TestTouchReadsOnceAnInterval(t *testing.T) {
 
 func TestAReadDrainsTheQueue(t *testing.T) {
 	bubble(t, simulator.Switches{QueueBatch: 100, QueueSeedDays: -1}, func(t *testing.T, w *world) {
-		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+		q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
 		defer q.Close()
 		require.NoError(t, q.Touch(context.Background()))
 		for _, n := range []int{250, 300, 30, 100, 0} {
@@ -91,7 +92,7 @@ func TestAReadDrainsTheQueue(t *testing.T) {
 
 func TestALedgerThatFailsStopsReading(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		ledger := &fragile{Ledger: NewMemory(MemoryConfig{})}
+		ledger := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
 		c := w.config(t, memoryStore("memory", ledger))
 		c.Searcher = nothingFound{}
 		q := open(t, c)
@@ -119,7 +120,7 @@ func TestALedgerThatFailsStopsReading(t *testing.T) {
 // The ledger has stored a batch and the answer that says so is lost: the batch is stored once.
 func TestABatchIsStoredOnce(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		ledger := &fragile{Ledger: NewMemory(MemoryConfig{})}
+		ledger := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
 		q := open(t, w.config(t, memoryStore("memory", ledger)))
 		defer q.Close()
 		w.happen(5)
@@ -136,7 +137,7 @@ func TestABatchIsStoredOnce(t *testing.T) {
 // A failed read is no reason to send a subscriber away, nor to call it back at once.
 func TestSubscribersSurviveAFailedRead(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+		q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
 		defer q.Close()
 		w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Endpoint: "queue", Next: 2}}})
 		require.Error(t, q.Touch(context.Background()))
@@ -161,7 +162,7 @@ func TestALostAnswerIsMadeGoodBySearch(t *testing.T) {
 	} {
 		t.Run(fault.Kind, func(t *testing.T) {
 			bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-				q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+				q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
 				defer q.Close()
 				ctx := context.Background()
 				require.NoError(t, q.Touch(ctx))
@@ -186,7 +187,7 @@ func TestALostAnswerIsMadeGoodBySearch(t *testing.T) {
 				require.Equal(t, w.truth(), queued(t, q))
 				time.Sleep(time.Hour)
 				require.NoError(t, q.Touch(ctx))
-				require.Zero(t, status(t, q).Suspected, "nobody else is blamed")
+				require.Zero(t, status(t, q).LastForeignRead, "nobody else is blamed")
 			})
 		})
 	}
@@ -210,7 +211,7 @@ func (s waiting) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func
 // A search may wait long for its turn: an audit, or what closes a gap. The queue is read meanwhile, and nobody waits for it.
 func TestTheQueueIsReadWhileASearchWaits(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		c := w.config(t, memoryStore("memory", NewMemory(MemoryConfig{})))
+		c := w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{})))
 		s := waiting{c.Searcher, make(chan struct{}, 1)}
 		c.Searcher = s
 		q := open(t, c)
@@ -239,7 +240,7 @@ func TestTheQueueIsReadWhileASearchWaits(t *testing.T) {
 func TestARefusalLosesNothing(t *testing.T) {
 	for _, code := range []int{401, 403, 429} {
 		bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-			q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+			q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
 			defer q.Close()
 			ctx := context.Background()
 			require.NoError(t, q.Touch(ctx))
@@ -260,9 +261,9 @@ func TestARefusalLosesNothing(t *testing.T) {
 // A process that dies between the read and the ledger leaves a note behind: its successor searches the span.
 func TestADeadReaderLeavesANote(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		shared := NewMemory(MemoryConfig{})
+		shared := store.NewMemory(store.MemoryConfig{})
 		ctx := context.Background()
-		dying := &fragile{Ledger: shared}
+		dying := &fragile{Store: shared}
 		c := w.config(t, memoryStore("memory", dying))
 		q := open(t, c)
 		require.NoError(t, q.Touch(ctx))
@@ -291,7 +292,7 @@ func TestAnEmptyLedgerIsFilledBySearch(t *testing.T) {
 		w.happen(5)
 		time.Sleep(2 * 24 * time.Hour)
 		w.steal(t)
-		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+		q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
 		defer q.Close()
 		require.NoError(t, q.Touch(context.Background()))
 		var young []simulator.Event
@@ -307,12 +308,12 @@ func TestAnEmptyLedgerIsFilledBySearch(t *testing.T) {
 
 func TestAnotherConsumerIsFoundOut(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+		q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
 		defer q.Close()
 		ctx := context.Background()
 		listening, stop := context.WithCancel(ctx)
 		var subscribing sync.WaitGroup
-		subscribing.Go(func() { _ = q.Subscribe(listening, 0, func(Changes) error { return nil }) })
+		subscribing.Go(func() { _ = q.Subscribe(listening, 0, func(store.Changes) error { return nil }) })
 		for range 60 {
 			time.Sleep(time.Minute)
 			w.happen(2)
@@ -320,7 +321,7 @@ func TestAnotherConsumerIsFoundOut(t *testing.T) {
 		time.Sleep(time.Hour + 30*time.Second) // between two reads
 		s := status(t, q)
 		require.Zero(t, s.Missing)
-		require.Zero(t, s.Suspected)
+		require.Zero(t, s.LastForeignRead)
 		require.NotZero(t, s.Drained)
 
 		w.happen(6)
@@ -328,12 +329,12 @@ func TestAnotherConsumerIsFoundOut(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		s = status(t, q)
 		require.Equal(t, 6, s.Missing)
-		require.NotZero(t, s.Suspected)
+		require.NotZero(t, s.LastForeignRead)
 		require.Equal(t, w.truth(), queued(t, q), "what was stolen is there all the same")
 		time.Sleep(3 * time.Hour)
 		later := status(t, q)
-		require.Less(t, later.Suspected.Sub(s.Suspected), 2*auditOverlap, "an old theft is not found for ever")
-		require.Equal(t, s.Suspects, later.Suspects, "since when it is known")
+		require.Less(t, later.LastForeignRead.Sub(s.LastForeignRead), 2*store.AuditOverlap, "an old theft is not found for ever")
+		require.Equal(t, s.FirstForeignRead, later.FirstForeignRead, "since when it is known")
 		stop()
 		subscribing.Wait()
 	})
@@ -343,7 +344,7 @@ func TestAnotherConsumerIsFoundOut(t *testing.T) {
 // anew is given the last days only. The vendor's advice is to search.
 func TestALongPauseIsAudited(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{Age: 100 * 24 * time.Hour}))))
+		q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{Age: 100 * 24 * time.Hour}))))
 		defer q.Close()
 		ctx := context.Background()
 		for range 5 {
@@ -364,7 +365,7 @@ func TestALongPauseIsAudited(t *testing.T) {
 
 func TestSubscribersGetEachEventOnceAndInOrder(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
+		q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
 		ctx, cancel := context.WithCancel(context.Background())
 		var tails [3]tail
 		var subscribing sync.WaitGroup
@@ -387,11 +388,11 @@ func TestSubscribersGetEachEventOnceAndInOrder(t *testing.T) {
 		require.LessOrEqual(t, w.reads(), 2*10, "they share the reads")
 
 		enough := errors.New("enough")
-		require.ErrorIs(t, q.Subscribe(ctx, 0, func(Changes) error { return enough }), enough)
+		require.ErrorIs(t, q.Subscribe(ctx, 0, func(store.Changes) error { return enough }), enough)
 		cancel()
 		subscribing.Wait()
 		subscribing.Go(func() {
-			require.ErrorIs(t, q.Subscribe(context.Background(), 0, func(Changes) error { return nil }), errEnded)
+			require.ErrorIs(t, q.Subscribe(context.Background(), 0, func(store.Changes) error { return nil }), errEnded)
 		})
 		synctest.Wait()
 		q.Close()
@@ -404,7 +405,7 @@ func TestAnotherStoreTakesOver(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		var readers Readers
-		ledger := &fragile{Ledger: NewMemory(MemoryConfig{})}
+		ledger := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
 		c := w.config(t, memoryStore("old", ledger))
 		c.Searcher = nothingFound{}
 		before, err := readers.Open(c)
@@ -416,7 +417,7 @@ func TestAnotherStoreTakesOver(t *testing.T) {
 		require.Error(t, before.Touch(ctx))
 		w.happen(5)
 
-		c = w.config(t, memoryStore("new", NewMemory(MemoryConfig{})))
+		c = w.config(t, memoryStore("new", store.NewMemory(store.MemoryConfig{})))
 		c.Searcher = nothingFound{}
 		after, err := readers.Open(c)
 		require.NoError(t, err)
@@ -435,7 +436,7 @@ func TestAnotherStoreTakesOver(t *testing.T) {
 // A read that is under way when the last user leaves is waited for.
 func TestCloseWaitsForARead(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		ledger := NewMemory(MemoryConfig{})
+		ledger := store.NewMemory(store.MemoryConfig{})
 		q := open(t, w.config(t, memoryStore("memory", ledger)))
 		w.happen(3)
 		w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "delay", Endpoint: "queue", DelayMS: 5000}}})
@@ -469,7 +470,7 @@ func (u *urgent) Queue(ctx context.Context) (cbc.Batch, error) {
 // An alert rule on the queue does not wait behind panels: the first read of a poll is as urgent as its own requests would be.
 func TestTheFirstReadOfAPollIsUrgent(t *testing.T) {
 	bubble(t, simulator.Switches{QueueBatch: 10}, func(t *testing.T, w *world) {
-		c := w.config(t, memoryStore("memory", NewMemory(MemoryConfig{})))
+		c := w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{})))
 		u := &urgent{Source: c.Source}
 		c.Source = u
 		q := open(t, c)
@@ -477,5 +478,33 @@ func TestTheFirstReadOfAPollIsUrgent(t *testing.T) {
 		w.happen(25)
 		require.NoError(t, q.Touch(context.Background()))
 		require.Equal(t, []cbc.Lane{cbc.LaneAlert, cbc.LanePanel, cbc.LanePanel}, u.lanes)
+	})
+}
+
+// A key that gets its permission anew gives the last days once more: they have come again, not happened again. Equal events that
+// two batches gave have happened as often as a search says.
+func TestWhatComesAgainIsNotCountedAgain(t *testing.T) {
+	bubble(t, simulator.Switches{QueueBatch: 10}, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		q := open(t, w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{}))))
+		defer q.Close()
+		for range 30 {
+			w.happen(7)
+			time.Sleep(10 * time.Minute)
+			require.NoError(t, q.Touch(ctx))
+			require.Equal(t, w.truth(), queued(t, q))
+		}
+		w.sim.Grant(w.key.APIID)
+		twin := w.sim.Events()[200]
+		w.sim.Add(twin)
+		require.Greater(t, w.sim.QueueLength(w.key.APIID), 200)
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, q.Touch(ctx))
+		require.Equal(t, w.truth(), queued(t, q), "a search has decided")
+		require.NotEmpty(t, status(t, q).Gaps)
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, q.Touch(ctx))
+		require.Empty(t, status(t, q).Gaps)
+		require.Zero(t, status(t, q).LastForeignRead, "nobody else is blamed")
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // reconcile lets searches make good what the queue did not give.
@@ -24,17 +25,17 @@ func (r *reader) reconcile(ctx context.Context, c Config) error {
 
 // repair searches a gap: as soon as it is new, so that most of it is seen at once, then what was too young to be found, and all of
 // it once more when it is ready to be closed.
-func (r *reader) repair(ctx context.Context, c Config, gap Gap, now int64) error {
+func (r *reader) repair(ctx context.Context, c Config, gap store.Gap, now int64) error {
 	w, ready := gap.TimeRange, gap.Ready <= now
 	if gap.Searched > 0 && !ready {
 		w.From = max(w.From, gap.Searched-2*c.Late.Milliseconds())
 	}
-	if _, err := r.search(ctx, c, w, FromRepair); err != nil {
+	if _, err := r.search(ctx, c, w, store.FromRepair); err != nil {
 		return err
 	}
-	_, err := r.ledger.Update(ctx, func(b *Book) {
-		if b.searched(gap.TimeRange, now); ready {
-			b.close(gap.TimeRange, now)
+	_, err := r.ledger.Update(ctx, func(b *store.ReadState) {
+		if b.MarkSearched(gap.TimeRange, now); ready {
+			b.CloseGaps(gap.TimeRange, now)
 		}
 	})
 	return err
@@ -46,24 +47,24 @@ func (r *reader) audit(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	w := book.audit(c.policy())
+	w := book.NextAudit(c.policy())
 	if w.From >= w.To || time.Duration(book.Now-book.Audited)*time.Millisecond < c.AuditEvery {
 		return nil
 	}
-	missing, err := r.search(ctx, c, w, FromSearch)
+	missing, err := r.search(ctx, c, w, store.FromSearch)
 	if err != nil {
 		return fmt.Errorf("the ledger could not be compared with a search of %s: %w", w, err)
 	}
-	if _, err := r.ledger.Update(ctx, func(b *Book) { b.audited(w, missing) }); err != nil {
+	if _, err := r.ledger.Update(ctx, func(b *store.ReadState) { b.MarkAudited(w, missing) }); err != nil {
 		return err
 	}
 	return r.ledger.Trim(ctx)
 }
 
 // search adds what a search finds in a window, and counts the events that the queue should have given and did not.
-func (r *reader) search(ctx context.Context, c Config, w auditlog.TimeRange, origin Origin) (missing int, err error) {
+func (r *reader) search(ctx context.Context, c Config, w auditlog.TimeRange, origin store.Provenance) (missing int, err error) {
 	err = c.Searcher.SearchAll(ctx, w, func(events []auditlog.Event) error {
-		added, err := r.ledger.Add(ctx, Addition{Origin: origin, Events: events})
+		added, err := r.ledger.Add(ctx, store.Addition{Origin: origin, Events: events})
 		missing += added.Missing
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // Source takes batches out of the queue.
@@ -32,11 +33,11 @@ type Prover interface {
 	Verify(ctx context.Context) error
 }
 
-// Store opens a ledger for an API key. Stores of the same name are the same one.
-type Store struct {
+// StoreSettings opens a ledger for an API key. Stores of the same name are the same one.
+type StoreSettings struct {
 	Name   string
 	Shared bool // among processes, and so it knows secrets that Carbon Black Cloud has accepted elsewhere
-	Open   func(cbc.APIKey) (Ledger, error)
+	Open   func(cbc.APIKey) (store.Store, error)
 }
 
 // Config describes the queue of a data source.
@@ -47,7 +48,7 @@ type Config struct {
 	Searcher   Searcher
 	Prover     Prover                   // nil: the secret needs no proof
 	Derive     func(salt []byte) []byte // see Secret
-	Store      Store
+	Store      StoreSettings
 	Poll       time.Duration // the least time between two reads; 0 means a minute
 	Late       time.Duration // how late an event may be found by a search, and how far Carbon Black Cloud's clock may be off
 	Lookback   time.Duration // how far back an empty ledger is filled by a search; 0 means 3 days
@@ -81,12 +82,12 @@ func (c Config) withDefaults() Config {
 // quiet is how long nothing may be heard of a leader that reads the queue.
 func (c Config) quiet() time.Duration { return 2*c.Poll + ledgerTime }
 
-func (c Config) secret() Secret {
-	return Secret{Fingerprint: c.Identity.Fingerprint, Derive: c.Derive}
+func (c Config) secret() store.Secret {
+	return store.Secret{Fingerprint: c.Identity.Fingerprint, Derive: c.Derive}
 }
 
-func (c Config) policy() policy {
-	return policy{late: c.Late.Milliseconds(), lookback: c.Lookback.Milliseconds()}
+func (c Config) policy() store.Policy {
+	return store.Policy{Late: c.Late.Milliseconds(), Lookback: c.Lookback.Milliseconds()}
 }
 
 // Readers are the readers of a process: one per API key, however many data sources use it. A data source takes part once its secret
@@ -196,8 +197,8 @@ type Queue struct {
 	refusal   atomic.Pointer[error] // of the last try to be admitted
 
 	// The lock of Readers guards what follows.
-	own     Ledger // opened for an admission that has not succeeded yet
-	retired bool   // closed, or replaced by settings with another store
+	own     store.Store // opened for an admission that has not succeeded yet
+	retired bool        // closed, or replaced by settings with another store
 }
 
 // Close gives the share back. The last one waits for a read that is under way, and ends the reader and its ledger.
@@ -218,7 +219,7 @@ func (q *Queue) Touch(ctx context.Context) error {
 
 // Range visits the events of a time range, from what the ledger holds, until visit wants no more. A slice is valid during the call
 // only.
-func (q *Queue) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) (more bool)) error {
+func (q *Queue) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]store.Entry) (more bool)) error {
 	a, err := q.admit(ctx)
 	if err != nil {
 		return err
@@ -227,7 +228,7 @@ func (q *Queue) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order
 }
 
 // Head is the cursor behind everything that the ledger holds.
-func (q *Queue) Head(ctx context.Context) (Cursor, error) {
+func (q *Queue) Head(ctx context.Context) (store.Cursor, error) {
 	a, err := q.admit(ctx)
 	if err != nil {
 		return 0, err
@@ -237,7 +238,7 @@ func (q *Queue) Head(ctx context.Context) (Cursor, error) {
 
 // Subscribe hands over everything that is added behind a cursor, each event once and in the order of addition, which is the same
 // on every replica, until the context ends or deliver fails. As long as somebody subscribes, the queue is read.
-func (q *Queue) Subscribe(ctx context.Context, from Cursor, deliver func(Changes) error) error {
+func (q *Queue) Subscribe(ctx context.Context, from store.Cursor, deliver func(store.Changes) error) error {
 	a, err := q.admit(ctx)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // Status is the state of a queue. A zero time is never.
@@ -23,10 +24,10 @@ type Status struct {
 	// Unsearched are those of the gaps in which no search has succeeded yet. In the others only such events are missing as no
 	// search could find then.
 	Unsearched []auditlog.TimeRange
-	// Suspected is when an audit last found events that the queue never gave, and Missing how many: another consumer reads the
-	// queue with the same API key. Suspects is when the first audit of the same story found any.
-	Suspected, Suspects time.Time
-	Missing             int
+	// LastForeignRead is when an audit last found events that the queue never gave, and Missing how many: another consumer reads the
+	// queue with the same API key. FirstForeignRead is when the first audit of the same story found any.
+	LastForeignRead, FirstForeignRead time.Time
+	Missing                           int
 }
 
 // Status returns what the ledger holds for certain. It sends nothing to Carbon Black Cloud: the error is [ErrUnproved] while the
@@ -49,7 +50,7 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	s.Since, s.Drained = at(book.Since), at(book.Drained)
-	s.Suspected, s.Suspects = at(book.Suspected), at(book.Suspects)
+	s.LastForeignRead, s.FirstForeignRead = at(book.LastForeignRead), at(book.FirstForeignRead)
 	if s.Missing = book.Missing; book.Opened != 0 {
 		s.From = at(book.From)
 	}
@@ -64,10 +65,10 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 }
 
 // Held returns how much the ledger holds. Like Status it sends nothing.
-func (q *Queue) Held(ctx context.Context) (Held, error) {
+func (q *Queue) Held(ctx context.Context) (store.Held, error) {
 	_, ledger, err := q.glance(ctx)
 	if err != nil {
-		return Held{}, err
+		return store.Held{}, err
 	}
 	return ledger.Held(ctx)
 }

@@ -12,6 +12,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // switched is a search and a queue that can be switched off, and a search that finds events late.
@@ -40,7 +41,7 @@ func (s *switched) Queue(ctx context.Context) (cbc.Batch, error) {
 
 // openSwitched opens a queue on the world whose sources the test can switch off.
 func openSwitched(t *testing.T, w *world) (*Queue, *switched) {
-	c := w.config(t, memoryStore("memory", NewMemory(MemoryConfig{})))
+	c := w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{})))
 	s := &switched{Searcher: c.Searcher, Source: c.Source}
 	c.Searcher, c.Source = s, s
 	return open(t, c), s
@@ -117,7 +118,7 @@ func TestStatusIsOverdueWhileTheQueueCannotBeRead(t *testing.T) {
 func TestAGapIsSearchedAgainForWhatWasTooYoung(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		c := w.config(t, memoryStore("memory", NewMemory(MemoryConfig{})))
+		c := w.config(t, memoryStore("memory", store.NewMemory(store.MemoryConfig{})))
 		s := &switched{Searcher: c.Searcher, Source: c.Source, lag: 25 * time.Second}
 		c.Searcher, c.Source, c.Poll = s, s, 10*time.Second
 		q := open(t, c)

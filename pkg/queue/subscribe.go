@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"carbonblack-auditlog-datasource/pkg/store"
 	"context"
 	"errors"
 	"time"
@@ -53,7 +54,7 @@ func (r *reader) announce() error {
 }
 
 // subscribe hands over what is behind a cursor, and then every change.
-func (r *reader) subscribe(ctx context.Context, from Cursor, deliver func(Changes) error) error {
+func (r *reader) subscribe(ctx context.Context, from store.Cursor, deliver func(store.Changes) error) error {
 	if _, err := r.demand(true); errors.Is(err, errEnded) { // what the last read failed with is no reason not to wait for the next
 		return err
 	}

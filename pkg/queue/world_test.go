@@ -18,6 +18,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // inProcess sends a client's requests to a handler without a network, so that a test's own time can pass meanwhile.
@@ -89,7 +90,7 @@ func (s searcher) SearchAll(ctx context.Context, w auditlog.TimeRange, visit fun
 }
 
 // config describes a queue on the world with its ledger in a store.
-func (w *world) config(t testing.TB, store Store) Config {
+func (w *world) config(t testing.TB, store StoreSettings) Config {
 	client := w.client(t)
 	return Config{
 		Identity: cbc.Identity{APIKey: w.key}, Source: breaker{client, new(atomic.Pointer[fragile])}, Searcher: searcher{client: client, settle: w.late}, Store: store,
@@ -98,8 +99,8 @@ func (w *world) config(t testing.TB, store Store) Config {
 }
 
 // memoryStore opens the one ledger each time.
-func memoryStore(name string, ledger Ledger) Store {
-	return Store{Name: name, Open: func(cbc.APIKey) (Ledger, error) { return ledger, nil }}
+func memoryStore(name string, ledger store.Store) StoreSettings {
+	return StoreSettings{Name: name, Open: func(cbc.APIKey) (store.Store, error) { return ledger, nil }}
 }
 
 var serial atomic.Int64
@@ -171,7 +172,7 @@ func all() auditlog.TimeRange { return auditlog.TimeRange{From: 0, To: 1 << 45} 
 func queued(t testing.TB, q *Queue) []string {
 	t.Helper()
 	list := []string{}
-	require.NoError(t, q.Range(context.Background(), all(), cbc.OldestFirst, func(entries []Entry) bool {
+	require.NoError(t, q.Range(context.Background(), all(), cbc.OldestFirst, func(entries []store.Entry) bool {
 		list = append(list, rowIDs(entries)...)
 		return true
 	}))
@@ -182,47 +183,47 @@ var errBroken = errors.New("the ledger is broken")
 
 // fragile is a ledger that can be broken, and a process that can be killed: a dead one changes nothing any more.
 type fragile struct {
-	Ledger
+	store.Store
 	broken atomic.Bool
 	mute   atomic.Int32 // so many additions are done and reported as failed
 }
 
-func (f *fragile) Add(ctx context.Context, a Addition) (Added, error) {
+func (f *fragile) Add(ctx context.Context, a store.Addition) (store.Added, error) {
 	if f.broken.Load() {
-		return Added{}, errBroken
+		return store.Added{}, errBroken
 	}
-	added, err := f.Ledger.Add(ctx, a)
-	if a.Origin == FromQueue && f.mute.Add(-1) >= 0 {
-		return Added{}, errBroken
+	added, err := f.Store.Add(ctx, a)
+	if a.Origin == store.FromQueue && f.mute.Add(-1) >= 0 {
+		return store.Added{}, errBroken
 	}
 	return added, err
 }
 
-func (f *fragile) Update(ctx context.Context, change func(*Book)) (Book, error) {
+func (f *fragile) Update(ctx context.Context, change func(*store.ReadState)) (store.ReadState, error) {
 	if f.broken.Load() {
-		return Book{}, errBroken
+		return store.ReadState{}, errBroken
 	}
-	return f.Ledger.Update(ctx, change)
+	return f.Store.Update(ctx, change)
 }
 
-func (f *fragile) Lead(ctx context.Context, quiet time.Duration) (Lead, error) {
+func (f *fragile) Lead(ctx context.Context, quiet time.Duration) (store.Lease, error) {
 	if f.broken.Load() {
 		return nil, errBroken
 	}
-	lead, err := f.Ledger.Lead(ctx, quiet)
+	lead, err := f.Store.Lead(ctx, quiet)
 	return fragileLead{lead, f}, err
 }
 
 type fragileLead struct {
-	Lead
+	store.Lease
 	ledger *fragile
 }
 
-func (l fragileLead) Update(ctx context.Context, change func(*Book)) (Book, error) {
+func (l fragileLead) Update(ctx context.Context, change func(*store.ReadState)) (store.ReadState, error) {
 	if l.ledger.broken.Load() {
-		return Book{}, errBroken
+		return store.ReadState{}, errBroken
 	}
-	return l.Lead.Update(ctx, change)
+	return l.Lease.Update(ctx, change)
 }
 
 // tail collects what a subscriber gets.
@@ -231,7 +232,7 @@ type tail struct {
 	got []string
 }
 
-func (l *tail) deliver(c Changes) error {
+func (l *tail) deliver(c store.Changes) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.got = append(l.got, rowIDs(c.Entries)...)
@@ -267,4 +268,36 @@ func (b breaker) Queue(ctx context.Context) (cbc.Batch, error) {
 		f.broken.Store(true)
 	}
 	return batch, err
+}
+
+// contents reads a time range and returns the row ids of its events in the order in which they came.
+func contents(t testing.TB, s store.Store, w auditlog.TimeRange, order cbc.Order) []string {
+	t.Helper()
+	list := []string{}
+	require.NoError(t, s.Range(context.Background(), w, order, func(entries []store.Entry) bool {
+		list = append(list, rowIDs(entries)...)
+		return true
+	}))
+	return list
+}
+
+func rowIDs(entries []store.Entry) []string {
+	list := make([]string, len(entries))
+	for i, e := range entries {
+		list[i] = fmt.Sprint(e.Event.ID(), "-", e.Ordinal)
+	}
+	return list
+}
+
+// want are the row ids of events, which may be equal, in ascending order.
+func want(events ...auditlog.Event) []string {
+	slices.SortFunc(events, func(a, b auditlog.Event) int { return auditlog.Compare(&a, &b) })
+	list, ordinal := []string{}, 0
+	for i := range events {
+		if ordinal++; i == 0 || auditlog.Compare(&events[i-1], &events[i]) != 0 {
+			ordinal = 0
+		}
+		list = append(list, fmt.Sprint(events[i].ID(), "-", ordinal))
+	}
+	return list
 }

@@ -11,6 +11,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 const (
@@ -24,8 +25,8 @@ const (
 
 // Queue is the ledger of what the API key's queue gave. As long as somebody subscribes, the queue is read.
 type Queue interface {
-	Head(ctx context.Context) (queue.Cursor, error)
-	Subscribe(ctx context.Context, from queue.Cursor, deliver func(queue.Changes) error) error
+	Head(ctx context.Context) (store.Cursor, error)
+	Subscribe(ctx context.Context, from store.Cursor, deliver func(store.Changes) error) error
 	Status(ctx context.Context) (queue.Status, error)
 }
 
@@ -59,7 +60,7 @@ type follower struct {
 	viewer  viewer
 	begins  time.Time // older events are no part of the tail
 	matcher auditlog.Matcher
-	cursor  queue.Cursor // behind what was delivered
+	cursor  store.Cursor // behind what was delivered
 	opened  bool         // it has come to the cursor, and does not look back any more
 	skipped int64
 	late    int
@@ -77,7 +78,7 @@ func (f *follower) follow(ctx context.Context) error {
 }
 
 // head waits for a ledger that can be reached.
-func (f *follower) head(ctx context.Context) (queue.Cursor, error) {
+func (f *follower) head(ctx context.Context) (store.Cursor, error) {
 	for {
 		head, err := f.Queue.Head(ctx)
 		if err == nil {
@@ -94,7 +95,7 @@ func (f *follower) head(ctx context.Context) (queue.Cursor, error) {
 }
 
 // take delivers what was added to the ledger.
-func (f *follower) take(changes queue.Changes) error {
+func (f *follower) take(changes store.Changes) error {
 	if f.opened { // before that it is what nobody asked for
 		f.skipped += changes.Skipped
 	}
@@ -141,9 +142,9 @@ func (f *follower) check(ctx context.Context) error {
 		case err != nil:
 			failure = fmt.Sprintf("The queue cannot be read now, the tail goes on when it can: %v", err)
 		}
-		if !status.Suspected.IsZero() {
+		if !status.LastForeignRead.IsZero() {
 			shared = fmt.Sprintf("Another consumer seems to read the queue with the same API key: at %s a search found %d events that the queue never gave; use a key for this data source alone",
-				stamp(status.Suspected), status.Missing)
+				stamp(status.LastForeignRead), status.Missing)
 		}
 		f.viewer.say("failure", true, failure)
 		f.viewer.say("shared", true, shared)

@@ -17,17 +17,18 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // replica follows a ledger that several share.
 type replica struct {
-	queue.Ledger
+	store.Store
 	mu     sync.Mutex
 	status queue.Status
 	failed error // of Head
 }
 
-func (r *replica) Subscribe(ctx context.Context, from queue.Cursor, deliver func(queue.Changes) error) error {
+func (r *replica) Subscribe(ctx context.Context, from store.Cursor, deliver func(store.Changes) error) error {
 	return r.Watch(ctx, func() error {
 		for {
 			changes, err := r.After(ctx, from, 7)
@@ -42,14 +43,14 @@ func (r *replica) Subscribe(ctx context.Context, from queue.Cursor, deliver func
 	})
 }
 
-func (r *replica) Head(ctx context.Context) (queue.Cursor, error) {
+func (r *replica) Head(ctx context.Context) (store.Cursor, error) {
 	r.mu.Lock()
 	failed := r.failed
 	r.mu.Unlock()
 	if failed != nil {
 		return 0, failed
 	}
-	return r.Ledger.Head(ctx)
+	return r.Store.Head(ctx)
 }
 
 func (r *replica) Status(context.Context) (queue.Status, error) {
@@ -68,8 +69,8 @@ func (r *replica) tail(f auditlog.Filter) Ledger {
 	return Ledger{Queue: r, Classifier: catalog.Default(), Filter: f, Settle: time.Minute}
 }
 
-func add(t require.TestingT, l queue.Ledger, origin queue.Origin, events ...auditlog.Event) {
-	_, err := l.Add(context.Background(), queue.Addition{Origin: origin, Events: events})
+func add(t require.TestingT, l store.Store, origin store.Provenance, events ...auditlog.Event) {
+	_, err := l.Add(context.Background(), store.Addition{Origin: origin, Events: events})
 	require.NoError(t, err)
 }
 
@@ -81,8 +82,8 @@ func login(at time.Time, actor string) auditlog.Event {
 func TestReplicasShowTheSame(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		bubble(t, func() {
-			ledger := queue.NewMemory(queue.MemoryConfig{})
-			one, two := &replica{Ledger: ledger}, &replica{Ledger: ledger}
+			ledger := store.NewMemory(store.MemoryConfig{})
+			one, two := &replica{Store: ledger}, &replica{Store: ledger}
 			var screens [2]screen
 			for i, each := range []*replica{one, two} {
 				stop := start(each.tail(byActor("ann")), screens[i].deliver)
@@ -97,7 +98,7 @@ func TestReplicasShowTheSame(t *testing.T) {
 					at := time.Now().Add(-time.Duration(rapid.IntRange(0, 50).Draw(r, "age")) * time.Second)
 					batch = append(batch, login(at, rapid.SampledFrom([]string{"ann", "bob"}).Draw(r, "actor")))
 				}
-				add(r, ledger, queue.FromQueue, batch...)
+				add(r, ledger, store.FromQueue, batch...)
 				for _, e := range batch {
 					if e.Actor == "ann" {
 						want = append(want, e.ID().Row(counts[e.ID()]))
@@ -116,11 +117,11 @@ func TestReplicasShowTheSame(t *testing.T) {
 // The tail begins a minute before it was opened; what a search makes good long after it happened is counted only.
 func TestLedgerShowsThePresent(t *testing.T) {
 	bubble(t, func() {
-		ledger := queue.NewMemory(queue.MemoryConfig{})
-		r := &replica{Ledger: ledger}
+		ledger := store.NewMemory(store.MemoryConfig{})
+		r := &replica{Store: ledger}
 		now := time.Now()
-		add(t, ledger, queue.FromSearch, login(now.Add(-2*time.Hour), "history"))
-		add(t, ledger, queue.FromQueue, login(now.Add(-30*time.Second), "just now"), login(now.Add(-90*time.Second), "before"))
+		add(t, ledger, store.FromSearch, login(now.Add(-2*time.Hour), "history"))
+		add(t, ledger, store.FromQueue, login(now.Add(-30*time.Second), "just now"), login(now.Add(-90*time.Second), "before"))
 		var s screen
 		stop := start(r.tail(auditlog.Filter{}), s.deliver)
 		defer stop()
@@ -128,11 +129,11 @@ func TestLedgerShowsThePresent(t *testing.T) {
 		require.Equal(t, []string{"just now"}, actors(s.rows()))
 
 		time.Sleep(20 * time.Minute)
-		add(t, ledger, queue.FromSearch, login(now.Add(time.Minute), "repaired"), login(now.Add(-time.Hour), "history"))
+		add(t, ledger, store.FromSearch, login(now.Add(time.Minute), "repaired"), login(now.Add(-time.Hour), "history"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now"}, actors(s.rows()))
 		require.Contains(t, s.notices(), "1 events were added to the ledger so late")
-		add(t, ledger, queue.FromQueue, login(time.Now(), "new"))
+		add(t, ledger, store.FromQueue, login(time.Now(), "new"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now", "new"}, actors(s.rows()))
 	})
@@ -141,21 +142,21 @@ func TestLedgerShowsThePresent(t *testing.T) {
 // The viewer is told when the queue or the ledger cannot be read, and when that is over; the tail goes on.
 func TestLedgerFailuresAreTold(t *testing.T) {
 	bubble(t, func() {
-		r := &replica{Ledger: queue.NewMemory(queue.MemoryConfig{})}
+		r := &replica{Store: store.NewMemory(store.MemoryConfig{})}
 		r.tell(queue.Status{}, errors.New("no route to the database"))
 		var s screen
 		stop := start(r.tail(auditlog.Filter{}), s.deliver)
 		defer stop()
 		synctest.Wait()
 		require.Contains(t, s.notices(), "no route to the database")
-		r.tell(queue.Status{Last: queue.Poll{Err: errors.New("wait 5m0s")}, Suspected: time.Now(), Missing: 3}, nil)
+		r.tell(queue.Status{Last: queue.Poll{Err: errors.New("wait 5m0s")}, LastForeignRead: time.Now(), Missing: 3}, nil)
 		time.Sleep(2 * checkEvery)
 		require.Contains(t, s.notices(), "wait 5m0s")
 		require.Contains(t, s.notices(), "3 events that the queue never gave")
 		r.tell(queue.Status{}, nil)
 		time.Sleep(2 * checkEvery)
 		require.Equal(t, "[]", s.notices())
-		add(t, r.Ledger, queue.FromQueue, login(time.Now(), "ann"))
+		add(t, r.Store, store.FromQueue, login(time.Now(), "ann"))
 		synctest.Wait()
 		require.Len(t, s.rows(), 1)
 	})
@@ -166,9 +167,9 @@ func TestSkippedEventsAreCounted(t *testing.T) {
 	var s screen
 	f := &follower{Ledger: (&replica{}).tail(auditlog.Filter{}), viewer: viewer{deliver: s.deliver}, begins: time.Now().Add(-Lead)}
 	e := login(time.Now(), "ann")
-	require.NoError(t, f.take(queue.Changes{Skipped: 5, Entries: []queue.Entry{{Event: &e}}}))
+	require.NoError(t, f.take(store.Changes{Skipped: 5, Entries: []store.Entry{{Event: &e}}}))
 	require.Equal(t, "[]", s.notices())
-	require.NoError(t, f.take(queue.Changes{Skipped: 7, Entries: []queue.Entry{{Event: &e, Ordinal: 1}}}))
+	require.NoError(t, f.take(store.Changes{Skipped: 7, Entries: []store.Entry{{Event: &e, Ordinal: 1}}}))
 	require.Contains(t, s.notices(), "7 events came faster")
 	require.Equal(t, []string{e.ID().Row(0), e.ID().Row(1)}, s.sequence())
 }
@@ -176,8 +177,8 @@ func TestSkippedEventsAreCounted(t *testing.T) {
 // A panic ends one tail, not the process.
 func TestPanicEndsOneTail(t *testing.T) {
 	bubble(t, func() {
-		r := &replica{Ledger: queue.NewMemory(queue.MemoryConfig{})}
-		add(t, r.Ledger, queue.FromQueue, login(time.Now(), "ann"))
+		r := &replica{Store: store.NewMemory(store.MemoryConfig{})}
+		add(t, r.Store, store.FromQueue, login(time.Now(), "ann"))
 		_, err := r.tail(auditlog.Filter{}).Run(context.Background(), Checkpoint{}, func([]frame.Row, []frame.Notice) error { panic("boom") })
 		require.ErrorContains(t, err, "boom")
 	})

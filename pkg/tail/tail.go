@@ -13,7 +13,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
-	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // Lead is how long before its opening a tail begins, so that it does not open on an empty page.
@@ -24,7 +24,7 @@ const Lead = time.Minute
 type Checkpoint struct {
 	margin *margin
 	rows   []frame.Row // taken and not delivered yet
-	cursor queue.Cursor
+	cursor store.Cursor
 	begins time.Time
 }
 

@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"slices"
@@ -9,19 +9,19 @@ import (
 
 // tally counts the copies of one event by how they became known. Tallies of the same event can be joined in any order.
 type tally struct {
-	queued   int // given by the queue: where batches gave it that may have given the same copies, the most that one gave
-	searched int // found by a search that was complete at the event's instant: the most that one found
-	excused  int // of those, as many as a search found whose span is known to have been lost
+	queued         int // given by the queue: where batches gave it that may have given the same copies, the most that one gave
+	searched       int // found by a search that was complete at the event's instant: the most that one found
+	explainedByGap int // of those, as many as a search found whose span is known to have been lost
 }
 
 // copies is how often the event happened.
 func (t tally) copies() int { return max(t.queued, t.searched) }
 
 // missing is how many copies the queue should have given and did not.
-func (t tally) missing() int { return max(t.searched-max(t.queued, t.excused), 0) }
+func (t tally) missing() int { return max(t.searched-max(t.queued, t.explainedByGap), 0) }
 
 func (t tally) join(o tally) tally {
-	return tally{queued: t.queued + o.queued, searched: max(t.searched, o.searched), excused: max(t.excused, o.excused)}
+	return tally{queued: t.queued + o.queued, searched: max(t.searched, o.searched), explainedByGap: max(t.explainedByGap, o.explainedByGap)}
 }
 
 // merge counts what an addition brings of an event. One that another batch gave before has happened again or has come again, as the
@@ -48,22 +48,22 @@ func (a *Added) doubt(t time.Time) {
 	a.Again = w
 }
 
-// Origin says where events come from, and so what their number means.
-type Origin int
+// Provenance says where events come from, and so what their number means.
+type Provenance int
 
 // The origins of events.
 const (
-	FromQueue  Origin = iota // a batch of the queue: it adds to what other batches gave
-	FromSearch               // a complete search: it says how many there are
-	FromRepair               // a complete search of a span in which a batch may have been lost
+	FromQueue  Provenance = iota // a batch of the queue: it adds to what other batches gave
+	FromSearch                   // a complete search: it says how many there are
+	FromRepair                   // a complete search of a span in which a batch may have been lost
 )
 
-func (o Origin) tally(n int) tally {
+func (o Provenance) tally(n int) tally {
 	switch o {
 	case FromSearch:
 		return tally{searched: n}
 	case FromRepair:
-		return tally{searched: n, excused: n}
+		return tally{searched: n, explainedByGap: n}
 	case FromQueue:
 	}
 	return tally{queued: n}

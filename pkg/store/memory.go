@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -37,7 +37,7 @@ type memory struct {
 	config MemoryConfig
 
 	mu      sync.Mutex
-	book    Book
+	book    ReadState
 	known   map[auditlog.ID]tally
 	sorted  []Entry // ascending
 	log     []Entry // in order of addition
@@ -50,7 +50,7 @@ type memory struct {
 }
 
 // NewMemory returns an empty ledger in memory.
-func NewMemory(c MemoryConfig) Ledger {
+func NewMemory(c MemoryConfig) Store {
 	if c.Age == 0 {
 		c.Age = DefaultMemoryAge
 	}
@@ -67,16 +67,16 @@ func (*memory) Knows(context.Context, Secret) (bool, error) { return true, nil }
 
 func (*memory) Trust(context.Context, Secret) error { return nil }
 
-func (m *memory) Lead(context.Context, time.Duration) (Lead, error) { return memoryLead{m}, nil }
+func (m *memory) Lead(context.Context, time.Duration) (Lease, error) { return memoryLead{m}, nil }
 
 // memoryLead is always granted: a process has one reader a key, and nobody else sees its memory.
 type memoryLead struct{ *memory }
 
 func (memoryLead) Release(context.Context) {}
 
-func (m *memory) Book(ctx context.Context) (Book, error) { return m.Update(ctx, nil) }
+func (m *memory) Book(ctx context.Context) (ReadState, error) { return m.Update(ctx, nil) }
 
-func (m *memory) Update(_ context.Context, change func(*Book)) (Book, error) {
+func (m *memory) Update(_ context.Context, change func(*ReadState)) (ReadState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note(change)
@@ -85,7 +85,7 @@ func (m *memory) Update(_ context.Context, change func(*Book)) (Book, error) {
 	return book, nil
 }
 
-func (m *memory) note(change func(*Book)) {
+func (m *memory) note(change func(*ReadState)) {
 	m.book.Now = m.config.Now().UnixMilli()
 	if change != nil {
 		change(&m.book)

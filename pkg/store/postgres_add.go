@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -94,7 +94,7 @@ func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
 	known := make(map[auditlog.ID]tally, len(items))
 	var id []byte
 	var t tally
-	_, err = pgx.ForEachRow(rows, []any{&id, &t.queued, &t.searched, &t.excused}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &t.queued, &t.searched, &t.explainedByGap}, func() error {
 		known[auditlog.ID(id)] = t
 		return nil
 	})
@@ -115,13 +115,13 @@ func (j *joining) count(it *item, before, after tally, found bool) {
 		}
 		j.seq++
 		j.added.New++
-		j.rows = append(j.rows, []any{j.ledger, happened, it.id[:], int32(n), j.seq, int32(t.queued), int32(t.searched), int32(t.excused), text})
+		j.rows = append(j.rows, []any{j.ledger, happened, it.id[:], int32(n), j.seq, int32(t.queued), int32(t.searched), int32(t.explainedByGap), text})
 	}
 	if found && before != after {
 		c := &j.counts
 		c.happened, c.ids = append(c.happened, happened), append(c.ids, it.id[:])
 		c.queued, c.searched = append(c.queued, int32(after.queued)), append(c.searched, int32(after.searched))
-		c.excused = append(c.excused, int32(after.excused))
+		c.excused = append(c.excused, int32(after.explainedByGap))
 	}
 }
 

@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -20,14 +20,14 @@ import (
 const quiet = time.Minute
 
 // stores are what every ledger is tested with. open makes another replica's view of the same ledger, where there can be one.
-var stores = map[string]func(t testing.TB) (open func() Ledger){
-	"memory": func(testing.TB) func() Ledger {
+var stores = map[string]func(t testing.TB) (open func() Store){
+	"memory": func(testing.TB) func() Store {
 		ledger := NewMemory(MemoryConfig{})
-		return func() Ledger { return ledger }
+		return func() Store { return ledger }
 	},
-	"postgres": func(t testing.TB) func() Ledger {
+	"postgres": func(t testing.TB) func() Store {
 		database := pgtest.New(t)
-		return func() Ledger {
+		return func() Store {
 			ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "https://cbc.test:443", OrgKey: "ABCD1234", APIID: "P3KEDZJRI8"})
 			require.NoError(t, err)
 			t.Cleanup(ledger.Close)
@@ -37,7 +37,7 @@ var stores = map[string]func(t testing.TB) (open func() Ledger){
 }
 
 // onEachStore runs a test on two replicas of a ledger, which are one where the store knows no replicas.
-func onEachStore(t *testing.T, test func(t *testing.T, ledger, other Ledger)) {
+func onEachStore(t *testing.T, test func(t *testing.T, ledger, other Store)) {
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
 			open := store(t)
@@ -71,7 +71,7 @@ func strange() auditlog.Event {
 	}
 }
 
-func add(t testing.TB, l Ledger, id string, origin Origin, events ...auditlog.Event) Added {
+func add(t testing.TB, l Store, id string, origin Provenance, events ...auditlog.Event) Added {
 	t.Helper()
 	added, err := l.Add(context.Background(), Addition{ID: id, Origin: origin, Events: events})
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func everything() auditlog.TimeRange {
 }
 
 // contents reads a window and returns the ids of its events, and their ordinals, in the order in which they came.
-func contents(t testing.TB, l Ledger, w auditlog.TimeRange, order cbc.Order) []string {
+func contents(t testing.TB, l Store, w auditlog.TimeRange, order cbc.Order) []string {
 	t.Helper()
 	list := []string{}
 	require.NoError(t, l.Range(context.Background(), w, order, func(entries []Entry) bool {
@@ -114,7 +114,7 @@ func want(events ...auditlog.Event) []string {
 }
 
 func TestLedgerKeepsEveryField(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		plain := event(0, "plain")
 		add(t, ledger, "1", FromQueue, strange(), plain)
 		var got []auditlog.Event
@@ -129,7 +129,7 @@ func TestLedgerKeepsEveryField(t *testing.T) {
 }
 
 func TestLedgerCountsCopies(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		e, f := event(1, "e"), event(2, "f")
 		require.Equal(t, Added{New: 2}, add(t, ledger, "1", FromQueue, e, f))
 		require.Equal(t, Added{}, add(t, other, "1", FromQueue, e, f), "the same batch again")
@@ -144,7 +144,7 @@ func TestLedgerCountsCopies(t *testing.T) {
 }
 
 func TestLedgerExcusesWhatIsKnownToBeLost(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		lost, stolen := event(1, "lost"), event(2, "stolen")
 		require.Equal(t, Added{New: 1}, add(t, ledger, "", FromRepair, lost))
 		require.Equal(t, Added{New: 1, Missing: 1}, add(t, other, "", FromSearch, lost, stolen))
@@ -153,7 +153,7 @@ func TestLedgerExcusesWhatIsKnownToBeLost(t *testing.T) {
 }
 
 func TestLedgerRange(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		var events []auditlog.Event
 		for i := range 5000 { // more than one page, with runs of equal times across the page's edge, and with copies
 			events = append(events, event(i/700, fmt.Sprint("event ", i%690)))
@@ -180,7 +180,7 @@ func TestLedgerRange(t *testing.T) {
 }
 
 func TestLedgerCursor(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		ctx := context.Background()
 		a, b, c := event(3, "a"), event(1, "b"), event(2, "c")
 		add(t, ledger, "1", FromQueue, a)
@@ -206,7 +206,7 @@ func TestLedgerCursor(t *testing.T) {
 }
 
 func TestLedgerWatch(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		enough, calls := errors.New("enough"), make(chan struct{}, 10)
 		var watching sync.WaitGroup
 		watching.Go(func() {
@@ -236,17 +236,17 @@ func TestLedgerWatch(t *testing.T) {
 }
 
 func TestLedgerBook(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		ctx := context.Background()
 		lead, err := ledger.Lead(ctx, quiet)
 		require.NoError(t, err)
 		defer lead.Release(ctx)
-		p := policy{late: 1000, lookback: 60_000}
-		_, err = lead.Update(ctx, func(b *Book) { b.begin("1", p) })
+		p := Policy{Late: 1000, Lookback: 60_000}
+		_, err = lead.Update(ctx, func(b *ReadState) { b.Begin("1", p) })
 		require.NoError(t, err)
-		_, err = ledger.Add(ctx, Addition{ID: "1", Events: []auditlog.Event{event(1, "a")}, Note: func(b *Book) { b.finish("1", true) }})
+		_, err = ledger.Add(ctx, Addition{ID: "1", Events: []auditlog.Event{event(1, "a")}, Note: func(b *ReadState) { b.Finish("1", true) }})
 		require.NoError(t, err)
-		_, err = other.Update(ctx, func(b *Book) { b.lose("2", b.Drained, p) })
+		_, err = other.Update(ctx, func(b *ReadState) { b.Lose("2", b.Drained, p) })
 		require.NoError(t, err)
 		book, err := other.Book(ctx)
 		require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestLedgerBook(t *testing.T) {
 		require.Empty(t, book.Reading)
 		require.Len(t, book.Gaps, 1, "those of the start and of the loss overlap")
 		require.Equal(t, book.Opened-60_000, book.Gaps[0].From)
-		_, err = other.Update(ctx, func(b *Book) { b.close(b.Gaps[0].TimeRange, b.Gaps[0].Ready) })
+		_, err = other.Update(ctx, func(b *ReadState) { b.CloseGaps(b.Gaps[0].TimeRange, b.Gaps[0].Ready) })
 		require.NoError(t, err)
 		book, err = ledger.Book(ctx)
 		require.NoError(t, err)
@@ -265,9 +265,9 @@ func TestLedgerBook(t *testing.T) {
 }
 
 func TestLedgerForgetsWhatIsOld(t *testing.T) {
-	opens := map[string]func(t *testing.T) Ledger{
-		"memory": func(*testing.T) Ledger { return NewMemory(MemoryConfig{Age: 30 * time.Minute}) },
-		"postgres": func(t *testing.T) Ledger {
+	opens := map[string]func(t *testing.T) Store{
+		"memory": func(*testing.T) Store { return NewMemory(MemoryConfig{Age: 30 * time.Minute}) },
+		"postgres": func(t *testing.T) Store {
 			ledger, err := NewPostgres(PostgresConfig{DSN: pgtest.New(t).DSN, Retention: 30 * time.Minute}, cbc.APIKey{URL: "h"})
 			require.NoError(t, err)
 			return ledger
@@ -297,13 +297,13 @@ func TestLedgerForgetsWhatIsOld(t *testing.T) {
 // What a ledger holds is known without counting, and so is where it begins, also after it has forgotten.
 func TestLedgerTellsWhatItHolds(t *testing.T) {
 	const span = time.Hour
-	opens := map[string]func(t *testing.T) (long, short Ledger){
-		"memory": func(*testing.T) (long, short Ledger) {
+	opens := map[string]func(t *testing.T) (long, short Store){
+		"memory": func(*testing.T) (long, short Store) {
 			now := time.Now()
 			ledger := NewMemory(MemoryConfig{Age: 2 * span, Now: func() time.Time { return now }}).(*memory)
 			return ledger, later{ledger, func() { now = now.Add(span) }}
 		},
-		"postgres": func(t *testing.T) (long, short Ledger) {
+		"postgres": func(t *testing.T) (long, short Store) {
 			database := pgtest.New(t)
 			long, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "h"})
 			require.NoError(t, err)
@@ -321,7 +321,7 @@ func TestLedgerTellsWhatItHolds(t *testing.T) {
 			held, err := long.Held(ctx)
 			require.NoError(t, err)
 			require.Zero(t, held.Events)
-			_, err = long.Update(ctx, func(b *Book) { b.begin("1", policy{late: 1, lookback: (2 * span).Milliseconds()}) })
+			_, err = long.Update(ctx, func(b *ReadState) { b.Begin("1", Policy{Late: 1, Lookback: (2 * span).Milliseconds()}) })
 			require.NoError(t, err)
 			old, young := event(-60_000, "old"), event(int((30*time.Minute)/time.Millisecond), "young")
 			add(t, long, "1", FromQueue, old, old, young)
@@ -349,18 +349,18 @@ func TestLedgerTellsWhatItHolds(t *testing.T) {
 
 // later is a ledger that ages before it forgets.
 type later struct {
-	Ledger
+	Store
 	age func()
 }
 
 func (l later) Trim(ctx context.Context) error {
 	l.age()
-	return l.Ledger.Trim(ctx)
+	return l.Store.Trim(ctx)
 }
 
 // An event between two milliseconds belongs to the earlier one.
 func TestLedgerRangeBetweenMilliseconds(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		early, late := event(9, "early"), event(10, "late")
 		early.CreateTime, late.CreateTime = early.CreateTime.Add(999*time.Microsecond), late.CreateTime.Add(time.Microsecond)
 		add(t, ledger, "1", FromQueue, early, late)

@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -46,7 +46,7 @@ type postgres struct {
 
 // NewPostgres returns a ledger of a key in PostgreSQL. It does not connect: a database that cannot be reached shows when the
 // ledger is used, and one that comes back is used again.
-func NewPostgres(c PostgresConfig, key cbc.APIKey) (Ledger, error) {
+func NewPostgres(c PostgresConfig, key cbc.APIKey) (Store, error) {
 	if c.Retention == 0 {
 		c.Retention = DefaultRetention
 	}
@@ -122,7 +122,7 @@ func failed(err error) error {
 // page is the key's row, locked.
 type page struct {
 	generation, seq int64
-	book            Book
+	book            ReadState
 }
 
 // starter is a connection or a pool of them.
@@ -131,10 +131,10 @@ type starter interface {
 }
 
 // write runs a transaction that owns the key's row.
-func (p *postgres) write(ctx context.Context, on starter, do func(tx pgx.Tx, ledger int32, row *page) error) (Book, error) {
+func (p *postgres) write(ctx context.Context, on starter, do func(tx pgx.Tx, ledger int32, row *page) error) (ReadState, error) {
 	ledger, err := p.id(ctx)
 	if err != nil {
-		return Book{}, err
+		return ReadState{}, err
 	}
 	var row page
 	err = pgx.BeginFunc(ctx, on, func(tx pgx.Tx) error {
@@ -153,7 +153,7 @@ func (p *postgres) write(ctx context.Context, on starter, do func(tx pgx.Tx, led
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrNotLeading) {
-		return Book{}, failed(err)
+		return ReadState{}, failed(err)
 	}
 	return row.book, err
 }
@@ -168,17 +168,17 @@ func (r *page) read(row pgx.Row) error {
 	return json.Unmarshal([]byte(book), &r.book)
 }
 
-func (p *postgres) Update(ctx context.Context, change func(*Book)) (Book, error) {
+func (p *postgres) Update(ctx context.Context, change func(*ReadState)) (ReadState, error) {
 	return p.write(ctx, p.pool, func(_ pgx.Tx, _ int32, row *page) error {
 		change(&row.book)
 		return nil
 	})
 }
 
-func (p *postgres) Book(ctx context.Context) (Book, error) {
+func (p *postgres) Book(ctx context.Context) (ReadState, error) {
 	ledger, err := p.id(ctx)
 	if err != nil {
-		return Book{}, err
+		return ReadState{}, err
 	}
 	var row page
 	err = row.read(p.pool.QueryRow(ctx, readPage, ledger))
@@ -186,7 +186,7 @@ func (p *postgres) Book(ctx context.Context) (Book, error) {
 }
 
 // Lead takes an advisory lock on a connection of its own: the lock ends with the connection, and so with the process.
-func (p *postgres) Lead(ctx context.Context, quiet time.Duration) (Lead, error) {
+func (p *postgres) Lead(ctx context.Context, quiet time.Duration) (Lease, error) {
 	ledger, err := p.id(ctx)
 	if err != nil {
 		return nil, err
@@ -237,7 +237,7 @@ func (l *postgresLead) limit(ctx context.Context, quiet time.Duration) {
 	}
 }
 
-func (l *postgresLead) Update(ctx context.Context, change func(*Book)) (Book, error) {
+func (l *postgresLead) Update(ctx context.Context, change func(*ReadState)) (ReadState, error) {
 	return l.write(ctx, l.conn, func(_ pgx.Tx, _ int32, row *page) error {
 		if row.generation != l.generation {
 			return ErrNotLeading

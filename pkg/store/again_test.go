@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -7,14 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
 // What a second batch gives is not counted again, and the book has a gap there until a search has counted.
 func TestLedgerDoubtsWhatComesAgain(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Ledger) {
+	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		give := func(id string, events ...auditlog.Event) Added {
 			added, err := ledger.Add(context.Background(), Addition{ID: id, Origin: FromQueue, Late: time.Minute, Events: events})
 			require.NoError(t, err)
@@ -43,34 +42,6 @@ func TestLedgerDoubtsWhatComesAgain(t *testing.T) {
 		require.Equal(t, span, gaps()[0].TimeRange)
 		require.Equal(t, Added{New: 1}, add(t, other, "", FromRepair, e, e, e, f, f, g), "a search has counted, nobody is blamed")
 		require.Equal(t, want(e, e, e, f, f, g), contents(t, ledger, everything(), cbc.OldestFirst))
-	})
-}
-
-// A key that gets its permission anew gives the last days once more: they have come again, not happened again. Equal events that
-// two batches gave have happened as often as a search says.
-func TestWhatComesAgainIsNotCountedAgain(t *testing.T) {
-	bubble(t, simulator.Switches{QueueBatch: 10}, func(t *testing.T, w *world) {
-		ctx := context.Background()
-		q := open(t, w.config(t, memoryStore("memory", NewMemory(MemoryConfig{}))))
-		defer q.Close()
-		for range 30 {
-			w.happen(7)
-			time.Sleep(10 * time.Minute)
-			require.NoError(t, q.Touch(ctx))
-			require.Equal(t, w.truth(), queued(t, q))
-		}
-		w.sim.Grant(w.key.APIID)
-		twin := w.sim.Events()[200]
-		w.sim.Add(twin)
-		require.Greater(t, w.sim.QueueLength(w.key.APIID), 200)
-		time.Sleep(10 * time.Minute)
-		require.NoError(t, q.Touch(ctx))
-		require.Equal(t, w.truth(), queued(t, q), "a search has decided")
-		require.NotEmpty(t, status(t, q).Gaps)
-		time.Sleep(10 * time.Minute)
-		require.NoError(t, q.Touch(ctx))
-		require.Empty(t, status(t, q).Gaps)
-		require.Zero(t, status(t, q).Suspected, "nobody else is blamed")
 	})
 }
 

@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func TestPostgresHasOneLeader(t *testing.T) {
 // A leader whose process has gone is replaced at once, one that hangs when its time is over, and neither can begin a read then.
 func TestPostgresReplacesALeader(t *testing.T) {
 	ctx := context.Background()
-	p := policy{late: 1, lookback: 1}
+	p := Policy{Late: 1, Lookback: 1}
 	for name, end := range map[string]func(*pgtest.Database){
 		"cut off": func(d *pgtest.Database) { d.Sever(t) },
 		"hanging": func(*pgtest.Database) { time.Sleep(600 * time.Millisecond) },
@@ -54,13 +54,13 @@ func TestPostgresReplacesALeader(t *testing.T) {
 			old, err := a.Lead(ctx, 300*time.Millisecond)
 			require.NoError(t, err)
 			defer old.Release(ctx)
-			_, err = old.Update(ctx, func(b *Book) { b.begin("old", p) })
+			_, err = old.Update(ctx, func(b *ReadState) { b.Begin("old", p) })
 			require.NoError(t, err)
 			end(database)
 			next, err := b.Lead(ctx, quiet)
 			require.NoError(t, err)
 			defer next.Release(ctx)
-			_, err = old.Update(ctx, func(b *Book) { b.begin("older", p) })
+			_, err = old.Update(ctx, func(b *ReadState) { b.Begin("older", p) })
 			require.Error(t, err)
 			book, err := b.Book(ctx)
 			require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestPostgresFencesALeaderOfThePast(t *testing.T) {
 	defer lead.Release(ctx)
 	_, err = ledger.write(ctx, ledger.pool, func(_ pgx.Tx, _ int32, row *page) error { row.generation++; return nil })
 	require.NoError(t, err)
-	_, err = lead.Update(ctx, func(b *Book) { b.begin("1", policy{}) })
+	_, err = lead.Update(ctx, func(b *ReadState) { b.Begin("1", Policy{}) })
 	require.ErrorIs(t, err, ErrNotLeading)
 	require.Equal(t, Added{New: 1}, add(t, ledger, "1", FromQueue, event(1, "read all the same")), "what it has read is still stored")
 }
@@ -98,7 +98,7 @@ func TestPostgresReplicasAddTogether(t *testing.T) {
 	}
 	adding.Wait()
 	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
-	same(t, want(events(0, 115)...), contents(t, ledger, everything(), cbc.OldestFirst))
+	require.Equal(t, want(events(0, 115)...), contents(t, ledger, everything(), cbc.OldestFirst))
 	changes, err := ledger.After(context.Background(), 0, 1000)
 	require.NoError(t, err)
 	require.Len(t, changes.Entries, 115)
@@ -117,7 +117,7 @@ func TestPostgresComesBack(t *testing.T) {
 		_, err := ledger.Add(ctx, Addition{ID: "2", Events: events(1, 2)})
 		return err == nil
 	}, 10*time.Second, 50*time.Millisecond)
-	same(t, want(append(events(1, 2), event(1, "before"))...), contents(t, ledger, everything(), cbc.OldestFirst))
+	require.Equal(t, want(append(events(1, 2), event(1, "before"))...), contents(t, ledger, everything(), cbc.OldestFirst))
 }
 
 func TestPostgresTellsNoPassword(t *testing.T) {

@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "searches") {
 			from := rapid.IntRange(0, 6).Draw(t, "from")
-			origin := rapid.SampledFrom([]Origin{FromSearch, FromRepair}).Draw(t, "origin")
+			origin := rapid.SampledFrom([]Provenance{FromSearch, FromRepair}).Draw(t, "origin")
 			additions = append(additions, Addition{Origin: origin, Events: found(from, rapid.IntRange(from, 6).Draw(t, "to"))})
 		}
 		ledger := NewMemory(MemoryConfig{})
@@ -110,7 +110,7 @@ func TestTalliesJoinInAnyOrder(t *testing.T) {
 		require.Equal(t, join(list), join(rapid.Permutation(list).Draw(t, "order")))
 	})
 	require.Equal(t, 3, tally{queued: 2, searched: 3}.copies())
-	require.Equal(t, 1, tally{queued: 2, searched: 3, excused: 1}.missing())
-	require.Zero(t, tally{queued: 1, searched: 3, excused: 3}.missing())
+	require.Equal(t, 1, tally{queued: 2, searched: 3, explainedByGap: 1}.missing())
+	require.Zero(t, tally{queued: 1, searched: 3, explainedByGap: 3}.missing())
 	require.Zero(t, tally{queued: 4, searched: 3}.missing())
 }

@@ -1,4 +1,4 @@
-package queue
+package store
 
 import (
 	"context"
@@ -15,8 +15,15 @@ var ErrHeld = errors.New("another replica reads the queue")
 // ErrNotLeading says that this replica led and does so no more.
 var ErrNotLeading = errors.New("this replica does not lead any more")
 
-// Ledger keeps the events of one API key's queue. It is safe for concurrent use, here and by other replicas.
-type Ledger interface {
+// Secret stands for an API secret and does not give it away.
+type Secret struct {
+	Fingerprint string // within this process
+	// Derive returns by what a store that outlives the process recognizes the secret; nil: it need not.
+	Derive func(salt []byte) []byte
+}
+
+// Store keeps the events of one API key's queue. It is safe for concurrent use, here and by other replicas.
+type Store interface {
 	// Knows reports whether the ledger was last trusted to this secret. A ledger that ends with the process knows
 	// everybody: who may use it is decided here.
 	Knows(ctx context.Context, secret Secret) (bool, error)
@@ -24,13 +31,13 @@ type Ledger interface {
 	Trust(ctx context.Context, secret Secret) error
 	// Lead asks to be the only reader of the queue. It does not wait: the error is ErrHeld while another replica is. A leader that
 	// says nothing for longer than quiet may be taken for dead.
-	Lead(ctx context.Context, quiet time.Duration) (Lead, error)
+	Lead(ctx context.Context, quiet time.Duration) (Lease, error)
 	// Add adds events. It needs no leadership: each batch was given to one reader only, and joins in any order.
 	Add(ctx context.Context, a Addition) (Added, error)
 	// Book returns the book.
-	Book(ctx context.Context) (Book, error)
+	Book(ctx context.Context) (ReadState, error)
 	// Update changes the book and returns it.
-	Update(ctx context.Context, change func(*Book)) (Book, error)
+	Update(ctx context.Context, change func(*ReadState)) (ReadState, error)
 	// Range visits the events of a window in order, until visit wants no more. A slice is valid during the call only.
 	Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) (more bool)) error
 	// After returns at most limit events that were added behind a cursor, in the order in which they were added.
@@ -47,10 +54,10 @@ type Ledger interface {
 	Close()
 }
 
-// Lead is the right to read the queue.
-type Lead interface {
+// Lease is the right to read the queue.
+type Lease interface {
 	// Update is Ledger.Update as long as this replica leads: ErrNotLeading says that nothing was changed.
-	Update(ctx context.Context, change func(*Book)) (Book, error)
+	Update(ctx context.Context, change func(*ReadState)) (ReadState, error)
 	// Release gives the right back. It does not fail: a ledger that cannot be reached takes it back on its own.
 	Release(ctx context.Context)
 }
@@ -58,10 +65,10 @@ type Lead interface {
 // Addition is a set of events for a ledger.
 type Addition struct {
 	ID     string // of the batch: the same one is added once. "" is none, where adding again changes nothing.
-	Origin Origin
+	Origin Provenance
 	Events []auditlog.Event
-	Note   func(*Book)   // a change of the book that goes with it, or nil
-	Late   time.Duration // of a batch: how long after it a search finds all of it. 0: what came before has happened again
+	Note   func(*ReadState) // a change of the book that goes with it, or nil
+	Late   time.Duration    // of a batch: how long after it a search finds all of it. 0: what came before has happened again
 }
 
 // Added is what an addition did.
