@@ -83,15 +83,28 @@ func flags(flagged, verbose bool) byte {
 	return b
 }
 
-// Class is what the catalog derives from an event's description. The first five fields are lower-case names.
+// Class is what the catalog derives from an event's description. Its strings are lower-case names.
 type Class struct {
-	Category   string // what it is about: authentication, api_key, policy, …
-	Action     string // what was done: login, create, update, …
-	Outcome    string // success, failure or unknown
-	Severity   string // Grafana's log levels: info, warning, error, critical
-	Code       string // stable name of the row: login.failed, api_key.created, …
-	TargetType string // what kind of thing it was done to: policy, user, device, …; "" when the description does not say
-	Target     string // which one: a name or an id, as the description writes it
+	Category string // what it is about: authentication, api_key, policy, …
+	Action   string // what was done: login, create, update, …
+	Outcome  string // success, failure or unknown
+	Severity string // Grafana's log levels: info, warning, error, critical
+	Code     string // stable name of the row: login.failed, api_key.created, …
+	Targets  TargetFinder
+}
+
+// TargetFinder finds what an event of a class was done to.
+type TargetFinder interface {
+	FindTarget(e *Event) (targetType, target string)
+}
+
+// Target returns what the action of an event of this class was done to: the kind of thing, such as policy, user or device, and its
+// name or id as the description writes it. Both are empty when the description does not say.
+func (c Class) Target(e *Event) (targetType, target string) {
+	if c.Targets == nil {
+		return "", ""
+	}
+	return c.Targets.FindTarget(e)
 }
 
 // Compare orders events by time and, among equal times, by content, so that every reader sees the same order.

@@ -12,10 +12,14 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
+type fixedTarget [2]string
+
+func (t fixedTarget) FindTarget(*auditlog.Event) (targetType, target string) { return t[0], t[1] }
+
 func TestKeys(t *testing.T) {
 	e := auditlog.Event{Actor: "who", ActorIP: "from", RequestURL: "path", Description: "what", Flagged: true}
 	c := auditlog.Class{
-		Category: "policy", Action: "update", Outcome: "success", Severity: "warning", Code: "policy.updated", TargetType: "policy", Target: "Standard",
+		Category: "policy", Action: "update", Outcome: "success", Severity: "warning", Code: "policy.updated", Targets: fixedTarget{"policy", "Standard"},
 	}
 	var values []string
 	for _, k := range auditlog.Keys() {
@@ -162,7 +166,7 @@ func aCase(t *rapid.T) (*auditlog.Event, auditlog.Class) {
 			Description: value(auditlog.KeyDescription), Flagged: value(auditlog.KeyFlagged) == "true", Verbose: value(auditlog.KeyVerbose) == "true",
 		}, auditlog.Class{
 			Category: value(auditlog.KeyCategory), Action: value(auditlog.KeyAction), Outcome: value(auditlog.KeyOutcome), Severity: value(auditlog.KeySeverity),
-			Code: value(auditlog.KeyCode), TargetType: value(auditlog.KeyTargetType), Target: value(auditlog.KeyTarget),
+			Code: value(auditlog.KeyCode), Targets: fixedTarget{value(auditlog.KeyTargetType), value(auditlog.KeyTarget)},
 		}
 }
 

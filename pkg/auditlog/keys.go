@@ -78,6 +78,12 @@ func (k Key) Value(e *Event, c Class) string {
 		return Account(e.Actor)
 	case KeyAddress:
 		return Address(e.ActorIP)
+	case KeyTarget:
+		_, target := c.Target(e)
+		return target
+	case KeyTargetType:
+		targetType, _ := c.Target(e)
+		return targetType
 	}
 	return k.classValue(c)
 }
@@ -94,10 +100,6 @@ func (k Key) classValue(c Class) string {
 		return c.Code
 	case KeySeverity:
 		return c.Severity
-	case KeyTarget:
-		return c.Target
-	case KeyTargetType:
-		return c.TargetType
 	}
 	return ""
 }

@@ -4,8 +4,8 @@ package catalog
 
 import (
 	_ "embed"
+	"errors"
 	"slices"
-	"strings"
 	"sync"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -13,10 +13,11 @@ import (
 
 // Catalog classifies what the description of an event tells. It never changes once parsed and is safe for concurrent use.
 type Catalog struct {
-	rows  []Row
-	texts textIndex
-	words wordIndex
-	below *Catalog // asked where no row of this one fits; nil at the bottom
+	rows    []Row
+	classes []auditlog.Class // of the rows
+	texts   textIndex
+	words   wordIndex
+	below   *Catalog // asked where no row of this one fits; nil at the bottom
 
 	categories, actions []string // of this one and of those below, sorted
 }
@@ -77,40 +78,70 @@ func (c *Catalog) ClassifyEvent(e *auditlog.Event) auditlog.Class {
 	return c.classify(e.Description, e.Actor)
 }
 
-// Classify returns the class of a description alone, of whatever actor.
+// Classify returns the class of a description, no matter who did it.
 func (c *Catalog) Classify(description string) auditlog.Class { return c.classify(description, "") }
 
 func (c *Catalog) classify(description, actor string) auditlog.Class {
-	if row := c.find(description, actor); row != nil {
-		return row.class()
+	in := newInput(description, actor)
+	for ; c != nil; c = c.below {
+		if row, _ := c.find(&in); row >= 0 {
+			return c.classes[row]
+		}
 	}
 	return Unknown()
 }
 
-// Find returns the row that classifies a description, of whatever actor, and tells false when none fits.
+// Find returns the row that classifies a description, no matter who did it, and false when none fits.
 func (c *Catalog) Find(description string) (Row, bool) {
-	row := c.find(description, "")
-	if row == nil {
-		return Row{}, false
-	}
-	return *row, true
+	in := newInput(description, "")
+	return c.findRow(&in)
 }
 
-func (c *Catalog) find(description, actor string) *Row {
-	text := line(description)
+func (c *Catalog) findRow(in *input) (Row, bool) {
 	for ; c != nil; c = c.below {
-		if found := c.texts.find(text, actor); found != nil {
-			return &c.rows[found.row]
-		}
-		if row, ok := c.words.find(text); ok {
-			return &c.rows[row]
+		if row, _ := c.find(in); row >= 0 {
+			return c.rows[row], true
 		}
 	}
-	return nil
+	return Row{}, false
 }
 
-// line is a description as patterns see it: some services end one with a line break.
-func line(description string) string { return strings.TrimRight(description, "\r\n") }
+// MaxTestSteps is how much work it may take to try rules out on descriptions: less than a second's.
+const MaxTestSteps = 100_000_000
+
+// ErrTooExpensive is the error of FindWithin when the steps do not suffice.
+var ErrTooExpensive = errors.New("the rules take too long: let their patterns begin with a word, and use fewer placeholders")
+
+// FindWithin is Find with a bound on its work. It takes what it needs off the steps. Whether they suffice does not depend on the speed
+// of the machine.
+func (c *Catalog) FindWithin(description string, steps *int) (Row, bool, error) {
+	in := newInput(description, "")
+	in.steps = *steps
+	row, ok := c.findRow(&in)
+	*steps = in.steps - 1 - len(description)/bytesPerStep
+	if in.steps < 0 {
+		return Row{}, false, ErrTooExpensive
+	}
+	return row, ok, nil
+}
+
+// find returns the row of a description, -1 when none fits, and the row's pattern unless that consists of words.
+func (c *Catalog) find(in *input) (row int, p *pattern) {
+	if found := c.texts.find(in); found != nil {
+		return found.row, found.pattern
+	}
+	if row, ok := c.words.find(in.text[:in.solid]); ok {
+		return row, nil
+	}
+	return -1, nil
+}
+
+func (c *Catalog) addText(row int, p *pattern) {
+	if len(p.targets) > 0 {
+		c.classes[row].Targets = p
+	}
+	c.texts.add(row, p)
+}
 
 // Rows returns the catalog, rules of one's own first and otherwise in its own order. The caller may change what it gets.
 func (c *Catalog) Rows() []Row {

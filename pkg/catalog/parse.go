@@ -94,7 +94,7 @@ func (c *Catalog) add(row Row, seen map[string]bool) error {
 	}
 	seen[row.Code], seen[row.Pattern] = true, true
 	index := len(c.rows)
-	c.rows = append(c.rows, row)
+	c.rows, c.classes = append(c.rows, row), append(c.classes, row.class())
 	if row.Evidence == EvidenceWord {
 		return c.words.add(index, row.Pattern)
 	}
@@ -102,7 +102,7 @@ func (c *Catalog) add(row Row, seen map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	c.texts.add(index, p)
+	c.addText(index, p)
 	return nil
 }
 

@@ -6,80 +6,77 @@ import (
 	"strings"
 )
 
-// kind says what a part of a pattern matches.
-type kind uint8
+// pattern is a whole description with placeholders, divided at its gaps. The first run of parts matches at the start of a text, the
+// last at its end, and each between wherever it first does. A run is empty where the pattern starts or ends with a gap.
+type pattern struct {
+	runs     [][]part
+	gaps     []part // between the runs
+	targets  []capture
+	start    int    // bytes of literal text before the first placeholder
+	literals int    // bytes of literal text in all
+	first    string // the literal word that every match starts with; "" when there is none
+}
 
-const (
-	kindLiteral kind = iota
-	kindAny          // any text, even none: a gap
-	kindWord
-	kindEmail
-	kindStranger // a mail address of another domain than the actor's
-	kindID
-	kindDigits
-	kindJSON
-	kindRest
-)
-
-var kinds = map[string]kind{"word": kindWord, "email": kindEmail, "stranger": kindStranger, "id": kindID, "digits": kindDigits, "json": kindJSON}
-
-// part is one piece of a pattern. Every kind but kindAny has at most one way to match at a given place: it takes all it can.
-// Matching therefore never backtracks into a part.
+// part is one piece of a pattern.
 type part struct {
 	kind kind
 	text string // of a literal
 	name string // of a placeholder
+	arg  string // what its kind demands, such as "enabled=false"
 }
 
-// pattern is a whole description with gaps. The first run of parts must match at the start, the last at the end, and those
-// between wherever they first do. A run is empty where the pattern starts or ends with a gap.
-type pattern struct {
-	runs     [][]part
-	gaps     []string // the names of the gaps between the runs
-	start    int      // bytes of literal text before the first placeholder
-	literals int      // bytes of literal text in all
-	first    string   // the literal word that every match starts with; "" when there is none
-	stranger string   // the name of the placeholder for a stranger; "" when there is none
+// startsWithPerson reports whether the first placeholder is a person, whose end another row may see elsewhere.
+func (p *pattern) startsWithPerson() bool {
+	return len(p.gaps) > 0 && p.gaps[0].kind == kindPerson && len(p.runs[0]) < 2
 }
 
-func parsePattern(s string) (pattern, error) {
+func parsePattern(s string) (*pattern, error) {
 	parts, err := splitParts(s)
 	if err != nil {
-		return pattern{}, err
+		return nil, err
 	}
-	p := pattern{runs: [][]part{nil}}
+	p := &pattern{runs: [][]part{nil}}
 	for i, part := range parts {
-		last := i == len(parts)-1
-		switch part.kind {
-		case kindAny:
-			if !last && parts[i+1].kind != kindLiteral {
-				return pattern{}, errors.New("a placeholder for any text must be followed by literal text")
-			}
-			p.runs, p.gaps = append(p.runs, nil), append(p.gaps, part.name)
+		if err := checkPlace(parts, i); err != nil {
+			return nil, err
+		}
+		if part.kind.isGap() {
+			p.runs, p.gaps = append(p.runs, nil), append(p.gaps, part)
 			continue
-		case kindJSON, kindRest:
-			if !last {
-				return pattern{}, errors.New("a placeholder for the rest must be the last")
-			}
 		}
 		end := len(p.runs) - 1
-		if end > 0 && isSpaceless(part.kind) && !strings.Contains(p.runs[end][0].text, " ") {
-			return pattern{}, errors.New("between a placeholder for any text and a typed one there must be a space")
+		if end > 0 && part.kind.isSpaceless() && !strings.Contains(p.runs[end][0].text, " ") {
+			return nil, errors.New("between a placeholder for any text and a typed one there must be a space")
+		}
+		if end > 0 && part.readsRest() {
+			return nil, errors.New("before a grant or a member of JSON there must be no placeholder for any text")
 		}
 		p.runs[end] = append(p.runs[end], part)
-		if part.kind == kindStranger {
-			p.stranger = part.name
-		}
-		p.literals += len(part.text)
+		p.literals += len(part.text) + len(part.arg)
 	}
 	if p.literals == 0 {
-		return pattern{}, errors.New("the pattern has no literal text")
+		return nil, errors.New("the pattern has no literal text")
 	}
 	if parts[0].kind == kindLiteral {
 		p.start = len(parts[0].text)
 	}
 	p.first = firstWord(parts)
+	p.targets = p.findTargets()
 	return p, nil
+}
+
+// checkPlace reports a placeholder that cannot stand where it does.
+func checkPlace(parts []part, i int) error {
+	last := i == len(parts)-1
+	switch k := parts[i].kind; {
+	case k.isGap() && !last && parts[i+1].kind != kindLiteral:
+		return errors.New("a placeholder for any text must be followed by literal text")
+	case k == kindPerson && !last && parts[i+1].text[0] != ' ':
+		return errors.New("a placeholder for a person must be followed by a space")
+	case k.takesRest() && !last:
+		return errors.New("a placeholder for the rest must be the last")
+	}
+	return nil
 }
 
 func splitParts(s string) ([]part, error) {
@@ -99,33 +96,40 @@ func splitParts(s string) ([]part, error) {
 		if !closed {
 			return nil, errors.New("a { has no }")
 		}
-		k, err := parseKind(placeholder)
+		p, err := parsePlaceholder(placeholder)
 		if err != nil {
 			return nil, err
 		}
-		name, _, _ := strings.Cut(placeholder, ":")
-		parts = append(parts, part{kind: k, name: name})
+		parts = append(parts, p)
 		s = after
+	}
+	if len(parts) == 0 {
+		return nil, errors.New("the pattern has no literal text")
 	}
 	return parts, nil
 }
 
-func parseKind(placeholder string) (kind, error) {
+// parsePlaceholder reads a placeholder such as "user:person" or "config:json enabled=false".
+func parsePlaceholder(placeholder string) (part, error) {
 	name, kindName, typed := strings.Cut(placeholder, ":")
 	if name == "" {
-		return 0, errors.New("a placeholder has no name")
+		return part{}, errors.New("a placeholder has no name")
 	}
 	if !typed {
 		if name == "rest" {
-			return kindRest, nil
+			return part{kind: kindRest, name: name}, nil
 		}
-		return kindAny, nil
+		return part{kind: kindAny, name: name}, nil
 	}
+	kindName, arg, _ := strings.Cut(kindName, " ")
 	k, ok := kinds[kindName]
 	if !ok {
-		return 0, fmt.Errorf("placeholder {%s}: there is no kind %q", placeholder, kindName)
+		return part{}, fmt.Errorf("placeholder {%s}: there is no kind %q", placeholder, kindName)
 	}
-	return k, nil
+	if err := k.checkArg(arg); err != nil {
+		return part{}, fmt.Errorf("placeholder {%s}: %w", placeholder, err)
+	}
+	return part{kind: k, name: name, arg: arg}, nil
 }
 
 // firstWord returns what every match has before its first space, as far as the pattern settles it.
@@ -139,121 +143,3 @@ func firstWord(parts []part) string {
 	}
 	return ""
 }
-
-// match says whether s is the pattern from its first byte to its last. It takes time linear in s for each run.
-func (p *pattern) match(s string) bool {
-	pos, ok := matchRun(p.runs[0], s, 0)
-	if !ok {
-		return false
-	}
-	last := len(p.runs) - 1
-	if last == 0 {
-		return pos == len(s)
-	}
-	for _, run := range p.runs[1:last] {
-		if _, pos, ok = findRun(run, s, pos, false); !ok {
-			return false
-		}
-	}
-	if len(p.runs[last]) == 0 {
-		return true
-	}
-	_, _, ok = findRun(p.runs[last], s, pos, true)
-	return ok
-}
-
-// findRun looks from pos on for the first place where a run matches, up to the very end of s if toEnd, and returns where the
-// match starts and ends. A run after a gap starts with a literal.
-func findRun(run []part, s string, pos int, toEnd bool) (start, end int, ok bool) {
-	lead := run[0].text
-	if toEnd && len(run) == 1 {
-		start = len(s) - len(lead)
-		return start, len(s), start >= pos && strings.HasSuffix(s, lead)
-	}
-	for {
-		i := strings.Index(s[pos:], lead)
-		if i < 0 {
-			return 0, 0, false
-		}
-		pos += i
-		if end, ok := matchRun(run, s, pos); ok && (!toEnd || end == len(s)) {
-			return pos, end, true
-		}
-		pos++
-	}
-}
-
-// matchRun matches a run at pos and returns where the match ends.
-func matchRun(run []part, s string, pos int) (int, bool) {
-	for i := range run {
-		n := run[i].length(s, pos)
-		if n < 0 {
-			return 0, false
-		}
-		pos += n
-	}
-	return pos, true
-}
-
-// length returns how many bytes of s the part takes at pos, or -1 when it does not match there.
-func (p *part) length(s string, pos int) int {
-	tail := s[pos:]
-	switch p.kind {
-	case kindLiteral:
-		if strings.HasPrefix(tail, p.text) {
-			return len(p.text)
-		}
-	case kindWord:
-		return orNone(span(tail, isNotSpace))
-	case kindEmail, kindStranger:
-		n := span(tail, isNotSpace)
-		if at := strings.IndexByte(tail[:n], '@'); at > 0 && at < n-1 {
-			return n
-		}
-	case kindID:
-		return orNone(span(tail, isIDByte))
-	case kindDigits:
-		return orNone(span(tail, isDigit))
-	case kindJSON:
-		if len(tail) >= 2 && tail[0] == '{' && tail[len(tail)-1] == '}' {
-			return len(tail)
-		}
-	case kindRest:
-		if tail == "" || pos == 0 || !isWordByte(s[pos-1]) || !isWordByte(tail[0]) {
-			return len(tail)
-		}
-	}
-	return -1
-}
-
-// isSpaceless says whether a kind takes a run of characters without a space. A run of parts that starts with a space can then
-// not match inside what it took before, which keeps the search for it linear.
-func isSpaceless(k kind) bool {
-	return k == kindWord || k == kindEmail || k == kindStranger || k == kindID || k == kindDigits
-}
-
-func span(s string, is func(byte) bool) int {
-	n := 0
-	for n < len(s) && is(s[n]) {
-		n++
-	}
-	return n
-}
-
-func orNone(n int) int {
-	if n == 0 {
-		return -1
-	}
-	return n
-}
-
-func isNotSpace(b byte) bool { return b != ' ' && (b < '\t' || b > '\r') }
-
-func isDigit(b byte) bool { return b >= '0' && b <= '9' }
-
-// isWordByte counts every byte above ASCII in, so that a letter of another script never ends a word.
-func isWordByte(b byte) bool {
-	return isDigit(b) || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || b >= 0x80
-}
-
-func isIDByte(b byte) bool { return b < 0x80 && isWordByte(b) || b == '-' || b == ':' }

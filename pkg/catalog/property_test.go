@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -26,6 +27,12 @@ func hostile(rows []Row) *rapid.Generator[string] {
 
 // render draws a text that the pattern describes.
 func render(t *rapid.T, parts []part, names *rapid.Generator[string]) string {
+	text, _ := renderBy(t, parts, names)
+	return text
+}
+
+// renderBy draws a text that the pattern describes, and the person in it.
+func renderBy(t *rapid.T, parts []part, names *rapid.Generator[string]) (text, person string) {
 	var b strings.Builder
 	for _, p := range parts {
 		switch p.kind {
@@ -33,23 +40,51 @@ func render(t *rapid.T, parts []part, names *rapid.Generator[string]) string {
 			b.WriteString(p.text)
 		case kindAny:
 			b.WriteString(names.Draw(t, "text"))
+		case kindPerson:
+			person = names.Draw(t, "person")
+			b.WriteString(person)
 		case kindWord:
 			b.WriteString(rapid.StringMatching(`[^\s\v]{1,12}`).Draw(t, "word"))
-		case kindEmail, kindStranger:
+		case kindFold:
+			b.WriteString(rapid.SampledFrom([]string{p.arg, strings.ToUpper(p.arg), strings.ToTitle(p.arg)}).Draw(t, "fold"))
+		case kindStranger:
+			b.WriteString(rapid.SampledFrom([]string{"", "Eve Smith ", "Eve, PhD <"}).Draw(t, "text") + rapid.StringMatching(`[^\s\v@]{1,8}@[0-9a-z.-]{1,8}`).Draw(t, "email"))
+		case kindEmail, kindAccount:
 			b.WriteString(rapid.StringMatching(`[^\s\v@]{1,8}@[^\s\v@]{1,8}`).Draw(t, "email"))
 		case kindID:
 			b.WriteString(rapid.StringMatching(`[0-9A-Za-z_:-]{1,36}`).Draw(t, "id"))
 		case kindDigits:
 			b.WriteString(rapid.StringMatching(`[0-9]{1,12}`).Draw(t, "digits"))
 		case kindJSON:
-			b.WriteString("{" + names.Draw(t, "json") + "}")
+			b.WriteString(renderJSON(t, p.arg, names))
+		case kindGrant:
+			b.WriteString(names.Draw(t, "grantee") + " with role " + strings.ToUpper(p.arg))
 		case kindRest:
 			if rapid.Bool().Draw(t, "more") {
 				b.WriteString("; " + names.Draw(t, "rest"))
 			}
 		}
 	}
-	return b.String()
+	return b.String(), person
+}
+
+// renderJSON draws an object, with a member such as enabled=false if one is wanted.
+func renderJSON(t *rapid.T, member string, names *rapid.Generator[string]) string {
+	blank := rapid.SampledFrom([]string{"", " ", "\n  "})
+	quote := func(s string) string {
+		quoted, err := json.Marshal(s)
+		require.NoError(t, err)
+		return string(quoted)
+	}
+	members := []string{
+		quote(names.Draw(t, "name")) + ":" + quote(names.Draw(t, "value")),
+		`"nested" :` + blank.Draw(t, "blank") + `{"enabled":true, "list":[1, {"enabled":null}]}`,
+	}
+	if name, value, found := strings.Cut(member, "="); found {
+		members = append(members, quote(name)+blank.Draw(t, "blank")+":"+blank.Draw(t, "blank")+value)
+	}
+	members = rapid.Permutation(members).Draw(t, "members")
+	return blank.Draw(t, "blank") + "{" + blank.Draw(t, "blank") + strings.Join(members, blank.Draw(t, "blank")+", ") + blank.Draw(t, "blank") + "}"
 }
 
 // Whatever names contain, an event stays with its row. Only where a value may legitimately make the text a more specific one,
@@ -73,12 +108,11 @@ func TestHostileNamesDoNotChangeWhatAnEventIs(t *testing.T) {
 			parts, err := splitParts(row.Pattern)
 			require.NoError(t, err)
 			rapid.Check(t, func(t *rapid.T) {
-				text := render(t, parts, names)
-				actor := "" // of whom a user who is added could be a stranger
+				text, actor := renderBy(t, parts, names)
 				if row.Code == "user.added_stranger" {
 					actor = "jane@example.com"
 				}
-				got := c.ClassifyEvent(&auditlog.Event{Actor: actor, Description: text})
+				got := plainClass(c, auditlog.Event{Actor: actor, Description: text})
 				if prefix, ok := refined[row.Code]; ok && strings.HasPrefix(got.Code, prefix) {
 					require.Equal(t, row.Category, got.Category)
 					return
@@ -94,12 +128,16 @@ func naiveMatch(parts []part, s string, pos int) bool {
 	if len(parts) == 0 {
 		return pos == len(s)
 	}
-	if parts[0].kind != kindAny {
-		n := parts[0].length(s, pos)
+	if !parts[0].kind.isGap() {
+		before := byte(0)
+		if pos > 0 {
+			before = s[pos-1]
+		}
+		n := parts[0].length(s[pos:], before)
 		return n >= 0 && naiveMatch(parts[1:], s, pos+n)
 	}
 	for end := pos; end <= len(s); end++ {
-		if naiveMatch(parts[1:], s, end) {
+		if parts[0].accepts(s[pos:end], "") && naiveMatch(parts[1:], s, end) {
 			return true
 		}
 	}
@@ -117,7 +155,9 @@ func TestMatchFindsWhatTryingEverythingFinds(t *testing.T) {
 		parts, err := splitParts(source)
 		require.NoError(t, err)
 		text := "a" + rapid.StringMatching(`[abc1 {}]{0,16}`).Draw(t, "text")
-		require.Equal(t, naiveMatch(parts, text, 0), p.match(text), "%q in %q", source, text)
+		in := newInput(text, "")
+		in.solid = len(text)
+		require.Equal(t, naiveMatch(parts, text, 0), in.match(p), "%q in %q", source, text)
 	})
 }
 
@@ -125,8 +165,9 @@ func TestMatchFindsWhatTryingEverythingFinds(t *testing.T) {
 func classifyInvariants(t require.TestingT, text string) {
 	c := Default()
 	got := c.Classify(text)
-	require.Contains(t, knownClasses, got)
 	require.Equal(t, got, c.Classify(text+"\n"))
+	got.Targets = nil
+	require.Contains(t, knownClasses, got)
 	require.Equal(t, "policy", c.Classify("Policy "+text+" was modified").Category)
 	require.Equal(t, "policy.create_requested", c.Classify("Request received to create new policy - "+text).Code)
 	require.NotEqual(t, "authentication", c.Classify("Saved search "+text).Category)

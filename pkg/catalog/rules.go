@@ -51,8 +51,8 @@ func (c *Catalog) With(rules []Rule) (*Catalog, error) {
 		if err != nil {
 			return nil, fmt.Errorf("[%d].pattern %.80q: %w", i, row.Pattern, err)
 		}
-		own.texts.add(i, p)
-		own.rows = append(own.rows, row)
+		own.rows, own.classes = append(own.rows, row), append(own.classes, row.class())
+		own.addText(i, p)
 		own.categories, own.actions = append(own.categories, row.Category), append(own.actions, row.Action)
 	}
 	own.texts.sort()

@@ -26,7 +26,7 @@ func TestRulesGoBeforeTheCatalog(t *testing.T) {
 		"Connector x created":            class("connector", "create", "unknown", "warning", "connector.created"),
 		"Something nobody has seen":      Unknown(),
 	} {
-		require.Equal(t, want, c.Classify(description), description)
+		require.Equal(t, want, plainClass(c, auditlog.Event{Description: description}), description)
 	}
 	row, ok := c.Find("Login failed")
 	require.True(t, ok)
@@ -96,8 +96,11 @@ func TestRulesLeaveTheRestAlone(t *testing.T) {
 		text := render(t, parts, names)
 		own, err := splitParts(rule.Pattern)
 		require.NoError(t, err)
-		// Without an actor nobody is a stranger.
-		if !strings.Contains(rule.Pattern, ":stranger}") && naiveMatch(own, line(text), 0) {
+		in, fits := newInput(text, ""), false
+		for end := in.solid; end <= len(in.text); end++ { // white space at the end may be missing
+			fits = fits || naiveMatch(own, in.text[:end], 0)
+		}
+		if fits {
 			require.Equal(t, "mine.paint", mine.Classify(text).Code)
 		} else {
 			require.Equal(t, c.Classify(text), mine.Classify(text))
@@ -132,26 +135,6 @@ func FuzzRules(f *testing.F) {
 		require.Contains(t, text, id)
 		require.Contains(t, text, name)
 		c.Prefilter(auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyCategory: {"mine"}}})
-	})
-}
-
-// Of many rows that may start with anything, the one is found that trying them one after the other finds.
-func TestManyRowsAreTriedAlike(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var x textIndex
-		some := rapid.StringMatching(`[abé ]{1,4}`)
-		for row := range rapid.IntRange(worthPairs, 10*worthPairs).Draw(t, "rows") {
-			source := "{x}" + some.Draw(t, "literal") + "{y}" + some.Draw(t, "another")
-			if rapid.Bool().Draw(t, "digits") {
-				source += " {n:digits}"
-			}
-			p, err := parsePattern(source)
-			require.NoError(t, err)
-			x.add(row, p)
-		}
-		x.sort()
-		text := rapid.StringMatching(`[abé 1]{0,14}`).Draw(t, "text")
-		require.Equal(t, firstMatch(x.others, text, ""), x.find(text, ""), "%q", text)
 	})
 }
 

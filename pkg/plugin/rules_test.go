@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
@@ -115,8 +114,8 @@ func TestCatalogTest(t *testing.T) {
 	require.Empty(t, sim.Requests(), "nobody is asked")
 }
 
-// Every viewer may test rules, so what they cost is bounded.
-func TestCatalogTestIsBoundedInTime(t *testing.T) {
+// Every viewer may test rules, so what they cost is bounded, by steps that are the same on every machine.
+func TestCatalogTestIsBounded(t *testing.T) {
 	d := newInstance(t, backend.DataSourceInstanceSettings{
 		URL: "http://127.0.0.1:1", JSONData: []byte(`{"orgKey":"O","apiId":"A"}`), DecryptedSecureJSONData: map[string]string{"apiSecret": "S"},
 	})
@@ -134,9 +133,7 @@ func TestCatalogTestIsBoundedInTime(t *testing.T) {
 	}
 	body, err := json.Marshal(map[string]any{"rules": rules, "descriptions": descriptions})
 	require.NoError(t, err)
-	start := time.Now()
 	status, answer := askResource(t, d, http.MethodPost, "catalog/test", string(body))
-	require.Less(t, time.Since(start), 3*testTime)
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Contains(t, answer["error"], "the rules take more than 2s")
+	require.Contains(t, answer["error"], "the rules take too long: let their patterns begin with a word")
 }

@@ -1,0 +1,171 @@
+package catalog
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// kind is what a part of a pattern matches.
+type kind uint8
+
+const (
+	kindLiteral  kind = iota
+	kindAny           // any text, even none
+	kindPerson        // any text, which names who did it
+	kindAccount       // a mail address, an account with its domain, or the event's actor
+	kindStranger      // any text with a mail address of another domain than the actor's
+	kindWord
+	kindEmail
+	kindID
+	kindDigits
+	kindFold  // the argument, in any case
+	kindJSON  // JSON to the end; with an argument, an object that has such a member
+	kindGrant // a grant to the end; with an argument, one of such a role
+	kindRest
+)
+
+var kinds = map[string]kind{
+	"person": kindPerson, "account": kindAccount, "stranger": kindStranger, "word": kindWord, "email": kindEmail, "id": kindID, "digits": kindDigits,
+	"fold": kindFold, "json": kindJSON, "grant": kindGrant, "rest": kindRest,
+}
+
+// isGap reports whether the kind takes text up to the next literal, wherever that is. Every other kind has at most one way to match
+// at a given place: it takes all it can. Matching therefore never backtracks into a part.
+func (k kind) isGap() bool {
+	return k == kindAny || k == kindPerson || k == kindAccount || k == kindStranger
+}
+
+func (k kind) takesRest() bool { return k == kindJSON || k == kindGrant || k == kindRest }
+
+// readsRest reports whether the part looks through the whole rest of a text.
+func (p *part) readsRest() bool { return p.kind == kindGrant || p.kind == kindJSON && p.arg != "" }
+
+// isSpaceless reports whether a kind takes a run of characters without a space. A run of parts that starts with a space can then not
+// match inside what it took before, which keeps the search for it linear.
+func (k kind) isSpaceless() bool {
+	return k == kindWord || k == kindEmail || k == kindID || k == kindDigits
+}
+
+// checkArg reports an argument that the kind does not have, or needs.
+func (k kind) checkArg(arg string) error {
+	name, value, pair := strings.Cut(arg, "=")
+	switch {
+	case k == kindFold && arg == "":
+		return errors.New("it needs the text that is expected")
+	case k == kindJSON && arg != "" && (!pair || name == "" || value == ""):
+		return errors.New("it takes a member and its value, such as enabled=false")
+	case k != kindFold && k != kindJSON && k != kindGrant && arg != "":
+		return errors.New("its kind takes no argument")
+	}
+	return nil
+}
+
+// accepts reports whether a gap may have taken a text in an event of an actor.
+func (p *part) accepts(text, actor string) bool {
+	switch p.kind {
+	case kindAccount:
+		return isAccount(text) || text != "" && text == actor
+	case kindStranger:
+		home, other := mailDomain(actor), mailDomain(text)
+		return home != "" && other != "" && !strings.EqualFold(home, other)
+	}
+	return true
+}
+
+// isAccount reports whether a text is a mail address or an account with its domain, such as EXAMPLE\jane.
+func isAccount(s string) bool {
+	at := strings.IndexByte(s, '@')
+	if at > 0 && at < len(s)-1 && leading(s, isNotSpace) == len(s) {
+		return true
+	}
+	domain, user, found := strings.Cut(s, `\`)
+	return found && user != "" && domain != "" && leading(domain, isNotSpace) == len(domain)
+}
+
+// mailDomain returns the domain of the last mail address in a text, "" when there is none.
+func mailDomain(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return ""
+	}
+	domain := s[at+1:]
+	return domain[:leading(domain, func(b byte) bool { return isNotSpace(b) && !strings.ContainsRune(`<>()[]",;`, rune(b)) })]
+}
+
+// length returns how many bytes the part takes from the start of tail, or -1 when it does not match there. before is the byte before
+// tail, 0 when there is none.
+func (p *part) length(tail string, before byte) int {
+	switch p.kind {
+	case kindLiteral:
+		if strings.HasPrefix(tail, p.text) {
+			return len(p.text)
+		}
+	case kindWord:
+		return orNone(leading(tail, isNotSpace))
+	case kindEmail:
+		n := leading(tail, isNotSpace)
+		if at := strings.IndexByte(tail[:n], '@'); at > 0 && at < n-1 {
+			return n
+		}
+	case kindID:
+		return orNone(leading(tail, isIDByte))
+	case kindDigits:
+		return orNone(leading(tail, isDigit))
+	case kindFold:
+		n := len(p.arg)
+		if len(tail) >= n && strings.EqualFold(tail[:n], p.arg) && (len(tail) == n || !isWordByte(tail[n])) {
+			return n
+		}
+	case kindJSON:
+		if p.arg == "" && looksLikeJSON(tail) || p.arg != "" && hasMember(tail, p.arg) {
+			return len(tail)
+		}
+	case kindGrant:
+		if p.arg == "" || hasRole(tail, p.arg) {
+			return len(tail)
+		}
+	case kindRest:
+		if !isWordByte(before) || !startsWithWord(tail) {
+			return len(tail)
+		}
+	}
+	return -1
+}
+
+// leading returns how many bytes s starts with that are as wanted.
+func leading(s string, is func(byte) bool) int {
+	n := 0
+	for n < len(s) && is(s[n]) {
+		n++
+	}
+	return n
+}
+
+func orNone(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+func isNotSpace(b byte) bool { return b != ' ' && (b < '\t' || b > '\r') }
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
+
+// isWordByte counts every byte above ASCII in, so that a letter of another script never ends a word.
+func isWordByte(b byte) bool {
+	return isDigit(b) || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || b >= 0x80
+}
+
+// startsWithWord reports whether a text starts with a character of a word.
+func startsWithWord(s string) bool {
+	if s == "" || s[0] < utf8.RuneSelf {
+		return s != "" && isWordByte(s[0])
+	}
+	r, _ := utf8.DecodeRuneInString(s)
+	return !unicode.IsSpace(r)
+}
+
+func isIDByte(b byte) bool { return b < 0x80 && isWordByte(b) || b == '-' || b == ':' }
