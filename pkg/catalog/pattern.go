@@ -30,6 +30,10 @@ func (p *pattern) startsWithPerson() bool {
 	return len(p.gaps) > 0 && p.gaps[0].kind == kindPerson && len(p.runs[0]) < 2
 }
 
+func (p *pattern) startsWithAccount() bool {
+	return len(p.runs[0]) == 0 && p.gaps[0].kind == kindAccount
+}
+
 func parsePattern(s string) (*pattern, error) {
 	parts, err := splitParts(s)
 	if err != nil {

@@ -46,6 +46,13 @@ func sortBySpecificity(rows []textRow) {
 
 // find returns the row of a description, or nil.
 func (x *textIndex) find(in *input) *textRow {
+	if in.actor != "" && strings.HasPrefix(in.text, in.actor) { // whose name may be the start of another description
+		for i := range x.others {
+			if x.others[i].startsWithAccount() && in.match(x.others[i].pattern) {
+				return &x.others[i]
+			}
+		}
+	}
 	first := in.text
 	if space := strings.IndexByte(first, ' '); space >= 0 {
 		first = first[:space]
