@@ -10,7 +10,20 @@ export type QuerySource = 'search' | 'queue';
 export type EventFormat = 'logs' | 'table';
 export type SortOrder = 'asc' | 'desc';
 
-export type ListField = 'actor' | 'actor_ip' | 'request_url' | 'description' | 'category' | 'action' | 'outcome';
+export type ListField =
+  | 'account'
+  | 'address'
+  | 'category'
+  | 'action'
+  | 'outcome'
+  | 'severity'
+  | 'code'
+  | 'target'
+  | 'target_type'
+  | 'actor'
+  | 'actor_ip'
+  | 'description'
+  | 'request_url';
 export type FlagField = 'flagged' | 'verbose';
 /** A field of an audit event that can be filtered or grouped by. */
 export type FilterField = ListField | FlagField;

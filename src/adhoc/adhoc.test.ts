@@ -44,7 +44,7 @@ test.each([
   [filter('actor', '!~', 'a.*'), 'Cannot filter actor with !~'],
   [filter('create_time', '<', '5'), 'Cannot filter by "create_time"'],
   [filter('actor', '<=', '5'), 'Cannot filter actor with <='],
-  [filter('colour', '=', 'red'), 'Cannot filter by "colour". Choose from actor'],
+  [filter('colour', '=', 'red'), 'Cannot filter by "colour". Choose from account'],
   [filter('flagged', '=', 'maybe'), 'flagged is either true or false'],
 ])('%j is refused with a reason', (wrong, reason) => {
   const filters = [filter('actor', '=', 'a'), wrong];

@@ -7,7 +7,7 @@ import type { AuditLogQuery, FilterField } from '../types';
 
 const texts = queryStrings.alertHelp;
 
-const GROUPS: FilterField[] = ['actor', 'actor_ip'];
+const GROUPS: FilterField[] = ['account', 'address'];
 
 interface Props {
   forAlert: boolean;

@@ -132,11 +132,11 @@ test('one click turns a query into one for alerts', async () => {
   const { user, edited } = setup({ query: { queryType: 'top', groupBy: ['actor'] } });
   await open(user, texts.alertHelp.label);
   await user.click(screen.getByRole('button', { name: texts.alertHelp.use }));
-  expect(edited).toHaveBeenCalledWith({ queryType: 'count', groupBy: ['actor', 'actor_ip'] });
+  expect(edited).toHaveBeenCalledWith({ queryType: 'count', groupBy: ['account', 'address'] });
 });
 
-test('a query that already counts by actor and address stays', async () => {
-  const { user } = setup({ query: { queryType: 'count', groupBy: ['actor_ip', 'actor'] } });
+test('a query that already counts by account and address stays', async () => {
+  const { user } = setup({ query: { queryType: 'count', groupBy: ['address', 'account'] } });
   await open(user, texts.alertHelp.label);
   expect(button(texts.alertHelp.use)).not.toBeInTheDocument();
   expect(screen.getByText(texts.alertHelp.used)).toBeInTheDocument();

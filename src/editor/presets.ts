@@ -14,7 +14,7 @@ export const PRESETS: Preset[] = [
   },
   {
     ...texts.failedLoginsByActor,
-    query: { queryType: 'top', criteria: { category: ['authentication'], outcome: ['failure'] }, groupBy: ['actor', 'actor_ip'], limit: 20 },
+    query: { queryType: 'top', criteria: { category: ['authentication'], outcome: ['failure'] }, groupBy: ['account', 'address'], limit: 20 },
   },
   {
     ...texts.loginsOverTime,
@@ -25,13 +25,13 @@ export const PRESETS: Preset[] = [
     query: {
       queryType: 'firstSeen',
       criteria: { category: ['authentication'], outcome: ['success'] },
-      groupBy: ['actor', 'actor_ip'],
+      groupBy: ['account', 'address'],
       baseline: '30d',
     },
   },
   {
     ...texts.newAction,
-    query: { queryType: 'firstSeen', exclusions: { category: ['authentication'] }, groupBy: ['actor', 'action'], baseline: '90d' },
+    query: { queryType: 'firstSeen', exclusions: { category: ['authentication'] }, groupBy: ['account', 'action'], baseline: '90d' },
   },
   {
     ...texts.policyChanges,
@@ -43,7 +43,7 @@ export const PRESETS: Preset[] = [
   },
   {
     ...texts.flaggedByActor,
-    query: { queryType: 'count', criteria: { flagged: true }, groupBy: ['actor'], limit: 50 },
+    query: { queryType: 'count', criteria: { flagged: true }, groupBy: ['account'], limit: 50 },
   },
   {
     ...texts.withoutVendor,

@@ -54,7 +54,7 @@ it('can be narrowed to the values that the line has', async () => {
   const run = jest.fn();
   render(<>{source.getLogRowContextUi(row, run)}</>);
   expect(screen.getAllByRole('radio')).toHaveLength(2);
-  await userEvent.click(screen.getByRole('radio', { name: contextStrings.scopes.actor }));
+  await userEvent.click(screen.getByRole('radio', { name: contextStrings.scopes.account }));
   expect(run).toHaveBeenCalledTimes(1);
   await source.getLogRowContext(row, { direction: Backward }, original);
   expect(asked[0].targets[0].criteria).toEqual({ actor: ['jane'] });
@@ -68,10 +68,21 @@ it('can be narrowed to the values that the line has', async () => {
   });
 });
 
+it.each([
+  [{ account: 'jane@example.com', actor: 'Jane@Example.com' }, { account: ['jane@example.com'] }],
+  [{ actor: 'Jane@Example.com' }, { actor: ['Jane@Example.com'] }],
+])('takes the derived field where the line has it: %j', async (labels, criteria) => {
+  const { source } = setup();
+  const line = { ...row, labels } as LogRowModel;
+  render(<>{source.getLogRowContextUi(line)}</>);
+  await userEvent.click(screen.getByRole('radio', { name: contextStrings.scopes.account }));
+  expect(await source.getLogRowContextQuery(line)).toMatchObject({ criteria });
+});
+
 it('stays with everyone where the line has no such value', async () => {
   const { source, asked } = setup();
   const { unmount } = render(<>{source.getLogRowContextUi(row)}</>);
-  await userEvent.click(screen.getByRole('radio', { name: contextStrings.scopes.actor }));
+  await userEvent.click(screen.getByRole('radio', { name: contextStrings.scopes.account }));
   unmount();
   const anonymous = { ...row, labels: {} } as LogRowModel;
   render(<>{source.getLogRowContextUi(anonymous)}</>);

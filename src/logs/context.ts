@@ -11,22 +11,29 @@ import { SCHEMA_VERSION } from '../query/defaults';
 import { INFINITE_SCROLL } from '../query/scroll';
 import type { AuditLogQuery, ListField } from '../types';
 
-/** Whose events surround a log line: those of everyone, or those with the same value in a field. */
-export type ContextScope = 'everyone' | 'actor' | 'actor_ip';
+/** Whose events surround a log line: those of everyone, of the same account, or from the same address. */
+export type ContextScope = 'everyone' | 'account' | 'address';
 
-export const CONTEXT_SCOPES: ContextScope[] = ['everyone', 'actor', 'actor_ip'];
+export const CONTEXT_SCOPES: ContextScope[] = ['everyone', 'account', 'address'];
+
+/** The fields that tell a scope, the first one that a line has. A line stored before the derived fields has only the others. */
+const SCOPE_FIELDS: Record<ContextScope, ListField[]> = { everyone: [], account: ['account', 'actor'], address: ['address', 'actor_ip'] };
+
+function scopeField(labels: Labels, scope: ContextScope): ListField | undefined {
+  return SCOPE_FIELDS[scope].find((field) => labels[field]);
+}
 
 const DEFAULT_LIMIT = 100;
 const DEFAULT_WINDOW = 24 * 3_600_000;
 
 /** Reports whether a line has the value that a scope needs. */
 export function hasScope(labels: Labels, scope: ContextScope): boolean {
-  return scope === 'everyone' || Boolean(labels[scope]);
+  return scope === 'everyone' || scopeField(labels, scope) !== undefined;
 }
 
 /** Returns the query for the events around a line. Filters of the original query do not narrow it: context is what they hide. */
 export function contextQuery(row: LogRowModel, scope: ContextScope, original?: AuditLogQuery): AuditLogQuery {
-  const narrowed = scope !== 'everyone' && hasScope(row.labels, scope);
+  const field = scopeField(row.labels, scope);
   return {
     refId: original?.refId ?? 'A',
     datasource: original?.datasource,
@@ -34,7 +41,7 @@ export function contextQuery(row: LogRowModel, scope: ContextScope, original?: A
     queryType: 'events',
     source: original?.source ?? 'search',
     format: 'logs',
-    ...(narrowed && { criteria: { [scope satisfies ListField]: [row.labels[scope]] } }),
+    ...(field && { criteria: { [field]: [row.labels[field]] } }),
   };
 }
 

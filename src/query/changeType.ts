@@ -4,7 +4,7 @@ import { DEFAULT_LIMIT, withDefaults } from './defaults';
 /** How many events or groups each query type shows at first: a chart or a top list of hundreds is not legible. */
 const FIRST_LIMITS: Partial<Record<QueryType, number>> = { series: 10, top: 20 };
 /** The groups that a query type needs to mean something. */
-const FIRST_GROUPS: Partial<Record<QueryType, FilterField[]>> = { top: ['actor'], firstSeen: ['actor', 'actor_ip'] };
+const FIRST_GROUPS: Partial<Record<QueryType, FilterField[]>> = { top: ['account'], firstSeen: ['account', 'address'] };
 
 /** Returns the change that gives a query another type, with a limit and groups that suit it. What somebody has set stays. */
 export function changeType(query: AuditLogQuery, queryType: QueryType, maxEvents: number): Partial<AuditLogQuery> {

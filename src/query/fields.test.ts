@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { ACTIONS, CATEGORIES, OUTCOMES } from './fields';
+import { ACTIONS, CATEGORIES, FIELD_NAMES, OUTCOMES } from './fields';
 
 const lines = readFileSync(path.join(__dirname, '../../pkg/catalog/catalog.tsv'), 'utf8')
   .split('\n')
@@ -17,4 +17,11 @@ test.each([
   const values = new Set([...rows.map((row) => row[index]), fallback]);
   expect(rows.length).toBeGreaterThan(50);
   expect(choices).toEqual([...values].sort());
+});
+
+test('the fields are the keys of the backend', () => {
+  const source = readFileSync(path.join(__dirname, '../../pkg/auditlog/keys.go'), 'utf8');
+  const keys = [...source.matchAll(/^\tKey\w+\s+Key = "(\w+)"$/gm)].map(([, key]) => key);
+  expect(keys.length).toBeGreaterThan(10);
+  expect([...FIELD_NAMES].sort()).toEqual(keys.sort());
 });

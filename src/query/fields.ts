@@ -19,16 +19,23 @@ export const ACTIONS = (
   'revert uninstall unknown update'
 ).split(' ');
 export const OUTCOMES = 'failure success unknown'.split(' ');
+const SEVERITIES = 'critical error warning info'.split(' ');
 
 const { fields } = queryStrings;
 
 export const LIST_FIELDS: Record<ListField, FieldInfo> = {
-  actor: fields.actor,
-  actor_ip: fields.actor_ip,
-  description: fields.description,
+  account: fields.account,
+  address: fields.address,
   category: { ...fields.category, known: CATEGORIES },
   action: { ...fields.action, known: ACTIONS },
   outcome: { ...fields.outcome, known: OUTCOMES },
+  severity: { ...fields.severity, known: SEVERITIES },
+  code: fields.code,
+  target: fields.target,
+  target_type: fields.target_type,
+  actor: fields.actor,
+  actor_ip: fields.actor_ip,
+  description: fields.description,
   request_url: fields.request_url,
 };
 

@@ -21,12 +21,12 @@ export const helpStrings = {
 
 export const presetStrings = {
   failedLogins: { title: 'Failed logins', description: 'The newest failed login attempts.' },
-  failedLoginsByActor: { title: 'Failed logins by actor and address', description: 'Who fails most often, and from where.' },
+  failedLoginsByActor: { title: 'Failed logins by account and address', description: 'Who fails most often, and from where.' },
   loginsOverTime: { title: 'Logins over time', description: 'Successful and failed logins, side by side.' },
-  newAddress: { title: 'Login from a new address', description: 'Actors and addresses that did not occur together in the last 30 days.' },
-  newAction: { title: 'New action of an actor', description: 'Actors and actions that did not occur together in the last 90 days.' },
+  newAddress: { title: 'Login from a new address', description: 'Accounts and addresses that did not occur together in the last 30 days.' },
+  newAction: { title: 'New action of an account', description: 'Accounts and actions that did not occur together in the last 90 days.' },
   policyChanges: { title: 'Policy changes', description: 'Who changed which policy, one row per edit.' },
   apiKeys: { title: 'API keys and connectors', description: 'API keys that were created or changed, or whose secret was read.' },
-  flaggedByActor: { title: 'Flagged events by actor', description: 'The number of events per actor that Carbon Black Cloud flagged.' },
+  flaggedByActor: { title: 'Flagged events by account', description: 'The number of events per account that Carbon Black Cloud flagged.' },
   withoutVendor: { title: 'Everything but vendor staff', description: 'All events except those of VMware employees.' },
 };

@@ -121,8 +121,14 @@ export const queryStrings = {
     hint: 'Carbon Black Cloud writes several rows for one edit of a policy; folded, they count as one event.',
   },
   fields: {
-    actor: { label: 'Actor', hint: 'Who did it: an email address, an API ID or a device name', placeholder: 'jane@example.com' },
-    actor_ip: { label: 'Actor IP', hint: 'The source address, as Carbon Black Cloud reports it', placeholder: '203.0.113.7' },
+    account: { label: 'Account', hint: 'The actor, with email addresses in lower case', placeholder: 'jane@example.com' },
+    address: { label: 'Address', hint: 'The source address without port; filters take ranges such as 203.0.113.0/24', placeholder: '203.0.113.0/24' },
+    severity: { label: 'Severity', hint: 'How serious it is, derived from the description' },
+    code: { label: 'Code', hint: 'The kind of event in the catalog, such as login.failed', placeholder: 'login.failed' },
+    target: { label: 'Target', hint: 'What was changed, derived from the description', placeholder: 'ABCD123456' },
+    target_type: { label: 'Target type', hint: 'The type of the target, such as a policy or a user', placeholder: 'policy' },
+    actor: { label: 'Actor', hint: 'Who did it, as received: an email address, an API ID or a device name', placeholder: 'jane@example.com' },
+    actor_ip: { label: 'Actor IP', hint: 'The source address, as received', placeholder: '203.0.113.7:443' },
     description: { label: 'Description', hint: 'Consecutive words of the description; case does not matter', placeholder: 'logged in' },
     category: { label: 'Category', hint: 'What the event is about, derived from the description' },
     action: { label: 'Action', hint: 'What was done, derived from the description' },
@@ -142,13 +148,13 @@ export const queryStrings = {
   alertHelp: {
     label: 'Alert help',
     container: 'data-testid cbc alert help',
-    use: 'Count by actor and address',
-    used: 'This query counts by actor and address.',
+    use: 'Count by account and address',
+    used: 'This query counts by account and address.',
     queryTypes: [
       ['More than a number', 'Show: Count. Put a threshold directly on it; it is 0 when nothing happened.'],
       ['A rate', 'Show: Over time, then a Reduce expression (Max or Sum), then a threshold.'],
       ['Something new', 'Show: First seen, and fire when its value is above 0.'],
-      ['A list of events', 'Has no number to compare. A rule counts events by actor, actor IP, action and outcome instead.'],
+      ['A list of events', 'Has no number to compare. A rule counts events by group instead.'],
       ['Group by', 'What the notification should name: each combination alerts on its own, with its values as labels.'],
     ] as [string, string][],
     inRule: (settleSeconds: number): [string, string][] => [
@@ -181,7 +187,7 @@ export const queryProblems = {
   unknownChoice: (value: unknown, choices: readonly string[]) => `"${value}" is not supported. Choose one of ${choices.join(', ')}.`,
   queueDisabled: 'The queue is disabled in the settings of this data source.',
   luceneOnQueue: 'The queue does not support Lucene. Remove the Lucene query and use filters, or choose Search.',
-  groupByMissing: 'First seen needs groups: group by at least one field, such as actor.',
+  groupByMissing: 'First seen needs groups: group by at least one field, such as account.',
   baseline: 'Enter a duration such as 12h, 30d or 4w, up to 90d.',
   fold: 'fold is either true or false.',
   unknownKeys: (keys: string[]) => `This query has unknown keys: ${keys.join(', ')}.`,
@@ -253,5 +259,5 @@ export const adhocStrings = {
 /** The choice above the context of a log line. */
 export const contextStrings = {
   label: 'Events of',
-  scopes: { everyone: 'Everyone', actor: 'Same actor', actor_ip: 'Same address' },
+  scopes: { everyone: 'Everyone', account: 'Same account', address: 'Same address' },
 };

@@ -22,6 +22,7 @@ export interface FieldValues {
   complete: boolean;
 }
 
+/** The field of a stored query that names none. */
 export const DEFAULT_VALUES_FIELD: FilterField = 'actor';
 
 /** Returns a refused request as an error with the backend's own message, if it sent one. */
