@@ -34,10 +34,10 @@ func (p *parser) after(raw json.RawMessage) error {
 			after.Exclusions, err = p.terms("after.exclusions", object[name])
 		case "atLeast":
 			if json.Unmarshal(object[name], &after.AtLeast) != nil || after.AtLeast < 1 || after.AtLeast > mostAfter {
-				err = badQuery("after.atLeast must be a whole number from 1 to %d, not %s", mostAfter, object[name])
+				err = badQuery("after.atLeast must be a whole number from 1 to %d, not %s", mostAfter, cut(string(object[name])))
 			}
 		default:
-			err = badQuery("after has an unknown key %q: allowed are atLeast, criteria, exclusions", name)
+			err = badQuery("after has an unknown key %q: allowed are atLeast, criteria, exclusions", cut(name))
 		}
 		if err != nil {
 			return err

@@ -2,17 +2,35 @@ package panel
 
 import "time"
 
-// widen makes the window of an alert rule begin earlier, when it ends so near to the present that events of it can still be on
-// their way. An event that comes late then lies in the window of the next evaluation at the latest, as long as the rule's range
-// is no shorter than the time between two evaluations. The window's end stays: nothing fires later than it could.
+// widen makes the time range of an alert rule begin earlier, when it ends so near to the present that events of it can still be on
+// their way. An event that comes late then lies in the range of the next evaluation at the latest, as long as the rule's range
+// is no shorter than the time between two evaluations. The range's end stays: nothing fires later than it could.
 func (a *answer) widen(view time.Duration) {
 	r, late := &a.request, a.panel.Settle+view
-	if !r.Alert || late == 0 || r.Window.End().Add(late).Before(r.Now) {
-		return
+	a.asked = r.Window
+	if r.Alert && late > 0 && !r.Window.End().Add(late).Before(r.Now) {
+		a.late = late
+		r.Window.From -= late.Milliseconds()
 	}
-	r.Window.From -= late.Milliseconds()
-	a.inform("the time range begins %s earlier than asked, at %s: events may come late (settleSeconds), and the evaluation before could not see those that did; what it did see counts again",
-		late.Round(time.Second), r.Window.Start().Format(stamp))
+	if r.Numbers && a.query.Shape == ShapeSeries {
+		r.Window.From = a.buckets(r.MaxDataPoints).start
+	}
+	if a.late > 0 {
+		a.inform("time range extended by %s to include late events; an event may count in two evaluations", time.Duration(a.asked.From-r.Window.From)*time.Millisecond)
+	}
+}
+
+// buckets divides the time range of a series.
+func (a *answer) buckets(maxDataPoints int64) buckets {
+	r := a.request
+	if !r.Numbers {
+		return newBuckets(r.Window, r.Interval, maxDataPoints)
+	}
+	interval := r.Interval
+	if r.Alert {
+		interval = intervalOfRule(a.asked, interval)
+	}
+	return wholeBuckets(a.asked, interval, a.late, maxDataPoints)
 }
 
 // lookBack is how long after an answer that was out of date rules look back further: longer than any usual interval.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
@@ -20,8 +21,11 @@ type answer struct {
 	cloud   auditlog.Filter  // what Carbon Black Cloud decides
 	matcher auditlog.Matcher // what is decided here
 
-	classify bool // the catalog is needed
-	pages    int  // the most to read; 0 is any
+	asked    auditlog.TimeRange // before it was widened
+	late     time.Duration      // by which it was, at least
+	whole    bool               // no group may be left out: it decides about an alert
+	classify bool               // the catalog is needed
+	pages    int                // the most to read; 0 is any
 
 	cost     history.Cost
 	coverage history.Coverage
@@ -91,12 +95,16 @@ func (a *answer) outdated(c history.Coverage, w auditlog.TimeRange) bool {
 
 // events lists the newest or oldest events.
 func (a *answer) events(ctx context.Context) (frame.Frames, error) {
-	rows := make([]frame.Row, 0, a.query.Limit)
+	var rows []frame.Row
+	edge := 0 // rows of the instant that a reader who scrolls has seen the beginning of
 	err := a.read(ctx, false, func(e *auditlog.Event, c auditlog.Class) bool {
-		if len(rows) < a.query.Limit {
-			rows = append(rows, frame.Row{Event: e, Class: c})
+		if a.query.Scrolls && a.atEdge(e) {
+			edge++
+		} else if len(rows)-edge >= a.query.Limit {
+			return false
 		}
-		return len(rows) < a.query.Limit
+		rows = append(rows, frame.Row{Event: e, Class: c})
+		return len(rows)-edge < a.query.Limit || a.query.Scrolls
 	})
 	if err != nil {
 		return nil, err
@@ -113,6 +121,15 @@ func (a *answer) events(ctx context.Context) (frame.Frames, error) {
 		return frame.Table(rows, meta), nil
 	}
 	return frame.Logs(rows, meta), nil
+}
+
+// atEdge reports whether an event lies in the millisecond where a reader who scrolls goes on: some events of it are on the screen
+// already, and all of them are listed once more, beside the limit.
+func (a *answer) atEdge(e *auditlog.Event) bool {
+	if a.query.Oldest {
+		return e.CreateTime.UnixMilli() <= a.request.Window.From
+	}
+	return e.CreateTime.UnixMilli() >= a.request.Window.To-1
 }
 
 // identify gives each row its id: the event's own, and for each further event that is equal in every field, its ordinal.

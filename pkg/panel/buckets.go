@@ -6,12 +6,12 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// buckets are the equal spans of time of a series: whole multiples of the width since the epoch, as many as touch the window.
-// The first and the last may stick out of the window, and count only what lies in it.
+// buckets divide a span of time into equal parts, ascending. For a panel they are whole multiples of a width since the epoch, as many
+// as touch the time range: the first and the last may stick out of it, and count only what lies in it. For a rule or an expression
+// they divide the time range itself, so that none is partial.
 type buckets struct {
-	width int64 // milliseconds
-	first int64 // number of the first bucket since the epoch
-	n     int
+	start, span int64 // milliseconds
+	n           int
 }
 
 // widths are the spans that read well on a time axis, ascending, in milliseconds.
@@ -29,21 +29,58 @@ const (
 	mostPoints    = 11_000
 )
 
-// newBuckets divides the window. The width is the interval when that makes no more than maxDataPoints buckets, and else the
-// next width that reads well.
+// newBuckets divides a time range for a panel. The width is the interval when that makes no more than maxDataPoints buckets, and else
+// the next width that reads well. Weeks begin on Monday, in UTC (ISO 8601).
 func newBuckets(w auditlog.TimeRange, interval time.Duration, maxDataPoints int64) buckets {
-	points := min(maxDataPoints, mostPoints)
-	if points <= 0 {
-		points = defaultPoints
-	}
 	span := w.To - w.From
-	atLeast := (span + points - 1) / points
+	atLeast := (span + maxPoints(maxDataPoints) - 1) / maxPoints(maxDataPoints)
 	width := interval.Milliseconds()
 	if width < max(atLeast, 1) {
 		width = widthOf(atLeast)
 	}
-	first := floorDiv(w.From, width)
-	return buckets{width: width, first: first, n: int(floorDiv(w.To-1, width) - first + 1)}
+	origin := int64(0)
+	if width%(7*day) == 0 {
+		origin = 4 * day // the first Monday after the epoch, a Thursday
+	}
+	start := floorDiv(w.From-origin, width)*width + origin
+	n := floorDiv(w.To-1-start, width) + 1
+	return buckets{start: start, span: n * width, n: int(n)}
+}
+
+const (
+	// ruleInterval is the longest interval that an alert rule has without anybody having chosen it: Grafana writes one second.
+	ruleInterval = time.Second
+	// rulePoints is how many points a rule's series then has, unless they would be shorter than a minute.
+	rulePoints = 3
+)
+
+// wholeBuckets divides a time range for a rule or an expression, into buckets as close to the interval as fill the range. late is how
+// far before it events have to be looked for: that adds whole buckets in front.
+func wholeBuckets(w auditlog.TimeRange, interval, late time.Duration, maxDataPoints int64) buckets {
+	span := w.To - w.From
+	n := min(max(span/max(interval.Milliseconds(), 1), 1), maxPoints(maxDataPoints))
+	width := (span + n - 1) / n
+	extra := (late.Milliseconds() + width - 1) / width
+	for extra > 0 && extra*span/n < late.Milliseconds() { // rounded down
+		extra++
+	}
+	return buckets{start: w.To - span - extra*span/n, span: span + extra*span/n, n: int(n + extra)}
+}
+
+// intervalOfRule is the width of a rule's points. With Grafana's default of a second every point would be 0 or 1 for most events, and
+// no threshold on a rate could fire.
+func intervalOfRule(w auditlog.TimeRange, interval time.Duration) time.Duration {
+	if interval > ruleInterval {
+		return interval
+	}
+	return time.Duration(widthOf(max((w.To-w.From)/rulePoints, time.Minute.Milliseconds()))) * time.Millisecond
+}
+
+func maxPoints(maxDataPoints int64) int64 {
+	if maxDataPoints <= 0 {
+		return defaultPoints
+	}
+	return min(maxDataPoints, mostPoints)
 }
 
 func widthOf(atLeast int64) int64 {
@@ -56,23 +93,27 @@ func widthOf(atLeast int64) int64 {
 	return (atLeast + longest - 1) / longest * longest
 }
 
-// index is the bucket of an event of the window. A time that is written without a fraction can lie a little before the window
+// edge is the start of a bucket; that of the n-th is the end of the last.
+func (b buckets) edge(i int) int64 {
+	return b.start + (int64(i)*b.span+int64(b.n)-1)/int64(b.n)
+}
+
+// index is the bucket of an event of the time range. A time that is written without a fraction can lie a little before the range
 // that its event belongs to: it counts in the first bucket.
 func (b buckets) index(t time.Time) int {
-	return min(max(int(floorDiv(t.UnixMilli(), b.width)-b.first), 0), b.n-1)
+	return min(max(int(floorDiv((t.UnixMilli()-b.start)*int64(b.n), b.span)), 0), b.n-1)
 }
 
 // window is the part of a bucket that lies in w.
 func (b buckets) window(i int, w auditlog.TimeRange) auditlog.TimeRange {
-	from := (b.first + int64(i)) * b.width
-	return auditlog.TimeRange{From: max(from, w.From), To: min(from+b.width, w.To)}
+	return auditlog.TimeRange{From: max(b.edge(i), w.From), To: min(b.edge(i+1), w.To)}
 }
 
 // times are the starts of the buckets.
 func (b buckets) times() []time.Time {
 	times := make([]time.Time, b.n)
 	for i := range times {
-		times[i] = time.UnixMilli((b.first + int64(i)) * b.width).UTC()
+		times[i] = time.UnixMilli(b.edge(i)).UTC()
 	}
 	return times
 }

@@ -104,6 +104,9 @@ func (a *answer) groups(ctx context.Context) ([]frame.Group, error) {
 			return a.recount(ctx, filter, largest)
 		}
 	}
+	if left > 0 && a.whole {
+		return nil, tooManyGroups(len(shown)+left, a.query.Limit)
+	}
 	if left > 0 {
 		a.inform("the %d largest of %d groups are shown; the others have %d events together", len(shown), len(shown)+left, rest.Count)
 	}
@@ -184,14 +187,14 @@ const mostCounted = 120
 
 // series counts by time.
 func (a *answer) series(ctx context.Context) (frame.Frames, error) {
-	b := newBuckets(a.request.Window, a.request.Interval, a.request.MaxDataPoints)
+	b := a.buckets(a.request.MaxDataPoints)
 	if filter, ok := a.countable(); ok && len(a.query.GroupBy) == 0 {
 		if counted, err := a.cheaper(ctx, filter, b); err != nil || counted {
 			if err != nil {
 				return nil, err
 			}
 			if b.n > mostCounted {
-				b = newBuckets(a.request.Window, a.request.Interval, mostCounted)
+				b = a.buckets(mostCounted)
 				a.inform("there are too many events to be read (maxEvents), so each point is counted by a request of its own: %d wider points are shown", b.n)
 			}
 			return a.countedSeries(ctx, filter, b)
@@ -203,15 +206,14 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 	}
 	limit := min(a.query.Limit, max(mostCells/b.n, 1))
 	shown, rest, left := g.largest(limit)
+	if left > 0 && a.whole {
+		return nil, tooManyGroups(len(shown)+left, limit)
+	}
 	if left > 0 && limit < a.query.Limit {
 		a.inform("only %d lines of %d points are drawn: ask for fewer points to see more groups", limit, b.n)
 	}
 	if left > 0 {
-		if a.request.Numbers {
-			a.inform("the %d largest of %d groups are used; the others have %d events together", len(shown), len(shown)+left, rest.Count)
-		} else {
-			shown = append(shown, rest)
-		}
+		shown = append(shown, rest)
 	}
 	meta, err := a.meta(ctx, sum(shown))
 	return frame.Series(a.query.GroupBy, b.times(), shown, meta), err

@@ -30,6 +30,9 @@ func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
 	}
 	groups := back.unseen()
 	shown := groups[:min(len(groups), a.query.Limit)]
+	if len(shown) < len(groups) && a.whole {
+		return nil, tooManyGroups(len(groups), a.query.Limit)
+	}
 	if len(shown) < len(groups) {
 		a.inform("the %d largest of %d new groups are shown", len(shown), len(groups))
 	}

@@ -93,15 +93,33 @@ func (p *Panel) prepare(r Request, view time.Duration) *answer {
 		a.query.Filter = r.Query.After.both(r.Query.Filter)
 	}
 	a.matcher, a.cloud = a.query.Filter.Local(), a.query.Filter.Cloud()
-	if r.Numbers && a.query.Shape == ShapeEvents {
+	if r.Query.AskedLimit > r.Query.Limit && !r.Alert {
+		a.inform("at most %d rows or groups: the limit of %d is over the maximum events per query (maxEvents)", r.Query.Limit, r.Query.AskedLimit)
+	}
+	if r.Numbers && a.query.Shape == ShapeEvents && (r.Alert || a.query.Format != FormatTable) {
 		a.query.Shape = ShapeCount
 		if len(a.query.GroupBy) == 0 {
 			a.query.GroupBy = []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP, auditlog.KeyAction, auditlog.KeyOutcome}
 		}
 		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", list(names(a.query.GroupBy)))
 	}
+	switch {
+	case r.Alert, r.Numbers && (a.query.Shape == ShapeCount || a.query.Shape == ShapeSeries || a.query.Shape == ShapeFirstSeen):
+		a.whole, a.query.Limit = true, maxFrames
+	case a.query.Shape == ShapeCount || a.query.Shape == ShapeSeries:
+		a.query.Limit = min(a.query.Limit, maxFrames)
+	}
 	a.classify = a.query.Shape == ShapeEvents || r.Query.derived() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived) || a.query.Fold
 	return a
+}
+
+// maxFrames bounds the groups that become a frame each.
+const maxFrames = 10_000
+
+// tooManyGroups is what a rule or an expression gets that would have to leave groups out: whatever it decided, it would decide on a
+// part.
+func tooManyGroups(groups, most int) error {
+	return badQuery("there are %d groups, more than the %d that an alert rule or expression can evaluate: group by fewer fields, narrow the filter or shorten the time range", groups, most)
 }
 
 // shapes say how each shape is answered.

@@ -55,16 +55,19 @@ const defaultLimit = 500
 
 // Query is a panel query in the words of the domain: everything is checked and has its default.
 type Query struct {
-	Shape    Shape
-	Source   Source
-	Format   Format
-	Filter   auditlog.Filter
-	GroupBy  []auditlog.Key
-	Limit    int
-	Oldest   bool          // the oldest events instead of the newest
-	Baseline time.Duration // how far firstSeen looks back, 30 days if nothing is said
-	After    *After        // nil: whatever came before
-	Fold     bool          // one row for all entries of one policy edit
+	Shape   Shape
+	Source  Source
+	Format  Format
+	Filter  auditlog.Filter
+	GroupBy []auditlog.Key
+	Limit   int
+	// AskedLimit is the limit that was asked for, where it is over the most that is allowed.
+	AskedLimit int
+	Scrolls    bool          // Explore asks for more rows while somebody scrolls
+	Oldest     bool          // the oldest events instead of the newest
+	Baseline   time.Duration // how far firstSeen looks back, 30 days if nothing is said
+	After      *After        // nil: whatever came before
+	Fold       bool          // one row for all entries of one policy edit
 }
 
 // QueryError is a query that cannot be answered as it is. Its text names the key and lists what is allowed.
@@ -86,7 +89,7 @@ type Vocabulary interface {
 // grafanaKeys are members of a query that Grafana adds for itself. Its editor of alert rules writes instant and range into every query.
 var grafanaKeys = []string{
 	"refId", "datasource", "datasourceId", "hide", "key", "intervalMs", "maxDataPoints", "timeRange", "relativeTimeRange",
-	"queryCachingTTL", "supportingQueryType", "requestId", "queryGroupId", "scopes", "adhocFilters", "type", "resultAssertions", "instant", "range",
+	"queryCachingTTL", "requestId", "queryGroupId", "scopes", "adhocFilters", "type", "resultAssertions", "instant", "range",
 }
 
 // parser reads one query.
@@ -111,6 +114,8 @@ var members = map[string]func(*parser, json.RawMessage) error{
 	"baseline":      (*parser).baseline,
 	"after":         (*parser).after,
 	"fold":          (*parser).fold,
+
+	"supportingQueryType": (*parser).supporting,
 }
 
 // ParseQuery reads a query as Grafana sends it. maxEvents bounds the limit.
@@ -137,7 +142,7 @@ func ParseQuery(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
 				return Query{}, err
 			}
 		case !slices.Contains(grafanaKeys, name):
-			return Query{}, badQuery("the query has an unknown key %q: allowed are %s", name, list(sortedKeys(members)))
+			return Query{}, badQuery("the query has an unknown key %q: allowed are %s", cut(name), list(queryKeys()))
 		}
 	}
 	return p.query, p.check()
@@ -218,10 +223,10 @@ func (p *parser) groupBy(raw json.RawMessage) error {
 	for _, name := range names {
 		key := auditlog.Key(name)
 		if !slices.Contains(auditlog.Keys(), key) {
-			return badQuery("groupBy has an unknown key %q: allowed are %s", name, list(keyNames()))
+			return badQuery("groupBy has an unknown key %q: allowed are %s", cut(name), list(keyNames()))
 		}
 		if slices.Contains(p.query.GroupBy, key) {
-			return badQuery("groupBy names %q twice", name)
+			return badQuery("groupBy names %q twice", cut(name))
 		}
 		p.query.GroupBy = append(p.query.GroupBy, key)
 	}
@@ -234,9 +239,18 @@ func (p *parser) limit(raw json.RawMessage) error {
 		return wrongType("limit", "a whole number", raw)
 	}
 	p.query.Limit = int(min(max(limit, math.MinInt32), math.MaxInt32))
-	if p.query.Limit < 1 || p.query.Limit > p.maxEvents {
+	if p.query.Limit < 1 {
 		return badQuery("limit %d is out of range: allowed are 1 to %d (maxEvents in the data source's settings)", p.query.Limit, p.maxEvents)
 	}
+	if p.query.Limit > p.maxEvents {
+		p.query.AskedLimit, p.query.Limit = p.query.Limit, p.maxEvents
+	}
+	return nil
+}
+
+// supporting reads why Grafana asks. Words that a later version of Grafana brings change nothing.
+func (p *parser) supporting(raw json.RawMessage) error {
+	p.query.Scrolls = string(raw) == `"infiniteScroll"`
 	return nil
 }
 
@@ -247,7 +261,7 @@ func (p *parser) baseline(raw json.RawMessage) error {
 	}
 	d, ok := duration(text)
 	if !ok || d <= 0 || d > maxBaseline {
-		return badQuery(`baseline %q is not understood: expected a number and a unit (m, h, d, w), at most 90d, such as "30d"`, text)
+		return badQuery(`baseline %q is not understood: expected a number and a unit (m, h, d, w), at most 90d, such as "30d"`, cut(text))
 	}
 	p.query.Baseline = d
 	return nil
@@ -278,20 +292,31 @@ func oneOf(name string, raw json.RawMessage, allowed []string) (string, error) {
 		return "", wrongType(name, "one of "+list(allowed), raw)
 	}
 	if !slices.Contains(allowed, value) {
-		return "", badQuery("%s has an unknown value %q: allowed are %s", name, value, list(allowed))
+		return "", badQuery("%s has an unknown value %q: allowed are %s", name, cut(value), list(allowed))
 	}
 	return value, nil
 }
 
 func wrongType(name, want string, raw json.RawMessage) error {
-	shown := string(raw)
-	if len(shown) > 60 {
-		shown = strings.ToValidUTF8(shown[:60], "") + "…"
-	}
-	return badQuery("%s must be %s, not %s", name, want, shown)
+	return badQuery("%s must be %s, not %s", name, want, cut(string(raw)))
 }
 
 func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }
+
+// queryKeys are the keys that a user may write.
+func queryKeys() []string {
+	return slices.DeleteFunc(sortedKeys(members), func(name string) bool { return name == "supportingQueryType" })
+}
+
+// maxQuoted bounds what an error quotes of a query.
+const maxQuoted = 60
+
+func cut(s string) string {
+	if len(s) > maxQuoted {
+		return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
+	}
+	return s
+}
 
 func keyNames() []string {
 	names := make([]string, 0, len(auditlog.Keys()))

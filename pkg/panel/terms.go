@@ -19,7 +19,7 @@ func (p *parser) terms(name string, raw json.RawMessage) (auditlog.Terms, error)
 	for _, member := range sortedKeys(object) {
 		key := auditlog.Key(member)
 		if !slices.Contains(auditlog.Keys(), key) {
-			return nil, badQuery("%s has an unknown key %q: allowed are %s", name, member, list(keyNames()))
+			return nil, badQuery("%s has an unknown key %q: allowed are %s", name, cut(member), list(keyNames()))
 		}
 		values, err := p.values(name+"."+member, key, object[member])
 		if err != nil {
@@ -53,7 +53,7 @@ func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]s
 	if allowed := p.allowed(key); allowed != nil {
 		for _, v := range values {
 			if !slices.Contains(allowed, v) {
-				return nil, badQuery("%s has an unknown value %q: allowed are %s", name, v, list(allowed))
+				return nil, badQuery("%s has an unknown value %q: allowed are %s", name, cut(v), list(allowed))
 			}
 		}
 	}

@@ -138,8 +138,7 @@ func TestAlertsGetNumbers(t *testing.T) {
 		}
 		require.Len(t, answers["B"].Frames, 1)
 		require.Equal(t, int64(0), answers["B"].Frames[0].Fields[0].At(0))
-		require.Len(t, answers["C"].Frames, 1, "the sum of the others is no series of its own in an alert")
-		require.Len(t, answers["C"].Frames[0].Meta.Notices, 1)
+		require.Greater(t, len(answers["C"].Frames), 10, "a rule sees every group, whatever the limit")
 	}
 }
 

@@ -1,0 +1,235 @@
+package panel_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/catalog"
+	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/panel"
+)
+
+// failedLogins are failed logins from n addresses, ending at origin.
+func failedLogins(n int) []simulator.Event {
+	events := make([]simulator.Event, n)
+	for i := range events {
+		events[i] = simulator.Event{
+			CreateTime: origin.Add(-time.Duration(i+1) * 100 * time.Millisecond), Actor: fmt.Sprint("user", i, "@example.com"),
+			ActorIP: fmt.Sprintf("198.51.%d.%d", i/250, i%250), Description: "Login failed",
+		}
+	}
+	return events
+}
+
+// parsed is a query as Grafana sends it.
+func parsed(t *testing.T, text string, maxEvents int) panel.Query {
+	t.Helper()
+	q, err := panel.ParseQuery([]byte(text), catalog.Default(), maxEvents)
+	require.NoError(t, err)
+	return q
+}
+
+func TestRulesEvaluateEveryGroup(t *testing.T) {
+	const groups = 1200
+	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
+	for _, text := range []string{
+		`{"queryType":"count","groupBy":["actor_ip"]}`,
+		`{"queryType":"count","groupBy":["address"],"limit":1}`,
+		`{"queryType":"series","groupBy":["actor_ip"]}`,
+		`{"queryType":"firstSeen","groupBy":["actor"],"baseline":"1h"}`,
+		`{"queryType":"top","groupBy":["account"],"limit":10}`,
+		`{"queryType":"events"}`,
+		`{"queryType":"events","format":"table","limit":5}`,
+	} {
+		w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100_000, events: failedLogins(groups)})
+		for _, alert := range []bool{true, false} {
+			q := parsed(t, text, 100_000)
+			if !alert && (q.Shape == panel.ShapeTop || q.Shape == panel.ShapeEvents && q.Format == panel.FormatTable) {
+				continue // an expression asked for these rows
+			}
+			frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: hour, Numbers: true, Alert: alert, Now: w.now,
+				Interval: time.Minute, MaxDataPoints: 100})
+			require.NoError(t, err, text)
+			if q.Shape == panel.ShapeTop {
+				require.Equal(t, groups, frames[0].Rows(), text)
+				continue
+			}
+			require.Len(t, frames, groups, text)
+		}
+	}
+}
+
+func TestARuleWithTooManyGroupsFails(t *testing.T) {
+	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100_000, events: failedLogins(10_001)})
+	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
+	for _, text := range []string{`{"queryType":"count","groupBy":["actor"]}`, `{"queryType":"top","groupBy":["actor"]}`, `{"queryType":"events"}`} {
+		_, err := w.panel.Answer(context.Background(), panel.Request{Query: parsed(t, text, 100_000), Window: hour, Numbers: true, Alert: true, Now: w.now})
+		require.ErrorContains(t, err, "10001 groups, more than the 10000", text)
+	}
+	frames, err := w.panel.Answer(context.Background(), panel.Request{Query: parsed(t, `{"queryType":"count","groupBy":["actor"],"limit":100000}`, 100_000), Window: hour})
+	require.NoError(t, err)
+	require.Len(t, frames, 10_000, "a panel's groups become frames, and are bounded")
+	require.Contains(t, frames[0].Meta.Notices[0].Text, "10000 largest of 10001")
+}
+
+// counts are the values of the one series of an answer.
+func counts(t *testing.T, frames frame.Frames) []int64 {
+	t.Helper()
+	require.Len(t, frames, 1)
+	values := make([]int64, frames[0].Rows())
+	for i := range values {
+		values[i] = frames[0].Fields[1].At(i).(int64)
+	}
+	return values
+}
+
+// Grafana's editor of alert rules writes an interval of a second. A threshold on the maximum or the last point must fire all the same.
+func TestARateFiresWithGrafanasDefaults(t *testing.T) {
+	var events []simulator.Event
+	for at := origin.Add(-20 * time.Minute); at.Before(origin); at = at.Add(5 * time.Second) {
+		events = append(events, simulator.Event{CreateTime: at, Actor: "a@example.com", Description: "Login failed"})
+	}
+	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: events})
+	for span, most := range map[time.Duration]int{time.Minute: 3, 5 * time.Minute: 5, 15 * time.Minute: 4, 20 * time.Minute: 4} {
+		frames, err := w.panel.Answer(context.Background(), panel.Request{
+			Query: parsed(t, `{"queryType":"series"}`, 1000), Window: auditlog.NewTimeRange(origin.Add(-span), origin), Numbers: true, Alert: true, Now: w.now,
+			Interval: time.Second, MaxDataPoints: 43_200,
+		})
+		require.NoError(t, err)
+		points := counts(t, frames)
+		require.LessOrEqual(t, len(points), most, span)
+		for _, n := range points[1:] {
+			require.GreaterOrEqual(t, n, int64(12), "at least a minute each: %v", points)
+		}
+	}
+}
+
+// However the range lies, every point that a rule or an expression sees is a whole one.
+func TestNoPartialPoints(t *testing.T) {
+	var events []simulator.Event
+	for at := origin.Add(-3 * time.Hour); at.Before(origin.Add(time.Hour)); at = at.Add(30 * time.Second) {
+		events = append(events, simulator.Event{CreateTime: at, Actor: "a@example.com", Description: "Login failed"})
+	}
+	for _, c := range []struct{ offset, span, interval time.Duration }{
+		{2 * time.Minute, 30 * time.Minute, 5 * time.Minute}, {0, 30 * time.Minute, 5 * time.Minute}, {17 * time.Second, time.Hour, 10 * time.Minute},
+		{time.Second, 7 * time.Minute, time.Minute}, {90 * time.Second, time.Hour, time.Hour},
+	} {
+		for _, alert := range []bool{true, false} {
+			now := origin.Add(-time.Hour).Add(c.offset)
+			w := newEvening(t, now, dusk{settle: time.Minute, maxEvents: 10_000, events: events})
+			frames, err := w.panel.Answer(context.Background(), panel.Request{
+				Query: parsed(t, `{"queryType":"series"}`, 10_000), Window: auditlog.NewTimeRange(now.Add(-c.span), now), Numbers: true, Alert: alert, Now: now,
+				Interval: c.interval, MaxDataPoints: 1000,
+			})
+			require.NoError(t, err)
+			full := int64(c.interval / (30 * time.Second))
+			for i, n := range counts(t, frames) {
+				require.Equal(t, full, n, "point %d of %+v, alert %t", i, c, alert)
+			}
+		}
+	}
+}
+
+func TestWeeksBeginOnMonday(t *testing.T) {
+	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
+	for _, interval := range []time.Duration{7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour} {
+		frames, err := w.panel.Answer(context.Background(), panel.Request{
+			Query: parsed(t, `{"queryType":"series"}`, 1000), Window: auditlog.NewTimeRange(origin.Add(-100*24*time.Hour), origin),
+			Interval: interval, MaxDataPoints: 1000,
+		})
+		require.NoError(t, err)
+		for i := range frames[0].Rows() {
+			at := frames[0].Fields[0].At(i).(time.Time)
+			require.Equal(t, time.Monday, at.Weekday(), at)
+			require.Zero(t, at.Unix()%(24*3600), "at midnight in UTC")
+		}
+	}
+}
+
+// A SQL expression reads the columns of a table; an alert rule gets numbers of the same query.
+func TestAnExpressionGetsTheTable(t *testing.T) {
+	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
+	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
+	q := parsed(t, `{"queryType":"events","format":"table"}`, 1000)
+	frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: hour, Numbers: true, Now: w.now})
+	require.NoError(t, err)
+	require.Len(t, frames, 1)
+	require.Equal(t, 3, frames[0].Rows())
+	require.Equal(t, "actor", frames[0].Fields[1].Name)
+	frames, err = w.panel.Answer(context.Background(), panel.Request{Query: q, Window: hour, Numbers: true, Alert: true, Now: w.now})
+	require.NoError(t, err)
+	require.Len(t, frames, 3)
+	require.Equal(t, "numeric-multi", string(frames[0].Meta.Type))
+}
+
+func TestALimitOverTheMaximumIsCut(t *testing.T) {
+	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100, events: failedLogins(120)})
+	q := parsed(t, `{"limit":500}`, 100)
+	require.Equal(t, 100, q.Limit)
+	frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Now: w.now})
+	require.NoError(t, err)
+	require.Equal(t, 100, frames[0].Rows())
+	require.Contains(t, frames[0].Meta.Notices[0].Text, "the limit of 500 is over the maximum events per query")
+}
+
+// Whoever scrolls in Explore comes to every event, however crowded a millisecond is, and to none twice.
+func TestScrollingComesToEveryEvent(t *testing.T) {
+	for name, crowd := range map[string]int{"one": 1, "a page": 50, "more than a page": 120, "many pages": 1030} {
+		for _, sort := range []string{"desc", "asc"} {
+			t.Run(name+" "+sort, func(t *testing.T) {
+				var events []simulator.Event
+				for i := range crowd {
+					events = append(events, simulator.Event{CreateTime: origin, Actor: fmt.Sprint("user", i), Description: "Login failed"})
+				}
+				for i := range 130 { // on both sides, two in each millisecond
+					at := origin.Add(time.Duration(i/2-32) * time.Millisecond)
+					events = append(events, simulator.Event{CreateTime: at, Actor: fmt.Sprint("other", i), Description: "Login failed"})
+				}
+				w := newEvening(t, origin.Add(time.Hour), dusk{settle: time.Minute, maxEvents: 100_000, events: events})
+				window := auditlog.NewTimeRange(origin.Add(-time.Hour), origin.Add(time.Hour))
+				seen := map[string]bool{}
+				query := fmt.Sprintf(`{"limit":50,"sort":%q}`, sort)
+				for page := 0; ; page++ {
+					require.Less(t, page, 20, "no end")
+					frames, err := w.panel.Answer(context.Background(), panel.Request{Query: parsed(t, query, 100_000), Window: window, Now: w.now})
+					require.NoError(t, err)
+					rows, fresh := frames[0].Rows(), 0
+					var last time.Time
+					for i := range rows {
+						last = frames[0].Fields[0].At(i).(time.Time)
+						if id := idOf(frames[0], i); !seen[id] {
+							seen[id] = true
+							fresh++
+						}
+					}
+					if fresh == 0 {
+						break
+					}
+					query = fmt.Sprintf(`{"limit":50,"sort":%q,"supportingQueryType":"infiniteScroll"}`, sort)
+					if sort == "desc" {
+						window.To = last.UnixMilli() + 1
+					} else {
+						window.From = last.UnixMilli()
+					}
+				}
+				require.Len(t, seen, len(events))
+			})
+		}
+	}
+}
+
+func idOf(f *data.Frame, row int) string {
+	for _, field := range f.Fields {
+		if field.Name == "id" {
+			return field.At(row).(string)
+		}
+	}
+	return ""
+}
