@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// apiKey is a key with what belongs to it: its queue.
+// apiKey is an API key and its queue.
 type apiKey struct {
 	Key
 	queue keyQueue
 }
 
-// keyring holds the organization's keys in the order of their creation.
+// keyring holds the organization's keys in order of creation.
 type keyring struct {
 	mu   sync.RWMutex
 	list []*apiKey
@@ -44,7 +44,7 @@ func (k *keyring) all() []*apiKey {
 	return slices.Clone(k.list)
 }
 
-// AddKey creates an API key, or replaces the one with the same id: its queue starts anew.
+// AddKey creates an API key, or replaces the one with the same ID and resets its queue.
 func (s *Server) AddKey(k Key) {
 	key := &apiKey{Key: k}
 	if sw := s.switches.Load(); sw.QueueSeedAt == "creation" {
@@ -63,7 +63,7 @@ func (s *Server) Keys() []Key {
 	return keys
 }
 
-// admit checks route, verb, key, organization, permission and the form of the body, in this order.
+// admit checks the route, method, key, organization, permission and body, in this order.
 func (c *call) admit() *apiError {
 	if c.route.endpoint == "" {
 		return notFound("resource")
@@ -94,7 +94,7 @@ func (c *call) authenticate() *apiError {
 	}
 	c.key = key
 	if c.route.orgKey != c.orgKey {
-		// The vendor answers so: 401, and yet BAD_REQUEST.
+		// The vendor answers 401 with the code BAD_REQUEST.
 		return &apiError{status: http.StatusUnauthorized, code: "BAD_REQUEST", message: "Illegal org key " + c.route.orgKey}
 	}
 	return nil
@@ -117,7 +117,7 @@ func (c *call) checkBody() *apiError {
 	return nil
 }
 
-// claimedID is the API ID of a token, whoever sent it.
+// claimedID returns the API ID in a token, without checking the token.
 func claimedID(token string) string {
 	_, apiID, _ := strings.Cut(token, "/")
 	return apiID

@@ -21,7 +21,7 @@ func TestKeysAndPermissions(t *testing.T) {
 	}
 }
 
-func TestAMissingPermissionIsNamed(t *testing.T) {
+func TestMissingPermissionIsNamed(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(1)})
 	c.key = c.Keys()[3]
 	require.Contains(t, c.search(`{}`).object(t)["message"], "org.audits READ")

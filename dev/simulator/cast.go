@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// scene is who and what a few related events are about.
+// scene holds the actor and the subjects that related events share.
 type scene struct {
 	chance  *rand.Rand
 	orgKey  string
@@ -19,13 +19,13 @@ type scene struct {
 	buffer  []byte
 }
 
-// newSubjects draws what the next events are about.
+// newSubjects draws the subjects of the next events.
 func (s *scene) newSubjects() {
 	s.policy, s.role = s.chance.IntN(len(policyNames)), s.chance.IntN(len(roleNames))
 	s.key, s.device = s.chance.IntN(len(apiIDs)), s.chance.IntN(deviceCount)
 }
 
-// cast sets actor and address.
+// cast sets the actor and the address.
 func (s *scene) cast(by who) {
 	switch by {
 	case byUser:
@@ -54,7 +54,7 @@ func (s *scene) cast(by who) {
 	}
 }
 
-// skewed prefers low numbers: a few people and keys cause most events.
+// skewed prefers low numbers, so that a few people and keys cause most events.
 func (s *scene) skewed(n int) int {
 	r := s.chance.Float64()
 	return int(float64(n) * r * r)
@@ -76,7 +76,7 @@ var users = []string{
 	"contractor+dfir@example.org",
 }
 
-// triedLogins are names that intruders try: some nobody has, some chosen to hurt whoever opens an export.
+// triedLogins are names that attackers try: nonexistent accounts, and formulas that a spreadsheet would run.
 var triedLogins = []string{"admin@example.com", "root@example.com", "test", "=HYPERLINK(\"http://203.0.113.9/\",\"open\")", "' OR '1'='1"}
 
 var apiIDs = []string{"P7QK2ZRTA1", "M4VX8CWLB2", "T9HN3EJSC3", "G2YB6UFDD4", "K8LS5WQPE5", "Z3RD7MXNF6", "A6TC9VHKG7"}
@@ -135,7 +135,7 @@ var (
 	versions   = []string{"3.9.1.2451", "4.0.0.1292", "4.0.2.1018", "2.16.1.3"}
 )
 
-// filler appends what stands for a placeholder.
+// filler appends the value of a placeholder.
 type filler func([]byte, *scene) []byte
 
 var fillers = map[string]filler{
@@ -211,7 +211,7 @@ func appendUUID(b []byte, s *scene) []byte {
 	return b
 }
 
-// appendForwarder writes the configuration of a data forwarder as JSON.
+// appendForwarder appends the configuration of a data forwarder as JSON.
 func appendForwarder(b []byte, s *scene) []byte {
 	b = appendUUID(append(b, `{"id":"`...), s)
 	return fmt.Appendf(b, `","org_key":"%s","name":"%s forwarder","enabled":%t,"s3_bucket_name":"cbc-%s","s3_prefix":"alerts/","type":"alert",`+

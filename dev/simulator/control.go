@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// State is what GET /simulator/state answers.
+// State is the answer to GET /simulator/state.
 type State struct {
 	Now       string             `json:"now"`
 	OrgKey    string             `json:"orgKey"`
@@ -22,7 +22,7 @@ type State struct {
 	Faults    Faults             `json:"faults"`
 }
 
-// State sums up the server.
+// State returns a summary of the server.
 func (s *Server) State() State {
 	now := s.now()
 	visible := s.store.at(now)
@@ -37,11 +37,11 @@ func (s *Server) State() State {
 	return state
 }
 
-// control answers what is asked of the simulator itself and reports whether that was it:
+// control handles requests to the simulator itself and reports whether this was one:
 //
 //	GET  /simulator/state      State
-//	GET  /simulator/requests   the log of requests; DELETE forgets it
-//	POST /simulator/switches   changes the switches that the body names; DELETE sets all back
+//	GET  /simulator/requests   the log of requests; DELETE clears it
+//	POST /simulator/switches   changes the switches in the body; DELETE resets all
 //	POST /simulator/faults     replaces all faults; DELETE removes them
 //	POST /simulator/events     adds the events of a JSON array
 func (s *Server) control(w http.ResponseWriter, r *http.Request) bool {
@@ -55,7 +55,7 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) bool {
 		w.WriteHeader(http.StatusBadRequest)
 		content = map[string]string{"error": err.Error()}
 	}
-	_, _ = w.Write(encode(content)) // a client that left needs no answer
+	_, _ = w.Write(encode(content)) // the client may be gone
 	return true
 }
 
@@ -84,7 +84,7 @@ func (s *Server) command(method, name string, body io.Reader) (any, error) {
 		s.Add(events...)
 		return s.State(), nil
 	}
-	return nil, fmt.Errorf("no command %s %s", method, name)
+	return nil, fmt.Errorf("unknown command %s %s", method, name)
 }
 
 func (s *Server) changeSwitches(sw Switches, body io.Reader) (any, error) {

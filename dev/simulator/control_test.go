@@ -37,7 +37,7 @@ func TestControl(t *testing.T) {
 	require.Empty(t, c.Requests(), "what is asked of the simulator itself is not logged")
 }
 
-func TestControlRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestControlRejectsUnknownInput(t *testing.T) {
 	c := newCloud(t, Config{Events: []Event{}})
 	for _, command := range [][3]string{
 		{http.MethodPost, "switches", `{"nosuch":1}`}, {http.MethodPost, "switches", `{"ties":"often"}`}, {http.MethodPost, "switches", `x`},
@@ -51,7 +51,7 @@ func TestControlRefusesWhatItDoesNotKnow(t *testing.T) {
 	require.Equal(t, "stable", c.Switches().Ties)
 }
 
-func TestSwitchesChangeWhileTheServerWorks(t *testing.T) {
+func TestSwitchesChangeWhileServing(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(100)})
 	done := make(chan struct{})
 	go func() {

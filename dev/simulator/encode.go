@@ -38,7 +38,7 @@ func (c *call) encodeAnswer(a answer) []byte {
 	return append(b, '}')
 }
 
-// appendEvent writes one row as JSON.
+// appendEvent appends a row as JSON.
 func appendEvent(b []byte, e *Event, sw *Switches) []byte {
 	b = append(b, `{"org_key":`...)
 	b = appendString(b, e.OrgKey)
@@ -65,7 +65,7 @@ func appendEvent(b []byte, e *Event, sw *Switches) []byte {
 	return append(b, '}')
 }
 
-// emptyForm is how the empty text of a field is written. Mixed depends on the event alone, so that a row looks the same each time.
+// emptyForm returns how an empty field is written. Mixed depends only on the event, so a row looks the same each time.
 func emptyForm(sw *Switches, e *Event, salt uint32) string {
 	if sw.EmptyText != "mixed" {
 		return sw.EmptyText
@@ -99,7 +99,7 @@ func appendFlag(b []byte, name string, value bool, sw *Switches) []byte {
 	return strconv.AppendBool(b, value)
 }
 
-// appendTime writes a time in UTC with the fraction digits that the switch says.
+// appendTime appends a time in UTC, with as many fraction digits as the switch says.
 func appendTime(b []byte, t time.Time, digits string) []byte {
 	layout := "2006-01-02T15:04:05.000Z"
 	switch digits {
@@ -115,7 +115,7 @@ func appendTime(b []byte, t time.Time, digits string) []byte {
 	return t.UTC().AppendFormat(b, layout)
 }
 
-// appendString writes a JSON string: as it is when nothing needs escaping, which is nearly always.
+// appendString appends a JSON string. Most strings need no escaping and are copied.
 func appendString(b []byte, s string) []byte {
 	plainText := !strings.ContainsFunc(s, func(r rune) bool {
 		return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
@@ -128,7 +128,7 @@ func appendString(b []byte, s string) []byte {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(s); err != nil { // a string can always be encoded
+	if err := encoder.Encode(s); err != nil { // cannot fail for a string
 		return append(b, `""`...)
 	}
 	return append(b, bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))...)

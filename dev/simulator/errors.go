@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// apiError is an answer that says no, in the shape that Carbon Black Cloud's services share.
+// apiError is an error in the format that Carbon Black Cloud's services share.
 type apiError struct {
 	status  int
 	code    string
@@ -57,7 +57,7 @@ func notFound(what string) *apiError {
 	return &apiError{status: http.StatusNotFound, code: "NOT_FOUND", message: what + " not found"}
 }
 
-// refuse answers with an error. Bodies of 401, 403, 404 and 429 take the form that the switch says.
+// refuse answers with an error. Bodies of 401, 403, 404 and 429 have the format that the switch says.
 func (c *call) refuse(e *apiError) {
 	form := c.sw.ErrorBody
 	if e.status == http.StatusBadRequest || e.status == http.StatusConflict {

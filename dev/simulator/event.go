@@ -1,8 +1,8 @@
-// Package simulator is a Carbon Black Cloud to test and demonstrate against: its audit log search, its read-once queue, its
-// export jobs, its API keys, its limits and its failures, behind one http.Handler. What nobody outside the vendor knows is a
-// Switch, and what goes wrong in production is a Fault; both can be changed while it runs.
+// Package simulator simulates Carbon Black Cloud for tests and demos: the audit log search, the read-once queue,
+// export jobs, API keys, limits and failures, behind one http.Handler. Undocumented behavior is a
+// Switch, and failures of production are Faults; both can be changed while it runs.
 //
-// It shares no code with the rest of the project, so that a mistake in the client is not repeated here and hidden.
+// It shares no code with the rest of the project, so that a mistake in the client is not repeated and hidden here.
 package simulator
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Event is one audit record as the simulated cloud holds it.
+// Event is one audit event.
 type Event struct {
 	CreateTime  time.Time                  `json:"create_time"`
 	OrgKey      string                     `json:"org_key"` // "" becomes the server's
@@ -20,8 +20,8 @@ type Event struct {
 	Description string                     `json:"description"`
 	Flagged     bool                       `json:"flagged"`
 	Verbose     bool                       `json:"verbose"`
-	Extra       map[string]json.RawMessage `json:"extra,omitempty"` // further fields, written as they are
-	Arrives     time.Time                  `json:"arrives"`         // when search and queues can see it; zero means at CreateTime
+	Extra       map[string]json.RawMessage `json:"extra,omitempty"` // additional fields, written unchanged
+	Arrives     time.Time                  `json:"arrives"`         // when it becomes visible to search and queues; zero means CreateTime
 }
 
 func (e *Event) arrives() time.Time {
@@ -31,7 +31,7 @@ func (e *Event) arrives() time.Time {
 	return e.Arrives
 }
 
-// Permissions of an API key.
+// Permissions of API keys.
 const (
 	PermissionAudits = "org.audits"  // _search, _queue and _export
 	PermissionJobs   = "jobs.status" // everything under /jobs
@@ -44,14 +44,14 @@ type Key struct {
 	Permissions []string `json:"permissions"`
 }
 
-// Token is what the key sends as X-Auth-Token.
+// Token returns the key's X-Auth-Token header.
 func (k Key) Token() string { return k.APISecret + "/" + k.APIID }
 
-// DefaultOrgKey is the organization of a server that was given none.
+// DefaultOrgKey is the org key of a server that is configured without one.
 const DefaultOrgKey = "ABCD1234"
 
-// DefaultKeys are the keys of a server that was given none: one that may do everything, one for audit logs only, one for jobs
-// only, and one without any permission.
+// DefaultKeys returns the keys of a server that is configured without any: one with every permission, one for audit logs only, one for jobs
+// only, and one without permissions.
 func DefaultKeys() []Key {
 	return []Key{
 		{APIID: "SIMFULL001", APISecret: "FULLSECRETAAAAAAAAAAAAA1", Permissions: []string{PermissionAudits, PermissionJobs}},
@@ -61,23 +61,23 @@ func DefaultKeys() []Key {
 	}
 }
 
-// Config describes a Server. The zero value works: the default organization and keys and a generated history.
+// Config configures a Server. The zero value has the default organization and keys and a generated history.
 type Config struct {
 	Seed     uint64
 	OrgKey   string
 	Keys     []Key
 	Now      func() time.Time // nil means time.Now
-	Events   []Event          // these and no others; nil means generate
+	Events   []Event          // exactly these; nil means generate
 	Generate Generate
 	Switches Switches
 	Faults   Faults
 }
 
-// Generate sizes the generated history and what arrives after it.
+// Generate sets the size of the generated history and the pace of new events.
 type Generate struct {
 	Days       int           `json:"days"`       // of history; 0 means 30
-	PerDay     int           `json:"perDay"`     // events a day on average over the history; 0 means 2000
-	LivePerDay int           `json:"livePerDay"` // events a day after the start, at a steady pace; 0 means PerDay, negative none
+	PerDay     int           `json:"perDay"`     // average events per day of history; 0 means 2000
+	LivePerDay int           `json:"livePerDay"` // events per day after the start, at a steady pace; 0 means PerDay, negative none
 	Lateness   time.Duration `json:"lateness"`   // an event after the start becomes visible up to this long after its time
 }
 
@@ -94,7 +94,7 @@ func (g Generate) withDefaults() Generate {
 	return g
 }
 
-// Check says which switch or fault has a value that does not exist.
+// Check returns an error that names the first switch or fault with an invalid value.
 func (c Config) Check() error {
 	if _, err := c.Switches.withDefaults(); err != nil {
 		return err

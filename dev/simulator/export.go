@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// export starts a job over what can be seen now.
+// export starts a job over the events that are visible now.
 func (c *call) export() {
 	q, failed := parseExport(c.body, c.sw, c.now)
 	if failed != nil {
@@ -36,7 +36,7 @@ func (c *call) export() {
 	c.announce(j)
 }
 
-// announce answers _export in the form that the switches say.
+// announce answers _export in the format that the switches say.
 func (c *call) announce(j *job) {
 	address := fmt.Sprintf("%s/jobs/v1/orgs/%s/jobs/%d", c.base(), c.orgKey, j.id)
 	if c.sw.ExportStatus == http.StatusSeeOther {
@@ -88,7 +88,7 @@ func (c *call) redirectOrServe(j *job) {
 	c.send(http.StatusFound, "", nil)
 }
 
-// storage serves a result to whoever knows its signed address.
+// storage serves a result at its signed address.
 func (c *call) storage() {
 	j := c.jobs.find(c.now, func(j *job) bool { return j.signature == c.route.id })
 	if j == nil {
@@ -105,7 +105,7 @@ func mediaType(format string) string {
 	return "application/json"
 }
 
-// serve streams a result, so that its size does not matter.
+// serve streams a result of any size.
 func (c *call) serve(j *job) {
 	c.entry.set(func(r *Request) { r.Rows = len(j.rows) })
 	if len(j.rows) == 0 && c.sw.Empty204 {
@@ -121,12 +121,12 @@ func (c *call) serve(j *job) {
 	if j.format == "csv" {
 		write = writeCSV
 	}
-	if write(buffered, j.rows, c.sw) == nil { // otherwise the client left
+	if write(buffered, j.rows, c.sw) == nil { // an error means that the client is gone
 		_ = buffered.Flush()
 	}
 }
 
-// compress returns what to write the body to, and what to do after. It must be called before the header is written.
+// compress returns a writer for the body and a function to call at the end. Call it before the header is written.
 func (c *call) compress() (io.Writer, func()) {
 	accepted := strings.Contains(c.r.Header.Get("Accept-Encoding"), "gzip")
 	if c.sw.Gzip == "off" || (c.sw.Gzip == "accepted" && !accepted) {
@@ -134,7 +134,7 @@ func (c *call) compress() (io.Writer, func()) {
 	}
 	c.w.Header().Set("Content-Encoding", "gzip")
 	zipped := gzip.NewWriter(c.w)
-	return zipped, func() { _ = zipped.Close() } // a client that left needs no end
+	return zipped, func() { _ = zipped.Close() } // the client may be gone
 }
 
 func writeJSON(w *bufio.Writer, rows []*Event, sw *Switches) error {
@@ -215,7 +215,7 @@ func csvHeader(columns []string, sw *Switches) []byte {
 	return []byte(strings.Join(names, ","))
 }
 
-// appendCell quotes only what needs it and leaves line breaks inside a cell as they are.
+// appendCell appends a cell, quoted if necessary. Line breaks in a cell stay.
 func appendCell(line []byte, e *Event, column string, sw *Switches) []byte {
 	if column == "create_time" {
 		return appendTime(line, e.CreateTime, sw.TimeDigits)

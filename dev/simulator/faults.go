@@ -9,45 +9,45 @@ import (
 	"time"
 )
 
-// Faults are what goes wrong. The zero value is a cloud in perfect health.
+// Faults are failures to simulate. The zero value has none.
 type Faults struct {
-	LatencyMS int     `json:"latencyMs"` // every call takes so many milliseconds longer,
-	JitterMS  int     `json:"jitterMs"`  // and up to so many more
-	Rules     []Fault `json:"rules"`     // the first that applies to a call decides it
+	LatencyMS int     `json:"latencyMs"` // delay of every call
+	JitterMS  int     `json:"jitterMs"`  // maximum additional random delay
+	Rules     []Fault `json:"rules"`     // the first rule that applies to a call decides
 }
 
-// Fault is one thing that goes wrong with some calls.
+// Fault is a failure of some calls.
 //
-//   - status: an error answer with Status
-//   - reset: the work is done (a queue is cleared) and then the connection is reset
-//   - truncate: the answer breaks off, half way or after Bytes
-//   - slow: the answer comes in pieces of Bytes, with DelayMS before each
-//   - delay: the answer comes DelayMS late
-//   - text: 200 with something that is not JSON
-//   - html: 200 with a page for people
-//   - errorMessage: 200 with JSON that says errorMessage
+//   - status: an error with Status
+//   - reset: the work is done, such as reading a queue; then the connection is reset
+//   - truncate: the answer ends half way, or after Bytes
+//   - slow: the answer is sent in pieces of Bytes, with DelayMS before each
+//   - delay: the answer is DelayMS late
+//   - text: 200 with text instead of JSON
+//   - html: 200 with an HTML page
+//   - errorMessage: 200 with a JSON object that has an errorMessage
 //   - endless: 200 with rows that never end
 type Fault struct {
 	Kind        string  `json:"kind" enum:"status,reset,truncate,slow,delay,text,html,errorMessage,endless"`
 	Endpoint    string  `json:"endpoint" enum:"any,search,queue,export,jobs,job,progress,download,storage"`
-	Skip        int     `json:"skip"`  // so many calls pass first
-	Next        int     `json:"next"`  // then so many calls fail; 0: all
-	Share       float64 `json:"share"` // of the calls that fail, by chance; 0: all
+	Skip        int     `json:"skip"`  // number of calls that pass first
+	Next        int     `json:"next"`  // number of calls that fail then; 0: all
+	Share       float64 `json:"share"` // random share of the calls that fail; 0: all
 	Status      int     `json:"status" default:"500"`
 	RetryAfterS int     `json:"retryAfterS" default:"30"` // of a 429
 	DelayMS     int     `json:"delayMs" default:"50"`
 	Bytes       int     `json:"bytes"`
-	AfterWork   bool    `json:"afterWork"` // the work is done before the wrong answer is given; not with kinds that give the right one
+	AfterWork   bool    `json:"afterWork"` // do the work before the wrong answer; not for kinds that give the right answer
 }
 
-// faultBox holds the faults that are left.
+// faultBox holds the remaining faults.
 type faultBox struct {
 	mu     sync.Mutex
 	faults Faults
-	done   []bool // rules that have failed their Next calls
+	done   []bool // rules that are used up
 }
 
-// SetFaults replaces all faults. It panics when one has a value that does not exist.
+// SetFaults replaces all faults. It panics on an invalid value.
 func (s *Server) SetFaults(f Faults) {
 	settled, err := f.withDefaults()
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Server) SetFaults(f Faults) {
 	s.faults.faults, s.faults.done = settled, make([]bool, len(settled.Rules))
 }
 
-// Faults returns the faults in force; Next and Skip are what is left of them.
+// Faults returns the active faults, with the remaining values of Next and Skip.
 func (s *Server) Faults() Faults {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -80,19 +80,19 @@ func (f Faults) withDefaults() (Faults, error) {
 			return f, fmt.Errorf("rules[%d].%w", i, err)
 		}
 		if rule.Status < 400 || rule.Status > 599 || rule.Share < 0 || rule.Share > 1 {
-			return f, fmt.Errorf("rules[%d]: status is 400 to 599, share is 0 to 1", i)
+			return f, fmt.Errorf("rules[%d]: status must be 400 to 599, and share 0 to 1", i)
 		}
 		if rule.AfterWork && rule.answers() {
-			return f, fmt.Errorf("rules[%d]: %s gives the answer of the work itself: with afterWork it would be done twice", i, rule.Kind)
+			return f, fmt.Errorf("rules[%d]: %s does the work itself, so afterWork would do it twice", i, rule.Kind)
 		}
 	}
 	return f, nil
 }
 
-// answers tells whether the fault does the work and gives its answer, or a part of it.
+// answers reports whether the fault does the work and sends its answer, or a part of it.
 func (f *Fault) answers() bool { return slices.Contains([]string{"truncate", "slow", "delay"}, f.Kind) }
 
-// pick returns the fault of a call, if any, and how late its answer is.
+// pick returns the fault of a call, if any, and the delay of its answer.
 func (c *call) pick() (*Fault, time.Duration) {
 	b := &c.faults
 	b.mu.Lock()
@@ -124,7 +124,7 @@ func (c *call) pick() (*Fault, time.Duration) {
 	return nil, late
 }
 
-// misbehave applies a fault and reports whether the call is over.
+// misbehave applies a fault and reports whether the call is finished.
 func (c *call) misbehave() bool {
 	fault, late := c.pick()
 	if fault != nil {
@@ -195,4 +195,4 @@ func errorCode(status int) string {
 	return "INTERNAL_SERVER_ERROR"
 }
 
-var errCut = errors.New("the fault ends this answer")
+var errCut = errors.New("a fault ended the answer")

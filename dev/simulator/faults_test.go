@@ -35,7 +35,7 @@ func TestStatusFaults(t *testing.T) {
 	require.Equal(t, "status", c.Requests()[14].Fault)
 }
 
-func TestAStatusFaultComesBeforeOrAfterTheWork(t *testing.T) {
+func TestStatusFaultBeforeOrAfterWork(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(5)})
 	c.SetFaults(one(Fault{Status: 500}))
 	require.Equal(t, 500, c.queue().status)
@@ -45,7 +45,7 @@ func TestAStatusFaultComesBeforeOrAfterTheWork(t *testing.T) {
 	require.Zero(t, c.QueueLength(c.key.APIID))
 }
 
-// What does the work to give its answer must not have done it before: a batch of the queue would be lost by the simulator.
+// A fault that does the work to send its answer must not do it twice, or a batch of the queue would be lost.
 func TestWorkIsDoneOnce(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(5), Switches: Switches{QueueBatch: 1}})
 	for _, kind := range []string{"truncate", "slow", "delay"} {
@@ -59,12 +59,12 @@ func TestWorkIsDoneOnce(t *testing.T) {
 		before := c.QueueLength(c.key.APIID)
 		fault.AfterWork = false
 		c.SetFaults(Faults{Rules: []Fault{fault}})
-		_ = c.queue() // a part of the answer is as good as none
+		_ = c.queue() // the answer is incomplete
 		require.Equal(t, before-1, c.QueueLength(c.key.APIID), kind)
 	}
 }
 
-func TestAResetComesAfterTheWork(t *testing.T) {
+func TestResetComesAfterWork(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		c := newCloud(t, Config{Events: numbered(5)})
 		if secure {
@@ -74,7 +74,7 @@ func TestAResetComesAfterTheWork(t *testing.T) {
 		}
 		c.SetFaults(one(Fault{Kind: "reset", Endpoint: "queue"}))
 		require.Equal(t, 200, c.search(`{}`).status, "another endpoint")
-		c.http.Client().CloseIdleConnections() // on a fresh connection a GET is not sent again
+		c.http.Client().CloseIdleConnections() // on a new connection, a GET is not retried
 		r := c.queue()
 		require.True(t, errors.Is(r.err, syscall.ECONNRESET) || errors.Is(r.err, io.EOF), "%v", r.err)
 		require.Zero(t, c.QueueLength(c.key.APIID))
@@ -82,7 +82,7 @@ func TestAResetComesAfterTheWork(t *testing.T) {
 	}
 }
 
-func TestAnAnswerBreaksOff(t *testing.T) {
+func TestTruncatedAnswer(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(3000)})
 	whole := c.search(`{"rows":3000}`).body
 	c.SetFaults(one(Fault{Kind: "truncate"}))
@@ -103,7 +103,7 @@ func TestAnAnswerBreaksOff(t *testing.T) {
 	require.NoError(t, c.download(id).err)
 }
 
-func TestASlowAnswerIsWholeInTheEnd(t *testing.T) {
+func TestSlowAnswerIsComplete(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(20)})
 	whole := c.search(`{}`).body
 	c.SetFaults(Faults{Rules: []Fault{{Kind: "slow", Bytes: len(whole)/4 + 1, DelayMS: 5}}})
@@ -119,7 +119,7 @@ func TestASlowAnswerIsWholeInTheEnd(t *testing.T) {
 	require.ErrorIs(t, c.do(request, c.http.Client()).err, context.DeadlineExceeded)
 }
 
-func TestAnswersThatAreNotAnswers(t *testing.T) {
+func TestWrongAnswers(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(5)})
 	c.SetFaults(one(Fault{Kind: "text"}))
 	r := c.search(`{}`)
@@ -135,7 +135,7 @@ func TestAnswersThatAreNotAnswers(t *testing.T) {
 	require.Contains(t, r.object(t), "errorMessage")
 }
 
-func TestAnEndlessAnswerEndsWithTheClient(t *testing.T) {
+func TestEndlessAnswerEndsWithClient(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(5)})
 	c.SetFaults(one(Fault{Kind: "endless"}))
 	response, err := c.http.Client().Do(c.request(http.MethodPost, c.logs("_search"), `{}`))
@@ -146,7 +146,7 @@ func TestAnEndlessAnswerEndsWithTheClient(t *testing.T) {
 	c.http.Close() // waits for the handler
 }
 
-func TestFaultsChooseTheirCalls(t *testing.T) {
+func TestFaultsSelectCalls(t *testing.T) {
 	statuses := func(c *cloud, n int) (list []int) {
 		for range n {
 			list = append(list, c.search(`{}`).status)
@@ -176,7 +176,7 @@ func TestFaultsChooseTheirCalls(t *testing.T) {
 	require.Equal(t, []int{200}, statuses(c, 1))
 }
 
-// TestLatency runs on synctest's clock, without a socket.
+// TestLatency uses synctest's clock and no socket.
 func TestLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{Events: []Event{}, Faults: Faults{LatencyMS: 150, JitterMS: 100}})
@@ -196,7 +196,7 @@ func TestLatency(t *testing.T) {
 	})
 }
 
-func TestFaultsHaveOnlyTheirValues(t *testing.T) {
+func TestInvalidFaults(t *testing.T) {
 	for _, fault := range []Fault{{Kind: "flood"}, {Endpoint: "nowhere"}, {Status: 200}, {Share: 2}} {
 		require.Error(t, Config{Faults: Faults{Rules: []Fault{fault}}}.Check())
 		require.Panics(t, func() { New(Config{Events: []Event{}, Faults: Faults{Rules: []Fault{fault}}}) })

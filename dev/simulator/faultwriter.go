@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// discard swallows an answer whose work was done all the same.
+// discard drops an answer. The work was done.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(int)             {}
 
-// reset cuts the connection so that the client sees a reset, where the transport allows it.
+// reset resets the connection, where the transport allows it.
 func (c *call) reset() {
 	conn, _, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {
@@ -28,12 +28,12 @@ func (c *call) reset() {
 		raw = secure.NetConn()
 	}
 	if tcp, ok := raw.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // close then resets instead of ending in order
+		_ = tcp.SetLinger(0) // makes Close send a reset
 	}
 	_ = raw.Close()
 }
 
-// truncate gives the first part of the answer and then hangs up.
+// truncate sends the first part of the answer, then closes the connection.
 func (c *call) truncate(fault *Fault) {
 	honest := c.w
 	kept := &recorder{header: honest.Header(), status: http.StatusOK, limit: fault.Bytes}
@@ -43,17 +43,17 @@ func (c *call) truncate(fault *Fault) {
 	if fault.Bytes <= 0 {
 		body = body[:len(body)/2]
 	}
-	if kept.full == kept.body.Len() { // the whole length is known: promise it
+	if kept.full == kept.body.Len() { // the full length is known, so announce it
 		honest.Header().Set("Content-Length", strconv.Itoa(kept.full))
 		body = body[:min(len(body), max(kept.full-1, 0))]
 	}
 	honest.WriteHeader(kept.status)
-	_, _ = honest.Write(body)                      // a client that left needs no answer
-	_ = http.NewResponseController(honest).Flush() // the part must arrive before the end does
+	_, _ = honest.Write(body)                      // the client may be gone
+	_ = http.NewResponseController(honest).Flush() // the part must arrive before the connection closes
 	panic(http.ErrAbortHandler)
 }
 
-// recorder keeps an answer, the first limit bytes of it if there is a limit.
+// recorder records an answer, up to limit bytes if there is a limit.
 type recorder struct {
 	header http.Header
 	status int
@@ -78,7 +78,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return r.body.Write(p)
 }
 
-// slowWriter writes in small pieces with a pause before each.
+// slowWriter writes in small pieces, with a pause before each.
 type slowWriter struct {
 	http.ResponseWriter
 	ctx   context.Context
@@ -106,7 +106,7 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// endless writes rows until the client has had enough.
+// endless writes rows until the client closes the connection.
 func (c *call) endless() {
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.WriteHeader(http.StatusOK)

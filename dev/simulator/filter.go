@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// matcher says whether an event is wanted; a nil matcher wants every event.
+// matcher reports whether an event matches; a nil matcher matches every event.
 type matcher func(*Event) bool
 
-// filter is what a request asks for besides its window of time.
+// filter is the part of a request that selects events, apart from the time range.
 type filter struct {
 	match matcher
-	key   string // equal for equal filters; "" when the filter changes with the clock
+	key   string // equal for equal filters; "" if the filter depends on the clock
 }
 
 func (q *searchRequest) filter(sw *Switches) (filter, *apiError) {
@@ -55,7 +55,7 @@ func (q *searchRequest) filterKey(sw *Switches) string {
 	return fmt.Sprint(string(key), sw.CriteriaCase, sw.DescriptionMatch, sw.EmptyList, sw.DefaultOperator, sw.DefaultField, sw.UnknownField)
 }
 
-// include holds every key to one of its values.
+// include requires one of its values for every key.
 func (c criteria) include(sw *Switches) []matcher {
 	var all []matcher
 	for name, values := range c.lists {
@@ -69,7 +69,7 @@ func (c criteria) include(sw *Switches) []matcher {
 	return all
 }
 
-// exclude drops what matches any key. An empty list excludes nothing.
+// exclude drops events that match any key. An empty list excludes nothing.
 func (c criteria) exclude(sw *Switches) []matcher {
 	var all []matcher
 	for name, values := range c.lists {
@@ -110,7 +110,7 @@ func anyOf(name string, values []string, sw *Switches) matcher {
 	}
 }
 
-// valueMatch is how one value of a criterion is compared with a field.
+// valueMatch compares a value of a criterion with a field.
 func valueMatch(name, value string, sw *Switches) func(string) bool {
 	mode := "exact"
 	if name == "description" {
@@ -139,7 +139,7 @@ func valueMatch(name, value string, sw *Switches) func(string) bool {
 	return func(text string) bool { return text == value }
 }
 
-// textField returns the field of an event as text.
+// textField returns a field of an event as a string.
 func textField(name string) func(*Event) string {
 	switch name {
 	case "actor":
@@ -164,7 +164,7 @@ func (w window) contains(t time.Time, sw *Switches) bool {
 	return afterStart && beforeEnd
 }
 
-// cut returns the part of ascending events inside the window.
+// cut returns the events inside the window; events are ascending.
 func (w *window) cut(events []*Event, sw *Switches) []*Event {
 	if w == nil {
 		return events

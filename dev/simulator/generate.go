@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// generator makes events hour by hour. What happens in an hour depends on the seed and on that hour alone, so two servers with
-// the same seed agree wherever their histories overlap.
+// generator generates events by hour. The events of an hour depend only on the seed and the hour, so two servers with
+// the same seed agree where their histories overlap.
 type generator struct {
 	seed   uint64
 	orgKey string
 	size   Generate
 	start  time.Time
-	next   time.Time // first hour that has no live events yet
+	next   time.Time // first hour without live events
 }
 
 func newGenerator(seed uint64, orgKey string, size Generate, start time.Time) *generator {
@@ -21,15 +21,15 @@ func newGenerator(seed uint64, orgKey string, size Generate, start time.Time) *g
 	return &generator{seed: seed, orgKey: orgKey, size: size, start: start, next: start.Truncate(time.Hour)}
 }
 
-// The share of events that people cause; the rest comes from keys and sensors around the clock.
+// The share of events by people; keys and sensors cause the rest around the clock.
 const humanShare = 0.6
 
-// workday is how busy each hour (UTC) of a working day is.
+// workday is the activity in each hour (UTC) of a working day.
 var workday = [24]float64{1, 1, 1, 1, 1, 2, 4, 9, 14, 18, 18, 17, 12, 16, 18, 17, 14, 9, 5, 3, 2, 2, 1, 1}
 
 const weekend = 0.15 // of a working day
 
-// humanPace is how much of an average day's human events falls into an hour.
+// humanPace returns the share of an average day's human events in an hour.
 func humanPace(hour time.Time) float64 {
 	sum := 0.0
 	for _, weight := range workday {
@@ -43,7 +43,7 @@ func humanPace(hour time.Time) float64 {
 	return pace
 }
 
-// history is everything up to the start.
+// history generates everything up to the start.
 func (g *generator) history() []Event {
 	from := g.start.AddDate(0, 0, -g.size.Days)
 	events := make([]Event, 0, g.size.Days*g.size.PerDay*11/10)
@@ -60,8 +60,8 @@ func (g *generator) history() []Event {
 	return events
 }
 
-// until is what was not generated before and happens after the start, up to the end of the hour of now. It goes on at a steady
-// pace, so that a demonstration is alive at night too.
+// until generates the events that are missing after the start, up to the end of the current hour. Their pace is steady,
+// so that a demo has events at night, too.
 func (g *generator) until(now time.Time) []Event {
 	var events []Event
 	for ; g.size.LivePerDay > 0 && !g.next.After(now); g.next = g.next.Add(time.Hour) {
@@ -81,7 +81,7 @@ func (g *generator) until(now time.Time) []Event {
 	return events
 }
 
-// director makes the scenes of one hour.
+// director generates the scenes of one hour.
 type director struct {
 	scene
 	hour   time.Time
@@ -93,9 +93,9 @@ func (g *generator) director(hour time.Time, salt uint64) *director {
 	return &director{scene: scene{chance: chance, orgKey: g.orgKey}, hour: hour}
 }
 
-// play is one kind of scene that people cause.
+// play is a kind of scene that people cause.
 type play struct {
-	weight int // of all plays, in thousandths
+	weight int // share of all plays, in thousandths
 	size   float64
 	act    func(*director)
 }
@@ -108,7 +108,7 @@ var plays = []play{
 	{967, 1, (*director).routine},
 }
 
-// shoot makes about so many events.
+// shoot generates about n events.
 func (d *director) shoot(machine, human float64) {
 	for range d.round(machine) {
 		d.newSubjects()
@@ -130,10 +130,10 @@ func (d *director) shoot(machine, human float64) {
 	}
 }
 
-// round keeps the average of fractions.
+// round rounds at random, so that averages stay.
 func (d *director) round(x float64) int { return int(x + d.chance.Float64()) }
 
-// take returns the hour's events, ascending.
+// take returns the events of the hour, ascending.
 func (d *director) take() []Event {
 	slices.SortStableFunc(d.events, func(a, b Event) int { return a.CreateTime.Compare(b.CreateTime) })
 	return d.events
@@ -183,7 +183,7 @@ func (d *director) routine() {
 	d.single(humanDeck, d.moment())
 }
 
-// intrusion is a burst of failed logins from one address, now and then with success.
+// intrusion is a burst of failed logins from one address, sometimes with success.
 func (d *director) intrusion() {
 	at := d.moment()
 	d.cast(byIntruder)
@@ -196,7 +196,7 @@ func (d *director) intrusion() {
 	}
 }
 
-// policyEdit leaves three or four rows in one second, the last of them verbose.
+// policyEdit generates three or four entries in one second, the last one verbose.
 func (d *director) policyEdit() {
 	d.cast(byUser)
 	at := d.moment().Truncate(time.Second).Add(d.ms(0, 300))
@@ -221,7 +221,7 @@ func (d *director) roleCreation() {
 	d.emit(roleGranted, at.Add(d.ms(3500, 4500)))
 }
 
-// duplicate is the same event two or three times within one millisecond.
+// duplicate generates an event two or three times in one millisecond.
 func (d *director) duplicate() {
 	d.single(humanDeck, d.moment())
 	again := d.events[len(d.events)-1]

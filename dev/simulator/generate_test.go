@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheHistoryDependsOnTheSeedAlone(t *testing.T) {
+func TestHistoryDependsOnSeedOnly(t *testing.T) {
 	history := func(seed uint64, start time.Time) []Event {
 		return New(Config{Seed: seed, Now: func() time.Time { return start }, Generate: Generate{Days: 3, PerDay: 1000}}).Events()
 	}
@@ -32,7 +32,7 @@ func overlap(events, like []Event) []Event {
 
 var placeholder = regexp.MustCompile(`\{([A-Za-z0-9]+)\}`)
 
-func TestEveryPatternCanBeSeen(t *testing.T) {
+func TestEveryPatternOccurs(t *testing.T) {
 	unseen := map[string]*regexp.Regexp{}
 	for _, p := range patterns {
 		for _, name := range placeholder.FindAllStringSubmatch(p.text+p.url, -1) {
@@ -55,7 +55,7 @@ func TestEveryPatternCanBeSeen(t *testing.T) {
 	require.Empty(t, unseen)
 }
 
-func TestTheHistoryLooksLikeWork(t *testing.T) {
+func TestHistoryFollowsWorkingHours(t *testing.T) {
 	s := New(Config{Now: func() time.Time { return noon }, Generate: Generate{Days: 28, PerDay: 2000}})
 	var night, morning, weekend, twins, inOneMS int
 	actors, descriptions := map[string]bool{}, map[string]int{}
@@ -95,7 +95,7 @@ func TestTheHistoryLooksLikeWork(t *testing.T) {
 	require.Len(t, descriptions, 7)
 }
 
-func TestFailedLoginsComeInBursts(t *testing.T) {
+func TestFailedLoginsOccurInBursts(t *testing.T) {
 	s := New(Config{Now: func() time.Time { return noon }, Generate: Generate{Days: 10, PerDay: 2000}})
 	minutes := map[string]int{}
 	for _, e := range s.Events() {
@@ -132,7 +132,7 @@ func TestEventsKeepArriving(t *testing.T) {
 	require.Len(t, quiet.Events(), n)
 }
 
-func TestTheZeroConfigWorks(t *testing.T) {
+func TestZeroConfig(t *testing.T) {
 	s := New(Config{})
 	require.Greater(t, len(s.Events()), 40_000)
 	require.Equal(t, DefaultOrgKey, s.OrgKey())

@@ -16,7 +16,7 @@ import (
 
 var noon = time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC)
 
-// clock is a time that moves only when told.
+// clock moves only when advanced.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -34,7 +34,7 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// cloud is a simulator behind a real socket, with a clock that stands still at noon.
+// cloud is a simulator behind a real socket, with a clock that stands at noon.
 type cloud struct {
 	*Server
 	t     testing.TB
@@ -55,7 +55,7 @@ func newCloud(t testing.TB, c Config) *cloud {
 	return &cloud{sim, t, stopped, server, sim.Keys()[0]}
 }
 
-// reply is an answer, read to its end.
+// reply is a complete answer.
 type reply struct {
 	status int
 	header http.Header
@@ -104,7 +104,7 @@ func (c *cloud) jobPath(rest string) string {
 func (c *cloud) search(body string) reply { return c.call(http.MethodPost, c.logs("_search"), body) }
 func (c *cloud) queue() reply             { return c.call(http.MethodGet, c.logs("_queue"), "") }
 
-// page is the body of _search and _queue.
+// page is the response body of _search and _queue.
 type page struct {
 	NumFound     int              `json:"num_found"`
 	NumAvailable *int             `json:"num_available"`
@@ -120,7 +120,7 @@ func (r reply) page(t testing.TB) page {
 	return p
 }
 
-// descriptions are the rows' descriptions in their order.
+// descriptions returns the descriptions of the rows, in order.
 func (p page) descriptions() []string {
 	list := []string{}
 	for _, row := range p.Results {
@@ -129,7 +129,7 @@ func (p page) descriptions() []string {
 	return list
 }
 
-// export starts a job and returns its id as text.
+// export starts a job and returns its ID as a string.
 func (c *cloud) export(body string) string {
 	c.t.Helper()
 	return fmt.Sprintf("%.0f", c.call(http.MethodPost, c.logs("_export"), body).object(c.t)["job_id"])
@@ -139,12 +139,12 @@ func (c *cloud) download(id string) reply {
 	return c.call(http.MethodGet, c.jobPath("/"+id+"/download"), "")
 }
 
-// event is one that happened so long before noon.
+// event returns an event that happened some time before noon.
 func event(before time.Duration, description string) Event {
 	return Event{CreateTime: noon.Add(-before), Actor: "alice@example.com", ActorIP: "192.0.2.1", Description: description}
 }
 
-// numbered are n events, one a second, described by their number; 0 is the newest.
+// numbered returns n events, one per second, with their number as description; 0 is the newest.
 func numbered(n int) []Event {
 	events := make([]Event, n)
 	for i := range events {

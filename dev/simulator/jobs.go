@@ -22,17 +22,17 @@ const (
 	statusFailed     = "FAILED"
 )
 
-// job is one export. It makes progress when its owner looks at it and when time passes.
+// job is an export job. It progresses when its owner polls it, and with time.
 type job struct {
 	id        int
-	owner     string // API ID: nobody else sees the job
-	signature string // of its address in the storage
+	owner     string // API ID of the only key that sees the job
+	signature string // of its download address
 	format    string
 	rows      []*Event
 	created   time.Time
 
 	mu      sync.Mutex
-	hidden  int // looks that still answer 404
+	hidden  int // polls that still get 404
 	looks   int
 	status  string
 	updated time.Time
@@ -50,7 +50,7 @@ func (b *jobBook) add(j *job) {
 	b.list = append(b.list, j)
 }
 
-// find returns the first job that is wanted and not too old.
+// find returns the first matching job that has not expired.
 func (b *jobBook) find(now time.Time, want func(*job) bool) *job {
 	for _, j := range b.all(now) {
 		if want(j) {
@@ -72,7 +72,7 @@ func (b *jobBook) all(now time.Time) []*job {
 	return kept
 }
 
-// look returns the job's status, a step further than at the look before.
+// look returns the job's status and advances it by one poll.
 func (j *job) look(now time.Time, sw *Switches) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -96,7 +96,7 @@ func (j *job) look(now time.Time, sw *Switches) string {
 	return status
 }
 
-// progress is how many rows are done, by looks or by time, whichever is behind.
+// progress returns how many rows are done, by polls or by time, whichever is less.
 func (j *job) progress(now time.Time, sw *Switches) (total, completed int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -111,7 +111,7 @@ func (j *job) progress(now time.Time, sw *Switches) (total, completed int) {
 	return total, int(float64(total) * min(share, 0.99))
 }
 
-// hide reports whether a new job is still unknown to the job service.
+// hide reports whether the job service does not know a new job yet.
 func (j *job) hide() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -134,7 +134,7 @@ func (c *call) listJobs() {
 	c.sendJSON(http.StatusOK, map[string]any{"num_found": len(results), "results": results})
 }
 
-// ownJob is the job that the path names, or nil after answering 404.
+// ownJob returns the job in the path. It answers 404 and returns nil if there is none.
 func (c *call) ownJob() *job {
 	j := c.jobs.find(c.now, func(j *job) bool { return strconv.Itoa(j.id) == c.route.id && j.owner == c.key.APIID })
 	if j == nil || j.hide() {
@@ -201,7 +201,7 @@ func (c *call) jobID(j *job) any {
 
 func (c *call) sendJSON(status int, content any) { c.send(status, "application/json", encode(content)) }
 
-// encode writes what the simulator made itself, which can always be written.
+// encode encodes the simulator's own values, which cannot fail.
 func encode(content any) []byte {
 	body, err := json.Marshal(content)
 	if err != nil {
@@ -210,7 +210,7 @@ func encode(content any) []byte {
 	return body
 }
 
-// base is the address that the client used.
+// base returns the address that the client used.
 func (c *call) base() string {
 	scheme := "http://"
 	if c.r.TLS != nil {
@@ -219,7 +219,7 @@ func (c *call) base() string {
 	return scheme + c.r.Host
 }
 
-// otherBase is this server by another host name, unless the switch names one.
+// otherBase returns this server's address with another host name, unless the switch names one.
 func (c *call) otherBase() string {
 	if c.sw.StorageURL != "" {
 		return strings.TrimSuffix(c.sw.StorageURL, "/")

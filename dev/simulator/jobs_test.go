@@ -16,7 +16,7 @@ func (c *cloud) job(id string) map[string]any {
 	return c.call(http.MethodGet, c.jobPath("/"+id), "").object(c.t)
 }
 
-// jobSwitchTests are switchTests of exports and jobs.
+// jobSwitchTests are the switchTests of exports and jobs.
 var jobSwitchTests = map[string]func(*cloud){
 	"exportStatus": func(c *cloud) {
 		for _, status := range []int{200, 201, 202} {
@@ -174,11 +174,11 @@ var jobSwitchTests = map[string]func(*cloud){
 	},
 }
 
-func TestAnExportRunsItsCourse(t *testing.T) {
+func TestExportLifecycle(t *testing.T) {
 	odd := event(0, "a, \"b\"\nc")
 	c := newCloud(t, Config{Events: append(numbered(3), odd)})
 	id := c.export(`{"format":"csv","exclusions":{"description":["event 1"]},"sort":[{"field":"create_time","order":"ASC"}]}`)
-	c.Add(event(0, "after the start")) // what an export holds is what was there when it began
+	c.Add(event(0, "after the start")) // an export holds the events at its start
 	created := c.job(id)
 	require.Equal(t, map[string]any{
 		"id": 4805565.0, "type": "EXTERNAL", "job_parameters": map[string]any{"job_parameters": nil}, "org_key": "ABCD1234",
@@ -200,14 +200,14 @@ func TestAnExportRunsItsCourse(t *testing.T) {
 	require.Equal(t, r.body, c.download(id).body, "a download can be repeated")
 }
 
-func TestExportsAreChecked(t *testing.T) {
+func TestExportValidation(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(3)})
 	for _, body := range []string{`{}`, `{"format":"CSV"}`, `{"format":"xml"}`, `{"format":"csv","rows":1}`, `{"format":"csv","start":1}`, `{"format":"csv","query":"("}`, `{"format":1}`} {
 		require.Equal(t, 400, c.call(http.MethodPost, c.logs("_export"), body).status, body)
 	}
 }
 
-func TestJobsBelongToTheirKeyAndExpire(t *testing.T) {
+func TestJobsBelongToKeyAndExpire(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(3)})
 	first, second := c.export(`{"format":"csv"}`), c.export(`{"format":"json"}`)
 	list := c.call(http.MethodGet, c.jobPath(""), "").object(t)

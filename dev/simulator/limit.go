@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// limiter allows each address so many calls in a sliding window. Calls that it turns away count too, so that a client that goes
-// on asking stays locked out.
+// limiter limits the calls of each address in a sliding window. Rejected calls count too, so a client that keeps
+// calling stays locked out.
 type limiter struct {
 	mu        sync.Mutex
 	addresses map[string]*addressCalls
@@ -16,11 +16,11 @@ type limiter struct {
 }
 
 type addressCalls struct {
-	times []time.Time // of the last calls that count, oldest first
+	times []time.Time // of the calls in the window, oldest first
 	until time.Time   // end of the penalty
 }
 
-// penalty says how long a client has to wait.
+// penalty returns how long a client has to wait.
 type penalty struct{ until time.Time }
 
 func (l *limiter) admit(address string, now time.Time, sw *Switches) *penalty {
@@ -62,7 +62,7 @@ func (l *limiter) rejections() int {
 	return l.rejected
 }
 
-// tooMany answers 429 with Retry-After in the form that the switch says.
+// tooMany answers 429, with Retry-After in the format that the switch says.
 func (c *call) tooMany(until time.Time) {
 	wait := until.Sub(c.now)
 	switch c.sw.RetryAfter {

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// Request is one call that the simulator received.
+// Request is a request that the simulator received.
 type Request struct {
 	Time      time.Time       `json:"time"`
 	Method    string          `json:"method"`
 	Path      string          `json:"path"`
 	Endpoint  string          `json:"endpoint"` // search, queue, export, jobs, job, progress, download, storage; "" is unknown
 	Query     json.RawMessage `json:"query,omitempty"`
-	APIID     string          `json:"apiId"` // as claimed, "" without a token
+	APIID     string          `json:"apiId"` // not verified; "" without a token
 	Address   string          `json:"address"`
 	Host      string          `json:"host"`
 	UserAgent string          `json:"userAgent"`
-	Status    int             `json:"status"` // 0 while unanswered, and for good when the connection was cut instead
+	Status    int             `json:"status"` // 0 until answered, and if the connection was reset instead
 	Rows      int             `json:"rows"`
 	Fault     string          `json:"fault,omitempty"`
 }
 
-// maxLog is how many requests the log holds; the oldest go first.
+// maxLog is the maximum number of logged requests; the oldest are dropped first.
 const maxLog = 10_000
 
 type requestLog struct {
@@ -33,7 +33,7 @@ type requestLog struct {
 	counters map[string]*Counter
 }
 
-// Counter sums up the calls of an endpoint.
+// Counter counts the calls of an endpoint.
 type Counter struct {
 	Calls    int         `json:"calls"`
 	Rows     int         `json:"rows"`
@@ -52,7 +52,7 @@ func (l *requestLog) begin(c *call) *entry {
 	}}
 	if json.Valid(c.body) {
 		e.request.Query = c.body
-	} else if len(c.body) > 0 { // keep what was sent, as a JSON string
+	} else if len(c.body) > 0 { // keep an invalid body as a JSON string
 		e.request.Query = appendString(nil, string(c.body))
 	}
 	l.mu.Lock()
@@ -75,7 +75,7 @@ func (l *requestLog) counter(endpoint string) *Counter {
 	return l.counters[endpoint]
 }
 
-// set completes the entry and the counters.
+// set updates the entry and the counters.
 func (e *entry) set(change func(*Request)) {
 	e.log.mu.Lock()
 	defer e.log.mu.Unlock()
@@ -109,7 +109,7 @@ func (s *Server) Requests() []Request {
 	return list
 }
 
-// ResetRequests forgets all requests and counters.
+// ResetRequests clears all requests and counters.
 func (s *Server) ResetRequests() {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// compileQuery turns a query into a matcher. Its errors are the caller's: bad syntax, or a value that its field cannot have.
+// compileQuery compiles a query to a matcher. It fails on bad syntax, or on a value that its field cannot have.
 func compileQuery(text string, sw *Switches) (matcher, error) {
 	n, err := parseQuery(text)
 	if err != nil {
@@ -71,8 +71,8 @@ func compileAny(list []node, sw *Switches) (matcher, error) {
 	}, nil
 }
 
-// compileClauses joins terms that stand side by side. Where OR is the default, the terms with + must match and those with - must
-// not; the others then count only if there is none with +.
+// compileClauses combines adjacent terms. If OR is the default, terms with + must match, and those with - must
+// not. The others count only if there is none with +.
 func compileClauses(list clauses, sw *Switches) (matcher, error) {
 	if sw.DefaultOperator == "AND" {
 		return compileAll(list, sw)
@@ -89,7 +89,7 @@ func compileClauses(list clauses, sw *Switches) (matcher, error) {
 	if len(optional) > 0 && !slices.ContainsFunc(required, isMust) {
 		required = append(required, orNode(optional))
 	}
-	for _, n := range optional { // an optional term decides nothing, but must be well-formed
+	for _, n := range optional { // an optional term has no effect, but must be valid
 		if _, err := compile(n, sw); err != nil {
 			return nil, err
 		}
@@ -102,7 +102,7 @@ func isMust(n node) bool {
 	return ok
 }
 
-// searchable are the fields that text is looked for in when no field is named and the default is all of them.
+// searchable are the fields of a term without a field, if the default is all fields.
 var searchable = []string{"description", "actor", "actor_ip", "request_url"}
 
 func never(*Event) bool  { return false }
@@ -155,7 +155,7 @@ func unknownField(name string, sw *Switches) (matcher, error) {
 	return nil, &syntaxError{fmt.Sprintf("undefined field %q", name), 0}
 }
 
-// plain is the text of a term with its wildcards written out.
+// plain returns the text of a term, wildcards included.
 func plain(text []glob) string {
 	var b strings.Builder
 	for _, g := range text {
@@ -207,7 +207,7 @@ func compileWildcard(t termNode) matcher {
 	}
 }
 
-// matchGlob matches the whole text, in time proportional to both lengths: on a mismatch only the last * is widened.
+// matchGlob matches the whole text in time proportional to both lengths: a mismatch only extends the last *.
 func matchGlob(pattern []glob, text []rune) bool {
 	p, t, star, mark := 0, 0, -1, 0
 	for t < len(text) {
@@ -268,7 +268,7 @@ func compileTimeRange(r rangeNode) (matcher, error) {
 func (r rangeNode) openFrom() bool { return r.from == "*" && !r.fromExact }
 func (r rangeNode) openTo() bool   { return r.to == "*" && !r.toExact }
 
-// admits decides by how a value compares with the two bounds.
+// admits reports whether a value lies within the bounds.
 func (r rangeNode) admits(withFrom, withTo int) bool {
 	above := r.openFrom() || withFrom > 0 || withFrom == 0 && !r.fromOpen
 	below := r.openTo() || withTo < 0 || withTo == 0 && !r.toOpen

@@ -8,18 +8,18 @@ import (
 )
 
 // The query language: field:term, field:"a phrase", field:(a group), field:[a TO b} and bare terms, joined by AND, OR, NOT, &&,
-// ||, !, + and -, with * and ? as wildcards and \ before a special character. It is Lucene's less fuzzy terms, proximity and
+// ||, !, + and -, with * and ? as wildcards and \ before a special character. It is Lucene's without fuzzy terms, proximity and
 // regular expressions.
 
-// node is one part of a parsed query.
+// node is a part of a parsed query.
 type node interface{ isNode() }
 
 type (
 	andNode  []node
 	orNode   []node
 	notNode  struct{ of node }
-	mustNode struct{ of node } // +term, which only differs from term where OR is the default
-	// clauses are terms side by side: all of them where AND is the default, any of them where OR is.
+	mustNode struct{ of node } // +term; differs from term only if OR is the default
+	// clauses are adjacent terms: all of them if AND is the default, any of them if OR is.
 	clauses  []node
 	termNode struct {
 		field  string // "" is the default field
@@ -29,8 +29,8 @@ type (
 	rangeNode struct {
 		field              string
 		from, to           string // "*" is open
-		fromOpen, toOpen   bool   // the bound itself is outside
-		fromExact, toExact bool   // the bound was quoted or escaped, so that * is no wildcard
+		fromOpen, toOpen   bool   // the bound is excluded
+		fromExact, toExact bool   // the bound was quoted or escaped, so * is not a wildcard
 	}
 )
 
@@ -42,7 +42,7 @@ func (clauses) isNode()   {}
 func (termNode) isNode()  {}
 func (rangeNode) isNode() {}
 
-// glob is one character of a term, or a wildcard.
+// glob is a character of a term, or a wildcard.
 type glob rune
 
 const (
@@ -58,7 +58,7 @@ type parser struct {
 	depth int
 }
 
-// syntaxError says what is wrong and where.
+// syntaxError is a syntax error with its position.
 type syntaxError struct {
 	what string
 	at   int
@@ -92,7 +92,7 @@ func (p *parser) parseAnd(field string) (node, error) {
 	return p.parseList(field, func(list []node) node { return andNode(list) }, p.parseClauses, "AND", "&&")
 }
 
-// parseList reads one or more operands with an operator between them.
+// parseList parses one or more operands, separated by an operator.
 func (p *parser) parseList(field string, wrap func([]node) node, operand func(string) (node, error), operators ...string) (node, error) {
 	var list []node
 	for {
@@ -138,7 +138,7 @@ func (p *parser) parseUnary(field string) (node, error) {
 		return nil, p.fail("unexpected end")
 	}
 	if p.binaryAhead() {
-		return nil, p.fail("an operator without a left side")
+		return nil, p.fail("operator without a left operand")
 	}
 	if p.operator("NOT") || p.symbol('!') || p.symbol('-') {
 		n, err := p.nested(p.parseUnary, field)
@@ -159,14 +159,14 @@ func (p *parser) nested(parse func(string) (node, error), field string) (node, e
 	return parse(field)
 }
 
-// parseClause reads a group, a range, a phrase or a term, with or without a field before it.
+// parseClause parses a group, range, phrase or term, with an optional field.
 func (p *parser) parseClause(field string) (node, error) {
 	if name, ok := p.fieldName(); ok {
 		if field != "" {
-			return nil, p.fail("a field inside the group of another")
+			return nil, p.fail("field inside the group of another field")
 		}
 		if p.at == len(p.text) || unicode.IsSpace(rune(p.text[p.at])) {
-			return nil, p.fail("a field without a value")
+			return nil, p.fail("field without a value")
 		}
 		field = name
 	}
@@ -201,7 +201,7 @@ func (p *parser) parseGroup(field string) (node, error) {
 		return nil, err
 	}
 	if p.space(); !p.symbol(')') {
-		return nil, p.fail("a group that does not end")
+		return nil, p.fail("unclosed group")
 	}
 	return n, nil
 }
@@ -214,7 +214,7 @@ func (p *parser) parseRange(field string) (node, error) {
 		return nil, err
 	}
 	if !p.operator("TO") {
-		return nil, p.fail("a range without TO")
+		return nil, p.fail("range without TO")
 	}
 	if r.to, r.toExact, err = p.bound(); err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (p *parser) parseRange(field string) (node, error) {
 	case p.symbol('}'):
 		r.toOpen = true
 	default:
-		return nil, p.fail("a range that does not end")
+		return nil, p.fail("unclosed range")
 	}
 	return r, nil
 }
@@ -247,7 +247,7 @@ func (p *parser) bound() (text string, exact bool, err error) {
 	var b strings.Builder
 	for _, g := range word {
 		if g < 0 {
-			return "", false, p.fail("a wildcard in a bound")
+			return "", false, p.fail("wildcard in a bound")
 		}
 		b.WriteRune(rune(g))
 	}

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Characters that end a word wherever they stand, and those that may not begin one.
+// Characters that end a word anywhere, and those that cannot begin one.
 const (
 	wordEnders   = `()[]{}"^~:`
 	wordStarters = `/&|!+-`
@@ -42,7 +42,7 @@ func (p *parser) operator(names ...string) bool {
 	return false
 }
 
-// ahead reports whether an operator stands here; a word such as AND needs an end.
+// ahead reports whether an operator is next; a word such as AND must end there.
 func (p *parser) ahead(name string) bool {
 	rest, ok := strings.CutPrefix(p.text[p.at:], name)
 	if !ok || rest == "" || name == "&&" || name == "||" {
@@ -57,7 +57,7 @@ func (p *parser) binaryAhead() bool {
 	return p.ahead("AND") || p.ahead("OR") || p.ahead("&&") || p.ahead("||")
 }
 
-// fieldName consumes `name:` if that is what stands here.
+// fieldName consumes `name:` if it is next.
 func (p *parser) fieldName() (string, bool) {
 	end := p.at
 	for end < len(p.text) && (p.text[end] == '_' || p.text[end] == '.' || isAlphanumeric(p.text[end])) {
@@ -79,7 +79,7 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// word reads an unquoted term. Characters of allowed do not end it.
+// word parses an unquoted term. Characters in allowed do not end it.
 func (p *parser) word(allowed string) ([]glob, error) {
 	var text []glob
 	start := p.at
@@ -106,7 +106,7 @@ func (p *parser) word(allowed string) ([]glob, error) {
 		p.at += size
 	}
 	if len(text) == 0 {
-		return nil, p.fail("a value is missing")
+		return nil, p.fail("missing value")
 	}
 	if p.at < len(p.text) && p.text[p.at] == ':' {
 		return nil, p.fail("':' must be escaped here")
@@ -124,11 +124,11 @@ func wildcard(r rune) glob {
 	return glob(r)
 }
 
-// escape reads a backslash and the character it protects.
+// escape parses a backslash and the character after it.
 func (p *parser) escape() (rune, error) {
 	p.at++
 	if p.at == len(p.text) {
-		return 0, p.fail("nothing after a backslash")
+		return 0, p.fail("missing character after a backslash")
 	}
 	r, size := utf8.DecodeRuneInString(p.text[p.at:])
 	p.at += size
@@ -155,10 +155,10 @@ func (p *parser) quoted() (string, error) {
 			p.at += size
 		}
 	}
-	return "", p.fail("a phrase that does not end")
+	return "", p.fail("unclosed phrase")
 }
 
-// boost skips ^2: it changes a score, and audit logs are not scored.
+// boost skips ^2, which changes a score; audit logs have none.
 func (p *parser) boost() error {
 	if p.at < len(p.text) && p.text[p.at] == '~' {
 		return p.fail("fuzzy terms and proximity are not supported")
@@ -171,7 +171,7 @@ func (p *parser) boost() error {
 		p.at++
 	}
 	if p.at == start {
-		return p.fail("a boost without a number")
+		return p.fail("boost without a number")
 	}
 	return nil
 }

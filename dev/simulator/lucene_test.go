@@ -124,7 +124,7 @@ var (
 	naiveTokens = regexp.MustCompile(`[\p{L}\p{N}\p{M}_]+`)
 )
 
-// drawQuery draws a query together with a naive evaluation of it over the words of a description.
+// drawQuery draws a query and a naive evaluation of it on the words of a description.
 func drawQuery(t *rapid.T, depth int) (string, func(words []string) bool) {
 	kind := rapid.IntRange(0, 5).Draw(t, "kind")
 	if depth == 0 {
@@ -172,7 +172,7 @@ func TestQueryAgreesWithNaiveEvaluation(t *testing.T) {
 			words := rapid.SliceOfN(rapid.SampledFrom(naiveWords), 0, 5).Draw(t, "words")
 			description := strings.Join(words, rapid.SampledFrom([]string{" ", "-", ", ", "/"}).Draw(t, "separator"))
 			want := eval(naiveTokens.FindAllString(strings.ToLower(description), -1))
-			// The first letter of any word begins the whole value only if it begins its first token, so prefixes agree.
+			// A prefix of the first token is a prefix of the whole value, so prefixes agree.
 			if got := match(&Event{Description: description}); got != want {
 				t.Fatalf("%s on %q: got %v", query, description, got)
 			}

@@ -2,22 +2,22 @@ package simulator
 
 import "strings"
 
-// who causes an event, and so which actor and address it carries.
+// who causes an event. It decides the event's actor and address.
 type who int
 
 const (
 	byUser     who = iota // someone at the console
 	byKey                 // an API key
 	byVendor              // the vendor's staff: no address
-	byDevice              // a sensor, on behalf of the person in front of it
+	byDevice              // a sensor, for the person at the device
 	bySystem              // nobody: no actor, no address
-	byIntruder            // somebody who tries logins
+	byIntruder            // an attacker who tries logins
 )
 
-// pattern is one wording of a description that public sources show, with its placeholders in braces. Where a source shows only
-// parts of a sentence, the parts are joined and nothing is added.
+// pattern is a wording of a description from public sources, with placeholders in braces. If a source shows only
+// parts of a sentence, they are joined without additions.
 type pattern struct {
-	weight  int // how often, among the patterns of the same who
+	weight  int // frequency among the patterns of the same who
 	by      who
 	text    string
 	url     string
@@ -25,7 +25,7 @@ type pattern struct {
 	verbose bool
 }
 
-// Patterns that a scene of several events consists of.
+// Patterns of scenes with several events.
 const (
 	textLoggedIn       = "Logged in successfully"
 	textWrongPassword  = "Password did not match for the specified login"
@@ -123,12 +123,12 @@ var patterns = []pattern{
 	{1, byUser, "Deleted Config: {config}\n", "/data_forwarder/v2/orgs/{org}/configs/{uuid}", false, false},
 }
 
-// template is a text cut at its placeholders.
+// template is a string, split at its placeholders.
 type template []segment
 
 type segment struct {
 	text string
-	fill filler // after the text; nil at the end
+	fill filler // comes after the text; nil at the end
 }
 
 func newTemplate(text string) template {
@@ -140,7 +140,7 @@ func newTemplate(text string) template {
 		if !found || !closed {
 			return append(parts, segment{text: text})
 		}
-		if fill == nil { // a brace that is meant
+		if fill == nil { // a literal brace
 			next := strings.IndexByte(rest, '{')
 			if next < 0 {
 				return append(parts, segment{text: text})
@@ -169,7 +169,7 @@ func (t template) write(s *scene) string {
 	return string(b)
 }
 
-// recipe is a pattern ready for use.
+// recipe is a compiled pattern.
 type recipe struct {
 	pattern
 	description, url template
@@ -177,7 +177,7 @@ type recipe struct {
 
 func newRecipe(p pattern) *recipe { return &recipe{p, newTemplate(p.text), newTemplate(p.url)} }
 
-// deck draws recipes by weight.
+// deck draws recipes according to their weight.
 type deck struct {
 	recipes []*recipe
 	upTo    []int // running sums of the weights

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// keyQueue is what one API key has not read yet: reading takes it away.
+// keyQueue holds the events that an API key has not read. Reading removes them.
 type keyQueue struct {
 	mu      sync.Mutex
 	seeded  bool
 	backlog []*Event // oldest arrival first
-	next    int      // arrivals from here on have not been looked at
+	next    int      // index of the first arrival that was not considered
 }
 
-// seed puts the last days onto the queue, once.
+// seed adds the events of the last days, once.
 func (q *keyQueue) seed(now snapshot, at time.Time, sw *Switches) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -29,7 +29,7 @@ func (q *keyQueue) seed(now snapshot, at time.Time, sw *Switches) {
 	}
 }
 
-// take removes up to size events and says how many stay behind.
+// take removes up to size events and returns how many remain.
 func (q *keyQueue) take(now snapshot, size int) (batch []*Event, left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -55,8 +55,8 @@ func (q *keyQueue) length(now snapshot) int {
 	return len(q.backlog)
 }
 
-// Grant gives a key the permission for audit logs anew, and so the last days once more: what of them does not wait in its queue
-// already is put there. A key that does not exist is left alone.
+// Grant renews a key's permission for audit logs, which adds the last days to its queue again, apart from events that
+// wait there already. An unknown key is ignored.
 func (s *Server) Grant(apiID string) {
 	if key := s.keys.find(apiID); key != nil {
 		now := s.now()
@@ -84,7 +84,7 @@ func (q *keyQueue) reseed(now snapshot, at time.Time, sw *Switches) {
 	}
 }
 
-// QueueLength is how many events wait in the queue of a key; 0 for a key that does not exist.
+// QueueLength returns the number of events in the queue of a key, and 0 for an unknown key.
 func (s *Server) QueueLength(apiID string) int {
 	key := s.keys.find(apiID)
 	if key == nil {

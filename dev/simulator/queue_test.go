@@ -12,7 +12,7 @@ import (
 
 const day = 24 * time.Hour
 
-func TestTheQueueIsReadOnce(t *testing.T) {
+func TestQueueIsReadOnce(t *testing.T) {
 	old := event(3*day+time.Second, "too old")
 	c := newCloud(t, Config{Events: append(numbered(5001), old)})
 	require.Equal(t, 5001, c.QueueLength(c.key.APIID))
@@ -33,7 +33,7 @@ func TestTheQueueIsReadOnce(t *testing.T) {
 	require.Len(t, c.queue().page(t).Results, 2500, "each key has a queue of its own")
 }
 
-func TestTheQueueGetsWhatArrives(t *testing.T) {
+func TestQueueGetsArrivals(t *testing.T) {
 	c := newCloud(t, Config{Events: []Event{}})
 	require.Empty(t, c.queue().page(t).Results)
 	late := event(10*day, "ten days late")
@@ -44,7 +44,7 @@ func TestTheQueueGetsWhatArrives(t *testing.T) {
 	require.Equal(t, []string{"ten days late"}, c.queue().page(t).descriptions())
 }
 
-func TestANewKeyStartsWithThreeDays(t *testing.T) {
+func TestNewKeyStartsWithThreeDays(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(10)})
 	c.queue()
 	c.AddKey(c.key)
@@ -79,10 +79,10 @@ func TestConcurrentReadersShareTheQueue(t *testing.T) {
 	}
 }
 
-// TestTheVendorsSDK plays what the vendor's Python SDK sends.
+// TestTheVendorsSDK sends the requests of the vendor's Python SDK.
 func TestTheVendorsSDK(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(130)})
-	// A search is iterated without rows, from what was received so far, until num_found is reached.
+	// It pages through a search without rows, starting after the received rows, until num_found.
 	received := 0
 	for received < 130 {
 		body := `{"criteria": {"create_time": {"range": "-5d"}}, "query": "description:event"}`
@@ -94,17 +94,17 @@ func TestTheVendorsSDK(t *testing.T) {
 		require.NotEmpty(t, p.Results, "an empty page before num_found makes the SDK spin")
 		received += len(p.Results)
 	}
-	// The queue is read by get("results").
+	// It reads the queue by get("results").
 	require.Len(t, c.queue().object(t)["results"], 130)
 	require.Len(t, c.queue().object(t)["results"], 0)
-	// An export has its job fetched at once, then again until it is complete, and is streamed then.
+	// It polls an export's job until it is complete, then streams the file.
 	id := c.export(`{"format": "csv", "query": "description:event"}`)
 	require.Equal(t, "CREATED", c.call(http.MethodGet, c.jobPath("/"+id), "").object(t)["status"])
 	require.Equal(t, "COMPLETED", c.call(http.MethodGet, c.jobPath("/"+id), "").object(t)["status"])
 	require.Equal(t, http.StatusOK, c.download(id).status)
 }
 
-func TestAKeyThatGetsItsPermissionAnewFindsTheLastDaysAgain(t *testing.T) {
+func TestGrantRefillsQueue(t *testing.T) {
 	c := newCloud(t, Config{Events: append(numbered(5), event(10*24*time.Hour, "long ago"))})
 	require.Len(t, c.queue().page(t).Results, 5)
 	c.Add(event(0, "unread"))

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// fieldNames are the fields of an audit log, in the order of an export.
+// fieldNames are the fields of an event, in the order of an export.
 var fieldNames = []string{"actor", "actor_ip", "create_time", "description", "flagged", "org_key", "request_url", "verbose"}
 
 // criteriaNames are the keys of criteria and exclusions.
@@ -32,7 +32,7 @@ type sortKey struct {
 	descending bool
 }
 
-// criteria are ANDed keys; the values of one key are ORed.
+// criteria combines keys with AND, and the values of a key with OR.
 type criteria struct {
 	lists map[string][]string
 	flags map[string]bool
@@ -42,7 +42,7 @@ type criteria struct {
 // window bounds create_time; a nil bound is open.
 type window struct{ start, end *time.Time }
 
-// object is a JSON object read strictly: an unknown key or a wrong type is an answer of its own.
+// object is a JSON object that is read strictly: an unknown key or a wrong type is an error.
 type object map[string]json.RawMessage
 
 func readObject(raw []byte, path string, allowed []string) (object, *apiError) {
@@ -71,7 +71,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// read decodes one key of an object; a missing key leaves into as it is, null counts as a wrong type.
+// read decodes a key of an object. A missing key leaves into unchanged; null is a wrong type.
 func read[T any](o object, path, key string, into *T) *apiError {
 	raw, ok := o[key]
 	if !ok {
@@ -167,7 +167,7 @@ func (q *searchRequest) parseSort(o object) *apiError {
 	return nil
 }
 
-// checkPage holds rows and start to their bounds.
+// checkPage checks the bounds of rows and start.
 func (q *searchRequest) checkPage(sw *Switches) *apiError {
 	if q.rows < 1 || (q.rows > sw.MaxRows && sw.OverMaxRows == "error") {
 		e := badRequest(fmt.Sprintf("rows must be between 1 and %d", sw.MaxRows), "rows")
@@ -212,7 +212,7 @@ func parseCriteria(raw json.RawMessage, path string, sw *Switches, now time.Time
 	return c, nil
 }
 
-// readStrings reads a list of strings; a null inside is no string.
+// readStrings reads a list of strings; null is not a string.
 func readStrings(o object, path, key string) ([]string, *apiError) {
 	var pointers []*string
 	if failed := read(o, path, key, &pointers); failed != nil {
@@ -286,12 +286,12 @@ func readTime(o object, path, key string) (*time.Time, *apiError) {
 
 func parseTime(text string) (time.Time, error) {
 	if !timePattern.MatchString(text) {
-		return time.Time{}, fmt.Errorf("not a time: %q", text)
+		return time.Time{}, fmt.Errorf("invalid time: %q", text)
 	}
 	return time.Parse(time.RFC3339Nano, text)
 }
 
-// parseRange reads {"range":"-5d"}: from so long ago until now.
+// parseRange parses {"range":"-5d"}: the time from five days ago until now.
 func parseRange(o object, path string, now time.Time) (*window, *apiError) {
 	text := ""
 	if failed := read(o, path, "range", &text); failed != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// route is what a path asks for.
+// route is a parsed path.
 type route struct {
 	endpoint   string // "" is none
 	method     string
@@ -16,7 +16,7 @@ type route struct {
 	id         string // of a job, or the signature of a download
 }
 
-// parseRoute reads an escaped path; an escaped slash is part of a name, not a border.
+// parseRoute parses an escaped path. An escaped slash is part of a name.
 func parseRoute(path string) route {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for i, part := range parts {

@@ -27,7 +27,7 @@ func (c *call) search() {
 	c.sendEvents(a)
 }
 
-// available is num_available, or -1 when it is not written.
+// available returns num_available, or -1 if it is left out.
 func (c *call) available(found, page int) int {
 	switch c.sw.NumAvailable {
 	case "found":
@@ -40,7 +40,7 @@ func (c *call) available(found, page int) int {
 	return min(found, c.sw.Reach)
 }
 
-// find returns every event that the request asks for and that a search can find by now, ascending by time.
+// find returns all matching events that are searchable now, ascending by time.
 func (c *call) find(q *searchRequest) ([]*Event, *apiError) {
 	found, failed := c.match(q)
 	if failed != nil || c.sw.SearchLagMS <= 0 {
@@ -66,7 +66,7 @@ func (c *call) match(q *searchRequest) ([]*Event, *apiError) {
 	return q.criteria.time.cut(c.store.cache.events(f.key, f.match, now), c.sw), nil
 }
 
-// page returns the rows from start on, in the order asked for.
+// page returns the rows from start, in the requested order.
 func (c *call) page(found []*Event, q *searchRequest) []*Event {
 	rows := q.rows
 	if c.sw.ShortPages > 0 {
@@ -84,7 +84,7 @@ func (c *call) page(found []*Event, q *searchRequest) []*Event {
 	return ordered(found, q.order(c.sw), from, to, chance)
 }
 
-// order is how the request sorts, or how a request that does not say is sorted.
+// order returns the request's sort order, or the default.
 func (q *searchRequest) order(sw *Switches) []sortKey {
 	if len(q.sort) > 0 {
 		return q.sort
@@ -92,7 +92,7 @@ func (q *searchRequest) order(sw *Switches) []sortKey {
 	return []sortKey{{"create_time", sw.DefaultSort == "newest"}}
 }
 
-// ordered returns a part of ascending events in another order.
+// ordered returns a page of ascending events in the requested order.
 func ordered(found []*Event, order []sortKey, from, to int, chance *rand.Rand) []*Event {
 	if len(order) == 1 && order[0].field == "create_time" {
 		return timePage(found, from, to, order[0].descending, chance)
@@ -100,7 +100,7 @@ func ordered(found []*Event, order []sortKey, from, to int, chance *rand.Rand) [
 	return sorted(found, order, chance)[from:to]
 }
 
-// timePage cuts a page out of ascending events without sorting them all.
+// timePage returns a page of ascending events without sorting all of them.
 func timePage(found []*Event, from, to int, descending bool, chance *rand.Rand) []*Event {
 	if from == to {
 		return nil
@@ -109,7 +109,7 @@ func timePage(found []*Event, from, to int, descending bool, chance *rand.Rand) 
 		from, to = len(found)-to, len(found)-from
 	}
 	lo, hi := from, to
-	if chance != nil { // which of equal events come onto the page is a matter of chance as well
+	if chance != nil { // equal events are chosen for the page at random, too
 		for lo > 0 && found[lo-1].CreateTime.Equal(found[from].CreateTime) {
 			lo--
 		}
@@ -143,7 +143,7 @@ func shuffle(events []*Event, chance *rand.Rand) {
 	chance.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 }
 
-// sorted orders a copy of events by several keys.
+// sorted returns a copy of events, sorted by several keys.
 func sorted(events []*Event, order []sortKey, chance *rand.Rand) []*Event {
 	events = slices.Clone(events)
 	if chance != nil {
@@ -174,7 +174,7 @@ func (k sortKey) compare(a, b *Event) int {
 	return result
 }
 
-// answer is what _search and _queue say.
+// answer is the response of _search and _queue.
 type answer struct {
 	rows             []*Event
 	found, available int // available -1 is left out

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestSearchAnswersTheNewestFirst(t *testing.T) {
+func TestSearchReturnsNewestFirst(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(30)})
 	p := c.search(`{}`).page(t)
 	require.Equal(t, 30, p.NumFound)
@@ -67,7 +67,7 @@ func TestCriteriaAndExclusions(t *testing.T) {
 	}
 }
 
-func TestRangesAreMeasuredFromNow(t *testing.T) {
+func TestRangesEndNow(t *testing.T) {
 	c := newCloud(t, Config{Events: []Event{
 		event(30*time.Second, "s"), event(30*time.Minute, "m"), event(20*time.Hour, "h"), event(6*24*time.Hour, "d"),
 		event(20*24*time.Hour, "w"), event(300*24*time.Hour, "y"),
@@ -77,7 +77,7 @@ func TestRangesAreMeasuredFromNow(t *testing.T) {
 	}
 }
 
-func TestMalformedRequestsAreRefused(t *testing.T) {
+func TestMalformedRequests(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(1)})
 	for body, field := range map[string]string{
 		``:                                "",
@@ -129,7 +129,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 	}
 }
 
-func TestTransportMistakesAreRefused(t *testing.T) {
+func TestTransportErrors(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(1)})
 	require.Equal(t, http.StatusBadRequest, c.call(http.MethodGet, c.logs("_search"), "").status, "wrong verb")
 	require.Equal(t, http.StatusNotFound, c.call(http.MethodPost, c.logs("_find"), "{}").status)
@@ -140,7 +140,7 @@ func TestTransportMistakesAreRefused(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, c.search(`{"query":"`+strings.Repeat("a", maxBody)+`"}`).status)
 }
 
-// counted is a naive answer to a window and filters.
+// counted counts the events of a window and filters naively.
 func counted(events []Event, from, to time.Time, actor string, flagged bool) int {
 	n := 0
 	for _, e := range events {
@@ -166,7 +166,7 @@ func TestSearchAgreesWithCounting(t *testing.T) {
 	})
 }
 
-func TestRememberedFiltersFollowArrivals(t *testing.T) {
+func TestCachedFiltersIncludeArrivals(t *testing.T) {
 	c := newCloud(t, Config{Events: numbered(scanLimit + 10)})
 	const body = `{"query":"description:7"}`
 	require.Equal(t, 1, c.search(body).page(t).NumFound)
@@ -179,7 +179,7 @@ func TestRememberedFiltersFollowArrivals(t *testing.T) {
 	require.Equal(t, 3, c.search(body).page(t).NumFound)
 }
 
-func TestEventsArriveWhenTheySay(t *testing.T) {
+func TestEventsArriveAtTheirTime(t *testing.T) {
 	late := event(time.Minute, "late")
 	late.Arrives = noon.Add(time.Minute)
 	future := event(-2*time.Minute, "future")
@@ -227,7 +227,7 @@ func TestRequestsAreLogged(t *testing.T) {
 	require.Empty(t, c.Requests())
 }
 
-func TestTheLogIsBounded(t *testing.T) {
+func TestLogIsBounded(t *testing.T) {
 	c := newCloud(t, Config{Events: []Event{}})
 	for range maxLog + 1 {
 		r := c.request(http.MethodGet, "/x", "")

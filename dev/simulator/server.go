@@ -24,10 +24,10 @@ type Server struct {
 	log      requestLog
 	switches atomic.Pointer[Switches]
 	faults   faultBox
-	draws    atomic.Uint64 // numbers the places where chance decides, so that a seed replays
+	draws    atomic.Uint64 // counts random decisions, so that a seed can be replayed
 }
 
-// New returns a server. It panics when a switch or a fault has a value that does not exist.
+// New returns a server. It panics on an invalid switch or fault.
 func New(c Config) *Server {
 	s := &Server{orgKey: c.OrgKey, seed: c.Seed, now: c.Now}
 	if s.orgKey == "" {
@@ -56,7 +56,7 @@ func New(c Config) *Server {
 	return s
 }
 
-// own copies events and completes them.
+// own copies events and fills in defaults.
 func (s *Server) own(events []Event) []Event {
 	events = slices.Clone(events)
 	for i := range events {
@@ -68,13 +68,13 @@ func (s *Server) own(events []Event) []Event {
 	return events
 }
 
-// OrgKey is the key of the organization.
+// OrgKey returns the org key.
 func (s *Server) OrgKey() string { return s.orgKey }
 
-// Events returns every event that can be seen now, ascending by time: the truth that answers are held to.
+// Events returns every event that is visible now, ascending by time. Tests compare answers with it.
 func (s *Server) Events() []Event { return values(s.store.at(s.now()).sorted) }
 
-// Pending returns the events that are known but have not arrived, in order of arrival.
+// Pending returns the events that have not arrived yet, in order of arrival.
 func (s *Server) Pending() []Event {
 	s.store.at(s.now())
 	return values(s.store.waiting())
@@ -88,7 +88,7 @@ func values(events []*Event) []Event {
 	return list
 }
 
-// Add makes events arrive now, or when they say. An event without a time happens now.
+// Add adds events that arrive now, or at their Arrives time. An event without a time happens now.
 func (s *Server) Add(events ...Event) {
 	now := s.now()
 	events = s.own(events)
@@ -103,7 +103,7 @@ func (s *Server) Add(events ...Event) {
 	s.store.add(events)
 }
 
-// SetSwitches replaces all switches. It panics when one has a value that does not exist.
+// SetSwitches replaces all switches. It panics on an invalid value.
 func (s *Server) SetSwitches(sw Switches) {
 	settled, err := sw.withDefaults()
 	if err != nil {
@@ -112,13 +112,13 @@ func (s *Server) SetSwitches(sw Switches) {
 	s.switches.Store(&settled)
 }
 
-// Switches returns the switches in force, defaults filled in.
+// Switches returns the active switches, with defaults filled in.
 func (s *Server) Switches() Switches { return *s.switches.Load() }
 
-// chance returns a source of numbers that depends on the seed and on how often it was called.
+// chance returns a random source that depends on the seed and the number of calls.
 func (s *Server) chance() *rand.Rand { return rand.New(rand.NewPCG(s.seed, s.draws.Add(1))) }
 
-// call is one request on its way to an answer.
+// call is a request that is being answered.
 type call struct {
 	*Server
 	w     http.ResponseWriter
@@ -133,13 +133,13 @@ type call struct {
 
 const maxBody = 1 << 20
 
-// ServeHTTP answers as Carbon Black Cloud does, and under /simulator/ as the simulator that it is.
+// ServeHTTP answers like Carbon Black Cloud, and controls the simulator under /simulator/.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.control(w, r) {
 		return
 	}
 	c := &call{Server: s, w: w, r: r, now: s.now(), sw: s.switches.Load(), route: parseRoute(r.URL.EscapedPath())}
-	c.body, _ = io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // a body that breaks off is refused as malformed
+	c.body, _ = io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // an incomplete body is rejected as malformed
 	c.entry = s.log.begin(c)
 	c.w = &statusWriter{ResponseWriter: w, entry: c.entry}
 	if failed := s.limiter.admit(clientAddress(r), c.now, c.sw); failed != nil {
@@ -177,7 +177,7 @@ func (c *call) answer() {
 	}
 }
 
-// send writes a whole answer.
+// send writes an answer.
 func (c *call) send(status int, contentType string, body []byte) {
 	if contentType != "" {
 		c.w.Header().Set("Content-Type", contentType)
@@ -186,11 +186,11 @@ func (c *call) send(status int, contentType string, body []byte) {
 	defer done()
 	c.w.WriteHeader(status)
 	if len(body) > 0 {
-		_, _ = w.Write(body) // a client that left needs no answer
+		_, _ = w.Write(body) // the client may be gone
 	}
 }
 
-// statusWriter tells the log the status before the client can see it.
+// statusWriter logs the status before the client can see it.
 type statusWriter struct {
 	http.ResponseWriter
 	entry *entry
@@ -207,10 +207,10 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController access to the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// sleep waits, less when the client leaves.
+// sleep waits until the time is over or the client is gone.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
@@ -221,6 +221,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("client left: %w", ctx.Err())
+		return fmt.Errorf("client closed the connection: %w", ctx.Err())
 	}
 }

@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// store holds every event. Its slices only grow or are replaced, never changed in place, so a reader needs no lock once it has
-// them.
+// store holds every event. Its slices are extended or replaced, never changed in place, so readers of a snapshot need no lock.
 type store struct {
 	mu       sync.Mutex
 	sorted   []*Event // visible, ascending by CreateTime; equal times in order of arrival
 	arrivals []*Event // the same, in order of arrival
-	pending  []*Event // not visible yet, ascending by arrival
+	pending  []*Event // not visible yet, in order of arrival
 	live     *generator
 	cache    filterCache
 }
 
-// snapshot is what is visible at one moment.
+// snapshot holds the events that are visible at one moment.
 type snapshot struct {
 	sorted   []*Event
 	arrivals []*Event
@@ -46,7 +45,7 @@ func (st *store) add(events []Event) {
 	st.hold(events)
 }
 
-// hold makes events wait for their arrival.
+// hold adds events that have not arrived yet.
 func (st *store) hold(events []Event) {
 	if len(events) == 0 {
 		return
@@ -66,7 +65,7 @@ func (st *store) waiting() []*Event {
 	return st.pending
 }
 
-// insert returns sorted with more added, leaving what other readers hold of sorted as it was.
+// insert returns sorted with more added, without changing the slices of other readers.
 func insert(sorted, more []*Event) []*Event {
 	if len(more) == 0 {
 		return sorted
@@ -92,7 +91,7 @@ func insert(sorted, more []*Event) []*Event {
 
 func byTime(a, b *Event) int { return a.CreateTime.Compare(b.CreateTime) }
 
-// firstAt is the index of the first event at t or later, or later than t when after is set.
+// firstAt returns the index of the first event at or after t, or after t if after is set.
 func firstAt(sorted []*Event, t time.Time, after bool) int {
 	return sort.Search(len(sorted), func(i int) bool {
 		if after {
@@ -103,12 +102,12 @@ func firstAt(sorted []*Event, t time.Time, after bool) int {
 }
 
 const (
-	scanLimit  = 20_000 // up to so many events a filter is simply tried on each
-	cacheLimit = 64     // filters remembered
+	scanLimit  = 20_000 // up to this many events, a filter is evaluated on each
+	cacheLimit = 64     // cached filters
 )
 
-// filterCache remembers which events a filter matches, so that counting many windows of a large history by one filter costs one
-// pass in all.
+// filterCache caches the events that a filter matches, so that counting many windows by one filter takes one
+// pass.
 type filterCache struct {
 	mu      sync.Mutex
 	entries map[string]*filtered
@@ -122,7 +121,7 @@ type filtered struct {
 	used    uint64
 }
 
-// events returns every visible event that match accepts.
+// events returns all visible events that match.
 func (c *filterCache) events(key string, match matcher, now snapshot) []*Event {
 	entry := c.entry(key)
 	entry.mu.Lock()

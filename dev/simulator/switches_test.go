@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// switchTests holds a test for every switch, by its JSON name. Each starts with fifty numbered events.
+// switchTests holds a test for every switch by its JSON name. Each starts with fifty numbered events.
 var switchTests = map[string]func(*cloud){
 	"defaultRows": func(c *cloud) {
 		c.SetSwitches(Switches{DefaultRows: 7})
@@ -312,7 +312,7 @@ func testTies(c *cloud) {
 	require.Greater(c.t, orders("shuffled", `{"start":48,"rows":20,"sort":[{"field":"create_time","order":"DESC"},{"field":"actor"}]}`), 1)
 }
 
-// testBounds asks for seconds -10 to -5, both of which hold an event.
+// testBounds searches from second -10 to -5; both have an event.
 func testBounds(c *cloud, sw Switches, want int) {
 	body := between(noon.Add(-10*time.Second), noon.Add(-5*time.Second))
 	require.Equal(c.t, 6, c.search(body).page(c.t).NumFound)
@@ -359,7 +359,7 @@ func unzip(t testing.TB, r reply) reply {
 	return r
 }
 
-func TestSwitchesHaveOnlyTheirValues(t *testing.T) {
+func TestInvalidSwitches(t *testing.T) {
 	require.Panics(t, func() { New(Config{Switches: Switches{Ties: "sometimes"}}) })
 	require.Error(t, Config{Switches: Switches{ExportStatus: 418}}.Check())
 	require.Error(t, Config{Switches: Switches{CSVColumns: []string{"nosuch"}}}.Check())

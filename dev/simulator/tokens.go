@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// A token is a run of letters, digits and underscores, compared without regard to case and without stemming: "LiveResponse" is
+// A token is a run of letters, digits and underscores, compared in any case and without stemming: "LiveResponse" is
 // one token, "a-b" are two.
 
 var wordByte = func() (table [utf8.RuneSelf]bool) {
@@ -23,7 +23,7 @@ func isWord(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.M, r)
 }
 
-// nextToken returns the bounds of the first token at or after from; start is len(text) when there is none.
+// nextToken returns the bounds of the first token at or after from; start is len(text) if there is none.
 func nextToken(text string, from int) (start, end int) {
 	start = from
 	for start < len(text) {
@@ -51,7 +51,7 @@ func decodeRune(text string, at int) (rune, int) {
 	return utf8.DecodeRuneInString(text[at:])
 }
 
-// tokens returns the tokens of text in lower case.
+// tokens returns the lower-case tokens of text.
 func tokens(text string) []string {
 	var list []string
 	for start, end := nextToken(text, 0); start < len(text); start, end = nextToken(text, end) {
@@ -60,8 +60,8 @@ func tokens(text string) []string {
 	return list
 }
 
-// hasPhrase reports whether the lower-case tokens of want follow one another in text. No tokens are found nowhere. It does not
-// allocate for ASCII text, since a search may try it on a million descriptions.
+// hasPhrase reports whether text contains the lower-case tokens of want in a row. It is false without tokens. It does not
+// allocate for ASCII text, because a search may evaluate it on a million descriptions.
 func hasPhrase(text string, want []string) bool {
 	if len(want) == 0 {
 		return false
@@ -85,7 +85,7 @@ func continues(text string, from int, want []string) bool {
 	return true
 }
 
-// equalsLower reports whether token in lower case is want.
+// equalsLower reports whether token equals want in lower case.
 func equalsLower(token, want string) bool {
 	for i := range len(token) {
 		c := token[i]

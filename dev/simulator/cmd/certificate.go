@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// selfSigned makes a certificate for this machine's loopback names and returns it with its PEM, by which clients trust it.
+// selfSigned returns a certificate for the loopback names, and its PEM for clients to trust.
 func selfSigned(now time.Time) (tls.Certificate, string, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command cmd serves a simulated Carbon Black Cloud. Once it listens it prints one line of JSON with its address and its keys.
+// Command cmd serves a simulated Carbon Black Cloud. It prints one line of JSON with its address and keys when it listens.
 package main
 
 import (
@@ -29,14 +29,14 @@ func main() {
 	}
 }
 
-// options are the command line.
+// options holds the command line options.
 type options struct {
 	addr   string
 	secure bool
 	config simulator.Config
 }
 
-// hello is the line that tells what was started.
+// hello is the line that is printed at the start.
 type hello struct {
 	URL    string          `json:"url"`
 	OrgKey string          `json:"orgKey"`
@@ -90,7 +90,7 @@ func readJSON(name, text string, into any) error {
 	return nil
 }
 
-// run serves until the context ends.
+// run serves until ctx is done.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -130,7 +130,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := server.Shutdown(grace); err != nil { // an endless answer does not end by itself
+	if err := server.Shutdown(grace); err != nil { // an endless answer does not end
 		return server.Close()
 	}
 	return nil

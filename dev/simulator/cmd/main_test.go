@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// start runs the command and returns what it printed and how to end it.
+// start runs the command and returns its output and a function to stop it.
 func start(t *testing.T, args ...string) (hello, func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -57,7 +57,7 @@ func search(t *testing.T, client *http.Client, said hello) int {
 	return response.StatusCode
 }
 
-func TestItServes(t *testing.T) {
+func TestServe(t *testing.T) {
 	said, stop := start(t)
 	require.Len(t, said.Keys, 4)
 	require.Equal(t, []string{"org.audits", "jobs.status"}, said.Keys[0].Permissions)
@@ -65,7 +65,7 @@ func TestItServes(t *testing.T) {
 	require.NoError(t, stop())
 }
 
-func TestItServesOverTLS(t *testing.T) {
+func TestServeTLS(t *testing.T) {
 	said, stop := start(t, "-tls", "-org-key", "OTHER", "-faults", `{"rules":[{"status":503,"next":1}]}`)
 	require.Equal(t, "OTHER", said.OrgKey)
 	require.True(t, strings.HasPrefix(said.URL, "https://127.0.0.1:"))
@@ -78,7 +78,7 @@ func TestItServesOverTLS(t *testing.T) {
 	require.NoError(t, stop())
 }
 
-func TestItStopsWhileAnAnswerIsSlow(t *testing.T) {
+func TestStopDuringSlowAnswer(t *testing.T) {
 	said, stop := start(t, "-faults", `{"rules":[{"kind":"endless"}]}`)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, said.URL+"/audit_log", nil)
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestItStopsWhileAnAnswerIsSlow(t *testing.T) {
 	require.Less(t, time.Since(started), 10*time.Second)
 }
 
-func TestWrongOptions(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "switches.json")
 	require.NoError(t, os.WriteFile(file, []byte(`{"defaultRows":5}`), 0o600))
 	o, err := parse([]string{"-switches", "@" + file}, io.Discard)
