@@ -25,17 +25,17 @@ func (s *scene) newSubjects() {
 	s.key, s.device = s.chance.IntN(len(apiIDs)), s.chance.IntN(deviceCount)
 }
 
-// cast sets the actor and the address.
-func (s *scene) cast(by who) {
+// setActor sets the actor and the address.
+func (s *scene) setActor(by who) {
 	switch by {
 	case byUser:
-		i := s.skewed(len(users))
+		i := s.lowIndex(len(users))
 		s.actor, s.address = users[i], userAddresses[i][s.chance.IntN(2)]
 		if s.chance.IntN(40) == 0 {
-			s.address = s.strangeAddress()
+			s.address = s.unknownAddress()
 		}
 	case byKey:
-		s.key = s.skewed(len(apiIDs))
+		s.key = s.lowIndex(len(apiIDs))
 		s.actor, s.address = apiIDs[s.key], ""
 		if s.chance.IntN(5) < 3 {
 			s.address = keyAddresses[s.key]
@@ -47,20 +47,20 @@ func (s *scene) cast(by who) {
 	case bySystem:
 		s.actor, s.address = "", ""
 	case byIntruder:
-		s.actor, s.address = users[s.chance.IntN(len(users))], s.strangeAddress()
+		s.actor, s.address = users[s.chance.IntN(len(users))], s.unknownAddress()
 		if s.chance.IntN(6) == 0 {
 			s.actor = triedLogins[s.chance.IntN(len(triedLogins))]
 		}
 	}
 }
 
-// skewed prefers low numbers, so that a few people and keys cause most events.
-func (s *scene) skewed(n int) int {
+// lowIndex prefers low numbers, so that a few people and keys cause most events.
+func (s *scene) lowIndex(n int) int {
 	r := s.chance.Float64()
 	return int(float64(n) * r * r)
 }
 
-func (s *scene) strangeAddress() string {
+func (s *scene) unknownAddress() string {
 	if s.chance.IntN(5) == 0 {
 		return fmt.Sprintf("2001:db8:%x::%x", s.chance.IntN(0x10000), 1+s.chance.IntN(0xffff))
 	}

@@ -124,8 +124,8 @@ func (c *call) pick() (*Fault, time.Duration) {
 	return nil, late
 }
 
-// misbehave applies a fault and reports whether the call is finished.
-func (c *call) misbehave() bool {
+// applyFault applies a fault and reports whether the call is finished.
+func (c *call) applyFault() bool {
 	fault, late := c.pick()
 	if fault != nil {
 		c.entry.set(func(r *Request) { r.Fault = fault.Kind })

@@ -49,8 +49,8 @@ func (g *generator) history() []Event {
 	events := make([]Event, 0, g.size.Days*g.size.PerDay*11/10)
 	perDay := float64(g.size.PerDay)
 	for hour := from.Truncate(time.Hour); !hour.After(g.start); hour = hour.Add(time.Hour) {
-		d := g.director(hour, 1)
-		d.shoot(perDay*(1-humanShare)/24, perDay*humanShare*humanPace(hour))
+		d := g.hourBuilder(hour, 1)
+		d.addEvents(perDay*(1-humanShare)/24, perDay*humanShare*humanPace(hour))
 		for _, e := range d.take() {
 			if e.CreateTime.After(from) && !e.CreateTime.After(g.start) {
 				events = append(events, e)
@@ -65,9 +65,9 @@ func (g *generator) history() []Event {
 func (g *generator) until(now time.Time) []Event {
 	var events []Event
 	for ; g.size.LivePerDay > 0 && !g.next.After(now); g.next = g.next.Add(time.Hour) {
-		d := g.director(g.next, 2)
+		d := g.hourBuilder(g.next, 2)
 		perHour := float64(g.size.LivePerDay) / 24
-		d.shoot(perHour*(1-humanShare), perHour*humanShare)
+		d.addEvents(perHour*(1-humanShare), perHour*humanShare)
 		for _, e := range d.take() {
 			if !e.CreateTime.After(g.start) {
 				continue
@@ -81,47 +81,47 @@ func (g *generator) until(now time.Time) []Event {
 	return events
 }
 
-// director generates the scenes of one hour.
-type director struct {
+// hourBuilder generates the scenes of one hour.
+type hourBuilder struct {
 	scene
 	hour   time.Time
 	events []Event
 }
 
-func (g *generator) director(hour time.Time, salt uint64) *director {
+func (g *generator) hourBuilder(hour time.Time, salt uint64) *hourBuilder {
 	chance := rand.New(rand.NewPCG(g.seed*2+salt, uint64(hour.Unix())))
-	return &director{scene: scene{chance: chance, orgKey: g.orgKey}, hour: hour}
+	return &hourBuilder{scene: scene{chance: chance, orgKey: g.orgKey}, hour: hour}
 }
 
-// play is a kind of scene that people cause.
-type play struct {
-	weight int // share of all plays, in thousandths
+// activity is a kind of scene that people cause.
+type activity struct {
+	weight int // share of all activities, in thousandths
 	size   float64
-	act    func(*director)
+	act    func(*hourBuilder)
 }
 
-var plays = []play{
-	{4, 23, (*director).intrusion},
-	{20, 3.5, (*director).policyEdit},
-	{3, 2, (*director).roleCreation},
-	{6, 2.5, (*director).duplicate},
-	{967, 1, (*director).routine},
+var activities = []activity{
+	{4, 23, (*hourBuilder).intrusion},
+	{20, 3.5, (*hourBuilder).policyEdit},
+	{3, 2, (*hourBuilder).roleCreation},
+	{6, 2.5, (*hourBuilder).duplicate},
+	{967, 1, (*hourBuilder).routine},
 }
 
-// shoot generates about n events.
-func (d *director) shoot(machine, human float64) {
+// addEvents generates about n events.
+func (d *hourBuilder) addEvents(machine, human float64) {
 	for range d.round(machine) {
 		d.newSubjects()
 		d.single(machineDeck, d.moment())
 	}
 	size := 0.0
-	for _, p := range plays {
+	for _, p := range activities {
 		size += float64(p.weight) / 1000 * p.size
 	}
 	for range d.round(human / size) {
 		at := d.chance.IntN(1000)
 		d.newSubjects()
-		for _, p := range plays {
+		for _, p := range activities {
 			if at -= p.weight; at < 0 {
 				p.act(d)
 				break
@@ -131,22 +131,22 @@ func (d *director) shoot(machine, human float64) {
 }
 
 // round rounds at random, so that averages stay.
-func (d *director) round(x float64) int { return int(x + d.chance.Float64()) }
+func (d *hourBuilder) round(x float64) int { return int(x + d.chance.Float64()) }
 
 // take returns the events of the hour, ascending.
-func (d *director) take() []Event {
+func (d *hourBuilder) take() []Event {
 	slices.SortStableFunc(d.events, func(a, b Event) int { return a.CreateTime.Compare(b.CreateTime) })
 	return d.events
 }
 
-func (d *director) moment() time.Time {
+func (d *hourBuilder) moment() time.Time {
 	return d.hour.Add(time.Duration(d.chance.IntN(3_600_000)) * time.Millisecond)
 }
 
 var (
-	machineDeck = newDeck(byKey, byVendor, byDevice, bySystem)
-	humanDeck   = newDeck(byUser)
-	failedDeck  = newDeck(byIntruder)
+	machineDeck  = newWeightedRecipes(byKey, byVendor, byDevice, bySystem)
+	humanDeck    = newWeightedRecipes(byUser)
+	failedLogins = newWeightedRecipes(byIntruder)
 
 	loggedIn       = newRecipe(pattern{text: textLoggedIn})
 	policyRequest  = newRecipe(pattern{text: textPolicyRequest})
@@ -158,37 +158,37 @@ var (
 	roleGranted    = newRecipe(pattern{text: textRoleGranted, url: urlPermissions})
 )
 
-func (d *director) single(from *deck, at time.Time) {
+func (d *hourBuilder) single(from *weightedRecipes, at time.Time) {
 	r := from.draw(&d.scene)
-	d.cast(r.by)
+	d.setActor(r.by)
 	d.emit(r, at)
 }
 
-func (d *director) emit(r *recipe, at time.Time) {
+func (d *hourBuilder) emit(r *recipe, at time.Time) {
 	d.events = append(d.events, Event{
 		CreateTime: at, OrgKey: d.orgKey, Actor: d.actor, ActorIP: d.address, RequestURL: r.url.write(&d.scene),
 		Description: r.description.write(&d.scene), Flagged: r.flagged, Verbose: r.verbose,
 	})
 }
 
-func (d *director) ms(from, to int) time.Duration {
+func (d *hourBuilder) ms(from, to int) time.Duration {
 	return time.Duration(from+d.chance.IntN(to-from+1)) * time.Millisecond
 }
 
-func (d *director) routine() {
+func (d *hourBuilder) routine() {
 	if d.chance.IntN(60) == 0 {
-		d.single(failedDeck, d.moment())
+		d.single(failedLogins, d.moment())
 		return
 	}
 	d.single(humanDeck, d.moment())
 }
 
 // intrusion is a burst of failed logins from one address, sometimes with success.
-func (d *director) intrusion() {
+func (d *hourBuilder) intrusion() {
 	at := d.moment()
-	d.cast(byIntruder)
+	d.setActor(byIntruder)
 	for range 5 + d.chance.IntN(36) {
-		d.emit(failedDeck.draw(&d.scene), at)
+		d.emit(failedLogins.draw(&d.scene), at)
 		at = at.Add(d.ms(300, 6000))
 	}
 	if d.chance.IntN(5) == 0 {
@@ -197,8 +197,8 @@ func (d *director) intrusion() {
 }
 
 // policyEdit generates three or four entries in one second, the last one verbose.
-func (d *director) policyEdit() {
-	d.cast(byUser)
+func (d *hourBuilder) policyEdit() {
+	d.setActor(byUser)
 	at := d.moment().Truncate(time.Second).Add(d.ms(0, 300))
 	if d.chance.IntN(2) == 0 {
 		d.emit(policyRequest, at)
@@ -214,15 +214,15 @@ func (d *director) policyEdit() {
 	d.emit(ruleConfigJSON, at.Add(d.ms(70, 93)))
 }
 
-func (d *director) roleCreation() {
-	d.cast(byUser)
+func (d *hourBuilder) roleCreation() {
+	d.setActor(byUser)
 	at := d.moment()
 	d.emit(roleCreated, at)
 	d.emit(roleGranted, at.Add(d.ms(3500, 4500)))
 }
 
 // duplicate generates an event two or three times in one millisecond.
-func (d *director) duplicate() {
+func (d *hourBuilder) duplicate() {
 	d.single(humanDeck, d.moment())
 	again := d.events[len(d.events)-1]
 	for range 1 + d.chance.IntN(2) {

@@ -33,17 +33,17 @@ type job struct {
 
 	mu      sync.Mutex
 	hidden  int // polls that still get 404
-	looks   int
+	polls   int
 	status  string
 	updated time.Time
 }
 
-type jobBook struct {
+type jobList struct {
 	mu   sync.Mutex
 	list []*job
 }
 
-func (b *jobBook) add(j *job) {
+func (b *jobList) add(j *job) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j.id = firstJobID + len(b.list)
@@ -51,7 +51,7 @@ func (b *jobBook) add(j *job) {
 }
 
 // find returns the first matching job that has not expired.
-func (b *jobBook) find(now time.Time, want func(*job) bool) *job {
+func (b *jobList) find(now time.Time, want func(*job) bool) *job {
 	for _, j := range b.all(now) {
 		if want(j) {
 			return j
@@ -60,7 +60,7 @@ func (b *jobBook) find(now time.Time, want func(*job) bool) *job {
 	return nil
 }
 
-func (b *jobBook) all(now time.Time) []*job {
+func (b *jobList) all(now time.Time) []*job {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var kept []*job
@@ -72,22 +72,22 @@ func (b *jobBook) all(now time.Time) []*job {
 	return kept
 }
 
-// look returns the job's status and advances it by one poll.
-func (j *job) look(now time.Time, sw *Switches) string {
+// poll returns the job's status and advances it by one poll.
+func (j *job) poll(now time.Time, sw *Switches) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.status == statusCompleted || j.status == statusFailed {
 		return j.status
 	}
-	j.looks++
+	j.polls++
 	status := j.status
 	switch {
-	case j.looks > max(sw.JobPolls, 0) && now.Sub(j.created) >= time.Duration(sw.JobMS)*time.Millisecond:
+	case j.polls > max(sw.JobPolls, 0) && now.Sub(j.created) >= time.Duration(sw.JobMS)*time.Millisecond:
 		status = statusCompleted
 		if sw.JobFails {
 			status = statusFailed
 		}
-	case sw.JobInProgress && j.looks > sw.JobPolls/2:
+	case sw.JobInProgress && j.polls > sw.JobPolls/2:
 		status = statusInProgress
 	}
 	if status != j.status {
@@ -104,7 +104,7 @@ func (j *job) progress(now time.Time, sw *Switches) (total, completed int) {
 	if j.status == statusCompleted {
 		return total, total
 	}
-	share := float64(j.looks) / float64(max(sw.JobPolls, 0)+1)
+	share := float64(j.polls) / float64(max(sw.JobPolls, 0)+1)
 	if sw.JobMS > 0 {
 		share = min(share, float64(now.Sub(j.created))/float64(time.Duration(sw.JobMS)*time.Millisecond))
 	}
@@ -159,7 +159,7 @@ func (c *call) showProgress() {
 		c.refuse(notFound("progress of job " + c.route.id))
 		return
 	}
-	j.look(c.now, c.sw)
+	j.poll(c.now, c.sw)
 	c.sendJSON(http.StatusOK, c.progressOf(j))
 }
 
@@ -172,7 +172,7 @@ func (c *call) progressOf(j *job) map[string]any {
 }
 
 func (c *call) encodeJob(j *job) json.RawMessage {
-	status := j.look(c.now, c.sw)
+	status := j.poll(c.now, c.sw)
 	content := map[string]any{
 		"id": c.jobID(j), "type": c.sw.JobType, "job_parameters": map[string]any{"job_parameters": nil}, "org_key": c.orgKey,
 		"status": status, "create_time": j.created.UTC().Format(jobTime), "last_update_time": j.lastUpdate().Format(jobTime),

@@ -177,14 +177,14 @@ type recipe struct {
 
 func newRecipe(p pattern) *recipe { return &recipe{p, newTemplate(p.text), newTemplate(p.url)} }
 
-// deck draws recipes according to their weight.
-type deck struct {
+// weightedRecipes draws recipes according to their weight.
+type weightedRecipes struct {
 	recipes []*recipe
 	upTo    []int // running sums of the weights
 }
 
-func newDeck(causes ...who) *deck {
-	d := &deck{}
+func newWeightedRecipes(causes ...who) *weightedRecipes {
+	d := &weightedRecipes{}
 	total := 0
 	for _, p := range patterns {
 		for _, by := range causes {
@@ -197,7 +197,7 @@ func newDeck(causes ...who) *deck {
 	return d
 }
 
-func (d *deck) draw(s *scene) *recipe {
+func (d *weightedRecipes) draw(s *scene) *recipe {
 	at := s.chance.IntN(d.upTo[len(d.upTo)-1])
 	for i, up := range d.upTo {
 		if at < up {

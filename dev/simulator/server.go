@@ -19,7 +19,7 @@ type Server struct {
 	now      func() time.Time
 	store    store
 	keys     keyring
-	jobs     jobBook
+	jobs     jobList
 	limiter  limiter
 	log      requestLog
 	switches atomic.Pointer[Switches]
@@ -40,10 +40,10 @@ func New(c Config) *Server {
 	s.SetFaults(c.Faults)
 	now := s.now()
 	if c.Events != nil {
-		s.store.hold(s.own(c.Events))
+		s.store.addPending(s.copyEvents(c.Events))
 	} else {
 		live := newGenerator(c.Seed, s.orgKey, c.Generate.withDefaults(), now)
-		s.store.hold(live.history())
+		s.store.addPending(live.history())
 		s.store.live = live
 	}
 	keys := c.Keys
@@ -56,8 +56,8 @@ func New(c Config) *Server {
 	return s
 }
 
-// own copies events and fills in defaults.
-func (s *Server) own(events []Event) []Event {
+// copyEvents copies events and fills in defaults.
+func (s *Server) copyEvents(events []Event) []Event {
 	events = slices.Clone(events)
 	for i := range events {
 		events[i].CreateTime = events[i].CreateTime.UTC()
@@ -91,7 +91,7 @@ func values(events []*Event) []Event {
 // Add adds events that arrive now, or at their Arrives time. An event without a time happens now.
 func (s *Server) Add(events ...Event) {
 	now := s.now()
-	events = s.own(events)
+	events = s.copyEvents(events)
 	for i := range events {
 		if events[i].CreateTime.IsZero() {
 			events[i].CreateTime = now.UTC()
@@ -146,7 +146,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.tooMany(failed.until)
 		return
 	}
-	if c.misbehave() {
+	if c.applyFault() {
 		return
 	}
 	c.answer()

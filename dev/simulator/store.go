@@ -27,7 +27,7 @@ func (st *store) at(now time.Time) snapshot {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.live != nil {
-		st.hold(st.live.until(now))
+		st.addPending(st.live.until(now))
 	}
 	due := sort.Search(len(st.pending), func(i int) bool { return st.pending[i].arrives().After(now) })
 	if due > 0 {
@@ -42,11 +42,11 @@ func (st *store) at(now time.Time) snapshot {
 func (st *store) add(events []Event) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.hold(events)
+	st.addPending(events)
 }
 
-// hold adds events that have not arrived yet.
-func (st *store) hold(events []Event) {
+// addPending adds events that have not arrived yet.
+func (st *store) addPending(events []Event) {
 	if len(events) == 0 {
 		return
 	}

@@ -31,8 +31,8 @@ func start(t *testing.T, args ...string) (hello, func() error) {
 	lines := bufio.NewReader(reader)
 	line, err := lines.ReadBytes('\n')
 	require.NoError(t, err)
-	var said hello
-	require.NoError(t, json.Unmarshal(line, &said))
+	var printed hello
+	require.NoError(t, json.Unmarshal(line, &printed))
 	stop := func() error {
 		cancel()
 		rest, err := io.ReadAll(lines)
@@ -40,16 +40,16 @@ func start(t *testing.T, args ...string) (hello, func() error) {
 		require.Empty(t, rest, "one line and no more")
 		return <-ended
 	}
-	return said, stop
+	return printed, stop
 }
 
-func search(t *testing.T, client *http.Client, said hello) int {
+func search(t *testing.T, client *http.Client, printed hello) int {
 	t.Helper()
-	address := said.URL + "/audit_log/v1/orgs/" + said.OrgKey + "/logs/_search"
+	address := printed.URL + "/audit_log/v1/orgs/" + printed.OrgKey + "/logs/_search"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(`{"rows":1}`))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Auth-Token", said.Keys[0].Token())
+	request.Header.Set("X-Auth-Token", printed.Keys[0].Token())
 	response, err := client.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
@@ -58,29 +58,29 @@ func search(t *testing.T, client *http.Client, said hello) int {
 }
 
 func TestServe(t *testing.T) {
-	said, stop := start(t)
-	require.Len(t, said.Keys, 4)
-	require.Equal(t, []string{"org.audits", "jobs.status"}, said.Keys[0].Permissions)
-	require.Equal(t, http.StatusOK, search(t, &http.Client{}, said))
+	printed, stop := start(t)
+	require.Len(t, printed.Keys, 4)
+	require.Equal(t, []string{"org.audits", "jobs.status"}, printed.Keys[0].Permissions)
+	require.Equal(t, http.StatusOK, search(t, &http.Client{}, printed))
 	require.NoError(t, stop())
 }
 
 func TestServeTLS(t *testing.T) {
-	said, stop := start(t, "-tls", "-org-key", "OTHER", "-faults", `{"rules":[{"status":503,"next":1}]}`)
-	require.Equal(t, "OTHER", said.OrgKey)
-	require.True(t, strings.HasPrefix(said.URL, "https://127.0.0.1:"))
+	printed, stop := start(t, "-tls", "-org-key", "OTHER", "-faults", `{"rules":[{"status":503,"next":1}]}`)
+	require.Equal(t, "OTHER", printed.OrgKey)
+	require.True(t, strings.HasPrefix(printed.URL, "https://127.0.0.1:"))
 	pool := x509.NewCertPool()
-	require.True(t, pool.AppendCertsFromPEM([]byte(said.CA)))
+	require.True(t, pool.AppendCertsFromPEM([]byte(printed.CA)))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
-	require.Equal(t, http.StatusServiceUnavailable, search(t, client, said))
-	said.URL = strings.Replace(said.URL, "127.0.0.1", "localhost", 1)
-	require.Equal(t, http.StatusOK, search(t, client, said))
+	require.Equal(t, http.StatusServiceUnavailable, search(t, client, printed))
+	printed.URL = strings.Replace(printed.URL, "127.0.0.1", "localhost", 1)
+	require.Equal(t, http.StatusOK, search(t, client, printed))
 	require.NoError(t, stop())
 }
 
 func TestStopDuringSlowAnswer(t *testing.T) {
-	said, stop := start(t, "-faults", `{"rules":[{"kind":"endless"}]}`)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, said.URL+"/audit_log", nil)
+	printed, stop := start(t, "-faults", `{"rules":[{"kind":"endless"}]}`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, printed.URL+"/audit_log", nil)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
