@@ -52,7 +52,7 @@ func TestWorkIsDoneOnce(t *testing.T) {
 		fault := Fault{Kind: kind, Endpoint: "queue", Next: 1, AfterWork: true}
 		r := c.call(http.MethodPost, "/simulator/faults", fmt.Sprintf(`{"rules":[{"kind":%q,"endpoint":"queue","next":1,"afterWork":true}]}`, kind))
 		require.Equal(t, http.StatusBadRequest, r.status)
-		require.Contains(t, r.object(t)["error"], "rules[0]: "+kind+" gives the answer of the work itself")
+		require.Contains(t, r.object(t)["error"], "rules[0]: "+kind+" does the work itself")
 		require.Empty(t, c.Faults().Rules, "nothing was changed")
 		require.Error(t, Config{Faults: Faults{Rules: []Fault{fault}}}.Check())
 
