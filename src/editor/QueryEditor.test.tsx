@@ -39,11 +39,8 @@ const queryType = (name: string) => within(screen.getByRole('radiogroup', { name
 
 async function pick(user: ReturnType<typeof userEvent.setup>, control: string, option: string, text = '') {
   const box = screen.getByRole('combobox', { name: control });
-  await user.click(box);
   // The list draws only what fits: text brings an option into it that is further down.
-  if (text) {
-    await user.type(box, text);
-  }
+  await (text ? user.type(box, text) : user.click(box));
   await user.click(await screen.findByText(option, { selector: '[role=option] *' }));
 }
 
@@ -289,7 +286,7 @@ describe('filters', () => {
 
   it('are yes or no for a flag', async () => {
     const { user, last } = await setup({ criteria: { actor: ['a'] } });
-    await pick(user, texts.filters.field(1), 'Flagged', 'Fla');
+    await pick(user, texts.filters.field(1), 'Flagged', 'Flagged');
     expect(last()).toMatchObject({ criteria: { flagged: true } });
     await user.click(screen.getByRole('radio', { name: 'No' }));
     expect(last()?.criteria).toEqual({ flagged: false });
