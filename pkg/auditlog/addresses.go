@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// addressSet holds the addresses that a filter names. Looking one up takes a step for each distinct length of prefix, however many
-// values there are.
+// addressSet is the set of addresses and address ranges of a filter. A lookup takes one step per distinct prefix length, however many values
+// there are.
 type addressSet struct {
 	prefixes map[netip.Prefix]struct{} // masked; single addresses have their full length
 	lengths  [2][]int                  // of IPv4 and IPv6, distinct
-	texts    map[string]struct{}       // values that are no address
+	texts    map[string]struct{}       // values that are not addresses
 }
 
 func newAddressSet(values []string) *addressSet {
@@ -71,7 +71,7 @@ func parsePrefix(value string) (netip.Prefix, bool) {
 	return prefix.Masked(), true
 }
 
-// validAddressFilter reports whether a value that looks like a range of addresses is one.
+// validAddressFilter reports whether a value that looks like an address range is one.
 func validAddressFilter(value string) bool {
 	host, _, slash := strings.Cut(withoutBrackets(value), "/")
 	if _, err := netip.ParseAddr(host); !slash || err != nil {

@@ -14,36 +14,36 @@ import (
 	"time"
 )
 
-// Event is one audit record. The eight named fields are the vendor's; a field that Carbon Black Cloud adds later is kept in
-// Extra, so that a record never loses a column.
+// Event is one audit record. The eight named fields are the vendor's. A field that Carbon Black Cloud adds later is kept in Extra, so
+// no record loses a column.
 //
-// The vendor leaves out a field that is empty and a flag that is false, or writes null: all three mean the zero value here.
+// The vendor omits empty fields and false flags, or writes null. All three mean the zero value here.
 type Event struct {
-	CreateTime  time.Time // when it happened, UTC, to the nanosecond
+	CreateTime  time.Time // when it happened, in UTC, with nanoseconds
 	OrgKey      string
-	Actor       string // who: an e-mail address, an API ID, a device, or nobody ("")
-	ActorIP     string // from where; "" for the vendor's staff and for the system itself
-	RequestURL  string // the path called, mostly ""
-	Description string // what happened, the only payload
+	Actor       string // who did it: a mail address, an API ID, a device, or nobody ("")
+	ActorIP     string // where from; "" for the vendor's staff and for the system itself
+	RequestURL  string // the path of the API call, mostly ""
+	Description string // what happened
 	Flagged     bool
 	Verbose     bool
-	Extra       []Field // fields not named above, sorted by name; null fields are left out
+	Extra       []Field // all other fields, sorted by name, without null fields
 }
 
-// Field is a field this version does not know, as it came.
+// Field is a field that this version does not know, as it was received.
 type Field struct {
 	Name  string
 	Value json.RawMessage
 }
 
-// ID identifies the content of an event. Carbon Black Cloud gives events no id, so equal events share one; an ordinal tells
-// them apart.
+// ID identifies the content of an event. Carbon Black Cloud gives events no id, so equal events share one. An ordinal distinguishes
+// them.
 type ID [16]byte
 
 // String returns the id as 32 hexadecimal digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// Row is the id of a row that shows an event with this content: the ordinal counts, from 0, those that are equal in every field.
+// Row returns the id of a row that shows an event with this content. The ordinal numbers events that are equal in every field, from 0.
 func (id ID) Row(ordinal int) string {
 	if ordinal == 0 {
 		return id.String()
@@ -51,8 +51,8 @@ func (id ID) Row(ordinal int) string {
 	return id.String() + "-" + strconv.Itoa(ordinal)
 }
 
-// ID hashes every field, length-prefixed so that no two different events look alike. It is stable across releases: links to
-// rows are made of it.
+// ID returns a hash of every field. Fields are prefixed with their length, so different events have different ids. The id is stable
+// across releases, because links to rows contain it.
 func (e *Event) ID() ID {
 	var stack [512]byte
 	buf := binary.BigEndian.AppendUint64(stack[:0], uint64(e.CreateTime.Unix()))
@@ -107,7 +107,7 @@ func (c Class) Target(e *Event) (targetType, target string) {
 	return c.Targets.FindTarget(e)
 }
 
-// Compare orders events by time and, among equal times, by content, so that every reader sees the same order.
+// Compare orders events by time and then by content, so every reader sees the same order.
 func Compare(a, b *Event) int {
 	if c := a.CreateTime.Compare(b.CreateTime); c != 0 {
 		return c

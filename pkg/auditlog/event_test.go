@@ -13,12 +13,12 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// someText draws a text of a small choice, so that equal and nearly equal events are frequent.
+// someText draws from a few texts, so equal and nearly equal events are frequent.
 func someText() *rapid.Generator[string] {
 	return rapid.SampledFrom([]string{"", "a", "b", "ab", "a\x00", "é"})
 }
 
-// someEvent draws an event whose parts are often equal to those of another.
+// someEvent draws an event whose fields are often equal to those of another.
 func someEvent() *rapid.Generator[auditlog.Event] {
 	field := rapid.Custom(func(t *rapid.T) auditlog.Field {
 		return auditlog.Field{Name: someText().Draw(t, "name"), Value: json.RawMessage(someText().Draw(t, "value"))}
@@ -95,7 +95,7 @@ func TestCompareOrdersByTimeFirst(t *testing.T) {
 	require.Equal(t, older.ID(), elsewhere.ID())
 }
 
-// Row links are made of ids: these values may never change.
+// Links to rows contain ids: these values may never change.
 func TestIDIsStable(t *testing.T) {
 	login := auditlog.Event{
 		CreateTime: time.Date(2024, 4, 17, 19, 18, 37, 480_000_000, time.UTC), OrgKey: "ABCD1234", Actor: "a@example.com",
@@ -115,7 +115,7 @@ func TestIDIsStable(t *testing.T) {
 	}
 }
 
-// Text that moves from one field to its neighbour makes another event.
+// Text in another field makes another event.
 func TestIDKeepsFieldsApart(t *testing.T) {
 	events := []auditlog.Event{
 		{OrgKey: "ab"}, {OrgKey: "a", Actor: "b"}, {Actor: "ab"}, {ActorIP: "ab"}, {RequestURL: "ab"}, {Description: "ab"},

@@ -98,7 +98,7 @@ func TestCloudCount(t *testing.T) {
 	}
 }
 
-// By which rules the cloud matches descriptions and addresses is not known: what it selected by them is not judged again here.
+// How the cloud matches descriptions and request URLs is not known, so its selection is not checked again here.
 func TestLocalLeavesTextsToTheCloud(t *testing.T) {
 	e := &auditlog.Event{Description: "Logged in successfully", RequestURL: "/access/v2/orgs/ABCD1234/roles"}
 	for _, k := range []auditlog.Key{auditlog.KeyDescription, auditlog.KeyRequestURL} {
@@ -109,12 +109,12 @@ func TestLocalLeavesTextsToTheCloud(t *testing.T) {
 	}
 }
 
-// The zero Matcher takes everything.
+// The zero Matcher passes every event.
 func TestZeroMatcher(t *testing.T) {
 	require.True(t, auditlog.Matcher{}.Match(&auditlog.Event{}, auditlog.Class{}))
 }
 
-// eventValues are the values of a key that events are drawn from.
+// eventValues returns the values of a key that events are drawn from.
 func eventValues(k auditlog.Key) []string {
 	switch {
 	case k.Boolean():
@@ -131,7 +131,7 @@ func eventValues(k auditlog.Key) []string {
 	return []string{"", "a", "A", "b"}
 }
 
-// termValues are the values of a key that filters are drawn from.
+// termValues returns the values of a key that filters are drawn from.
 func termValues(k auditlog.Key) []string {
 	switch k {
 	case auditlog.KeyAccount:
@@ -170,7 +170,7 @@ func aCase(t *rapid.T) (*auditlog.Event, auditlog.Class) {
 		}
 }
 
-// means reports whether an event has a value of a key, by the plainest rule there is.
+// means reports whether an event has a value of a key, by the plainest rule.
 func means(k auditlog.Key, value string, e *auditlog.Event, c auditlog.Class) bool {
 	switch k {
 	case auditlog.KeyAccount:
@@ -184,7 +184,7 @@ func means(k auditlog.Key, value string, e *auditlog.Event, c auditlog.Class) bo
 		if wanted, listed := plainAddresses[value]; listed {
 			value = wanted
 		}
-		return value == from || !known && value == e.ActorIP
+		return known && value == from || !known && value == e.ActorIP
 	}
 	return k.Value(e, c) == value
 }
@@ -201,7 +201,7 @@ var plainAddresses = map[string]string{
 	"10.0.0.9": "10.0.0.9", "2001:DB8::1": "2001:db8::1", "[2001:db8:0::1]:443": "2001:db8::1",
 }
 
-// selects is what a filter means, word by word.
+// selects reports whether a filter selects an event, by the plainest rule.
 func selects(f auditlog.Filter, e *auditlog.Event, c auditlog.Class) bool {
 	hit := func(k auditlog.Key, values []string) bool {
 		return slices.ContainsFunc(values, func(value string) bool { return means(k, value, e, c) })
@@ -219,13 +219,13 @@ func selects(f auditlog.Filter, e *auditlog.Event, c auditlog.Class) bool {
 	return true
 }
 
-// reading is how a cloud might understand what it is sent.
+// reading is a way in which the cloud might interpret a filter.
 type reading struct {
 	ignoreCase bool // of actors and addresses
 	notAll     bool // exclusions together mean "not all of them"
 }
 
-// finds is what a cloud of that reading makes of a filter. It has no derived keys, and of a flag it takes one value.
+// finds reports whether a cloud with this reading finds an event. It has no derived keys and takes one value of a flag.
 func (r reading) finds(f auditlog.Filter, e *auditlog.Event) bool {
 	hit := func(k auditlog.Key, values []string) bool {
 		value := k.Value(e, auditlog.Class{})
@@ -255,7 +255,7 @@ func (r reading) finds(f auditlog.Filter, e *auditlog.Event) bool {
 	return hits == 0
 }
 
-// Whatever the cloud decides and what is decided here are together the whole filter.
+// The part of the cloud and the part decided here make up the whole filter.
 func TestCloudAndLocalAreTheWhole(t *testing.T) {
 	for _, r := range []reading{{}, {ignoreCase: true}, {notAll: true}, {ignoreCase: true, notAll: true}} {
 		rapid.Check(t, func(t *rapid.T) {
@@ -293,7 +293,7 @@ func TestCloudLeavesTheFilter(t *testing.T) {
 	require.Equal(t, auditlog.Filter{Query: " x ", Exclusions: auditlog.Terms{auditlog.KeyActor: {"a"}, auditlog.KeyDescription: {"b"}}}, f)
 }
 
-// Away from the cloud a description matches a value that stands in it as a phrase, or is it.
+// Without the cloud, a description matches a value that it equals or contains as a phrase.
 func TestEverythingMatchesPhrases(t *testing.T) {
 	event := auditlog.Event{Description: `Policy "Brand New" (ID: 9) was modified`, RequestURL: "/access/v2/orgs/ABCD1234/grants", Actor: "a@example.org"}
 	match := func(key auditlog.Key, values ...string) bool {

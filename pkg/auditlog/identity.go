@@ -6,8 +6,7 @@ import (
 	"unicode"
 )
 
-// Account returns who an actor is, whatever the spelling: without surrounding white space, and in lower case when it is a mail
-// address.
+// Account returns the account of an actor: without surrounding white space, and in lower case when it is a mail address.
 func Account(actor string) string {
 	account := strings.TrimSpace(actor)
 	if isMailAddress(account) {
@@ -23,7 +22,7 @@ func isMailAddress(s string) bool {
 }
 
 // Address returns the first IP address in an event's actor_ip, without port and zone, in canonical spelling: IPv6 compressed and in
-// lower case, IPv4 in IPv6 as IPv4. Text without any address is returned without surrounding white space.
+// lower case, IPv4-mapped IPv6 as IPv4. Text without an address is returned without surrounding white space.
 func Address(actorIP string) string {
 	addr, ok := firstAddress(actorIP)
 	if !ok {
@@ -37,7 +36,7 @@ func Address(actorIP string) string {
 	return string(canonical)
 }
 
-// firstAddress finds the first address of a list. Proxies separate them by commas.
+// firstAddress returns the first address of a list.
 func firstAddress(s string) (netip.Addr, bool) {
 	if addr, ok := parseAddress(s); ok {
 		return addr, true
@@ -73,5 +72,5 @@ func parseAddress(s string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-// isPort reports whether s is the number of a port, or nothing.
+// isPort reports whether s is a port number or empty.
 func isPort(s string) bool { return len(s) <= 5 && strings.Trim(s, "0123456789") == "" }

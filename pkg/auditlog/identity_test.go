@@ -87,7 +87,7 @@ func drawAddress(t *rapid.T) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// spell writes an address in one of the ways of servers, proxies and people.
+// spell draws a spelling of an address that servers, proxies or people use.
 func spell(t *rapid.T, addr netip.Addr) string {
 	s := addr.String()
 	if addr.Is6() {
@@ -116,7 +116,7 @@ func TestEverySpellingIsOneAddress(t *testing.T) {
 	})
 }
 
-// A filter by addresses and ranges selects and leaves out what comparing bit by bit selects.
+// A filter by addresses and ranges selects what comparing bit by bit selects.
 func TestAddressFilterEqualsBruteForce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		addr := drawAddress(t)

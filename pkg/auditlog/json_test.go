@@ -10,7 +10,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Rows with these bytes are in databases: a later version must write the same.
+// Databases contain these bytes: a later version must write the same.
 func TestStoredJSONIsStable(t *testing.T) {
 	at := time.Date(2024, 4, 17, 19, 18, 37, 480_000_000, time.UTC)
 	for _, tt := range []struct {

@@ -59,7 +59,7 @@ func (k Key) Boolean() bool { return k == KeyFlagged || k == KeyVerbose }
 // the whole field is not documented.
 func (k Key) MatchedByCloud() bool { return k == KeyDescription || k == KeyRequestURL }
 
-// Value returns the event's value of the key; "" is an empty or missing one.
+// Value returns the event's value of the key, or "" when it is empty or missing.
 func (k Key) Value(e *Event, c Class) string {
 	switch k {
 	case KeyActor:
@@ -104,7 +104,7 @@ func (k Key) classValue(c Class) string {
 	return ""
 }
 
-// CheckValue returns an error when a filter cannot mean what the value says.
+// CheckValue returns an error when the value cannot be used in a filter by the key.
 func (k Key) CheckValue(value string) error {
 	if k == KeyAddress && !validAddressFilter(value) {
 		return fmt.Errorf("%.80q is not a valid address range: write it like 203.0.113.0/24 or 2001:db8::/32", value)

@@ -2,8 +2,8 @@ package auditlog
 
 import "slices"
 
-// Matcher decides whether an event passes a filter. The zero Matcher passes every event. Its work on an event hardly depends on how
-// many values the filter lists.
+// Matcher decides whether an event passes a filter. The zero Matcher passes every event. The cost per event hardly depends on how many
+// values the filter lists.
 type Matcher struct{ criteria, exclusions []condition }
 
 // Match reports whether the event passes.
@@ -24,13 +24,13 @@ func (m Matcher) Match(e *Event, c Class) bool {
 // condition holds when an event has one of the listed values of a key.
 type condition struct {
 	key       Key
-	few       []string            // the values, when they are few
-	many      map[string]struct{} // else
-	addresses *addressSet         // in place of both, of addresses
+	few       []string            // the values, when there are few
+	many      map[string]struct{} // the values, when there are many
+	addresses *addressSet         // the values of KeyAddress
 	phrases   *phraseSet          // nil when only whole values match
 }
 
-// maxFew is up to how many values a list is searched faster than a map.
+// maxFew is the number of values up to which a list is searched faster than a map.
 const maxFew = 8
 
 func newCondition(key Key, values []string, byPhrase bool) condition {

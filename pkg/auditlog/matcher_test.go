@@ -13,7 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// contains reports whether a text contains a phrase, tried at every word.
+// contains reports whether a text contains a phrase, by trying every word.
 func contains(text, phrase string) bool {
 	words := func(s string) []string {
 		return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
@@ -52,7 +52,7 @@ func TestManyValuesEqualFew(t *testing.T) {
 	})
 }
 
-// BenchmarkMatch compares filters of 10 and of 10,000 values: the figures must hardly differ.
+// BenchmarkMatch compares filters of 10 and of 10,000 values. The figures should hardly differ.
 func BenchmarkMatch(b *testing.B) {
 	event := &auditlog.Event{
 		Actor: "Jane.Doe@Example.com", ActorIP: "203.0.113.7:40001",

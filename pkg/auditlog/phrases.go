@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// phraseSet finds whether a text contains any of many phrases: the same words side by side, in any case. A word is a run of letters
-// and digits. It is an Aho-Corasick automaton over words, so a text is read once, however many phrases there are.
+// phraseSet reports whether a text contains any of many phrases: the same words side by side, in any case. A word is a run of letters and
+// digits. It is an Aho-Corasick automaton over words, so a text is read once, however many phrases there are.
 type phraseSet struct {
 	words map[string]int // numbers of the words of all phrases, case-folded
 	nodes []phraseNode   // node 0 is the root
@@ -20,7 +20,7 @@ type phraseNode struct {
 
 type edge struct{ node, word int }
 
-// newPhraseSet takes phrases. Those without any word match nothing.
+// newPhraseSet returns a set of phrases. Phrases without any word match nothing.
 func newPhraseSet(phrases []string) *phraseSet {
 	s := &phraseSet{words: map[string]int{}, nodes: make([]phraseNode, 1), next: map[edge]int{}}
 	var order []edge // in the order of creation
@@ -138,7 +138,7 @@ var isWordASCII = func() (is [utf8.RuneSelf]bool) {
 	return is
 }()
 
-// foldRune returns the same rune for all that differ in case only: ASCII in lower case, the smallest otherwise.
+// foldRune returns one rune for all that differ in case only: ASCII in lower case, otherwise the smallest.
 func foldRune(r rune) rune {
 	smallest := r
 	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {

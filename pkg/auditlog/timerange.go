@@ -8,43 +8,43 @@ import (
 // TimeRange is a half-open span of time, [From, To), in milliseconds since the Unix epoch.
 type TimeRange struct{ From, To int64 }
 
-// NewTimeRange returns the window between two instants, each cut to the millisecond.
+// NewTimeRange returns the time range between two points in time, each truncated to the millisecond.
 func NewTimeRange(from, to time.Time) TimeRange {
 	return TimeRange{From: from.UnixMilli(), To: to.UnixMilli()}
 }
 
-// Validate reports a window that holds no instant.
-func (w TimeRange) Validate() error {
+// Validate returns an error when the time range is empty or inverted.
+func (r TimeRange) Validate() error {
 	switch {
-	case w.To < w.From:
-		return fmt.Errorf("the time range is inverted: it starts at %s and ends before that, at %s", text(w.From), text(w.To))
-	case w.To == w.From:
-		return fmt.Errorf("the time range is empty: it starts and ends at %s", text(w.From))
+	case r.To < r.From:
+		return fmt.Errorf("the time range is inverted: it starts at %s and ends before that, at %s", formatMillis(r.From), formatMillis(r.To))
+	case r.To == r.From:
+		return fmt.Errorf("the time range is empty: it starts and ends at %s", formatMillis(r.From))
 	}
 	return nil
 }
 
-// Contains tells whether t lies in the window.
-func (w TimeRange) Contains(t time.Time) bool {
+// Contains reports whether t lies in the time range.
+func (r TimeRange) Contains(t time.Time) bool {
 	ms := t.UnixMilli()
-	return ms >= w.From && ms < w.To
+	return ms >= r.From && ms < r.To
 }
 
-// Duration is the length of the window.
-func (w TimeRange) Duration() time.Duration { return time.Duration(w.To-w.From) * time.Millisecond }
+// Duration returns the length of the time range.
+func (r TimeRange) Duration() time.Duration { return time.Duration(r.To-r.From) * time.Millisecond }
 
-// Start is the first instant of the window, in UTC.
-func (w TimeRange) Start() time.Time { return time.UnixMilli(w.From).UTC() }
+// Start returns the first instant of the time range, in UTC.
+func (r TimeRange) Start() time.Time { return time.UnixMilli(r.From).UTC() }
 
-// End is the first instant after the window, in UTC.
-func (w TimeRange) End() time.Time { return time.UnixMilli(w.To).UTC() }
+// End returns the first instant after the time range, in UTC.
+func (r TimeRange) End() time.Time { return time.UnixMilli(r.To).UTC() }
 
-// Halves splits a window of at least two milliseconds in the middle.
-func (w TimeRange) Halves() (older, newer TimeRange) {
-	middle := w.From + (w.To-w.From)/2
-	return TimeRange{w.From, middle}, TimeRange{middle, w.To}
+// Halves splits a time range of at least two milliseconds in the middle.
+func (r TimeRange) Halves() (older, newer TimeRange) {
+	middle := r.From + (r.To-r.From)/2
+	return TimeRange{r.From, middle}, TimeRange{middle, r.To}
 }
 
-func (w TimeRange) String() string { return text(w.From) + " to " + text(w.To) }
+func (r TimeRange) String() string { return formatMillis(r.From) + " to " + formatMillis(r.To) }
 
-func text(ms int64) string { return time.UnixMilli(ms).UTC().Format(TimeLayout) }
+func formatMillis(ms int64) string { return time.UnixMilli(ms).UTC().Format(TimeLayout) }

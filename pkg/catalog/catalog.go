@@ -11,18 +11,18 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Catalog classifies what the description of an event tells. It never changes once parsed and is safe for concurrent use.
+// Catalog classifies the descriptions of events. It never changes once parsed and is safe for concurrent use.
 type Catalog struct {
 	rows    []Row
 	classes []auditlog.Class // of the rows
 	texts   textIndex
 	words   wordIndex
-	below   *Catalog // asked where no row of this one fits; nil at the bottom
+	below   *Catalog // used when no row of this one matches; nil at the bottom
 
-	categories, actions []string // of this one and of those below, sorted
+	categories, actions []string // of this catalog and those below, sorted
 }
 
-// Row is one line of the catalog: a pattern, what it means, and where its wording can be read.
+// Row is one line of the catalog: a pattern, its class, and where its wording is documented.
 type Row struct {
 	Code     string   `json:"code"`
 	Category string   `json:"category"`
@@ -35,14 +35,14 @@ type Row struct {
 	Example  string   `json:"example"`
 }
 
-// How well a row is founded.
+// Evidence of a row.
 const (
-	EvidenceText = "text" // the wording of the whole description is public
+	EvidenceText = "text" // the whole wording is public
 	EvidenceWord = "word" // only words of it are
 )
 
-// The vocabulary of what is built in, sorted. Rules of one's own may add categories and actions, but neither outcomes nor
-// severities: those decide colours and alerts.
+// The built-in vocabulary, sorted. User rules may add categories and actions, but neither outcomes nor severities: those decide colors
+// and alerts.
 var (
 	categories = []string{
 		"api_key", "authentication", "connector", "data_forwarder", "device", "file", "grant", "intel", "live_response",
@@ -59,7 +59,7 @@ var (
 //go:embed catalog.tsv
 var catalogFile []byte
 
-// Default returns the catalog that is built in.
+// Default returns the built-in catalog.
 var Default = sync.OnceValue(func() *Catalog {
 	c, err := Parse(catalogFile)
 	if err != nil {
@@ -68,17 +68,17 @@ var Default = sync.OnceValue(func() *Catalog {
 	return c
 })
 
-// Unknown is the class of a description that no row fits.
+// Unknown returns the class of a description that no row matches.
 func Unknown() auditlog.Class {
 	return auditlog.Class{Category: "other", Action: "unknown", Outcome: "unknown", Severity: "info", Code: "other.unknown"}
 }
 
-// ClassifyEvent returns the class of an event: that of the most specific row that fits its description, or else Unknown.
+// ClassifyEvent returns the class of the most specific row that matches the event, or else Unknown.
 func (c *Catalog) ClassifyEvent(e *auditlog.Event) auditlog.Class {
 	return c.classify(e.Description, e.Actor)
 }
 
-// Classify returns the class of a description, no matter who did it.
+// Classify returns the class of a description without regard to its actor.
 func (c *Catalog) Classify(description string) auditlog.Class { return c.classify(description, "") }
 
 func (c *Catalog) classify(description, actor string) auditlog.Class {
@@ -91,7 +91,7 @@ func (c *Catalog) classify(description, actor string) auditlog.Class {
 	return Unknown()
 }
 
-// Find returns the row that classifies a description, no matter who did it, and false when none fits.
+// Find returns the row that classifies a description, without regard to its actor, and false when none matches.
 func (c *Catalog) Find(description string) (Row, bool) {
 	in := newInput(description, "")
 	return c.findRow(&in)
@@ -106,14 +106,13 @@ func (c *Catalog) findRow(in *input) (Row, bool) {
 	return Row{}, false
 }
 
-// MaxTestSteps is how much work it may take to try rules out on descriptions: less than a second's.
+// MaxTestSteps bounds the work of trying rules on descriptions. It takes less than a second of CPU time.
 const MaxTestSteps = 100_000_000
 
-// ErrTooExpensive is the error of FindWithin when the steps do not suffice.
-var ErrTooExpensive = errors.New("the rules take too long: let their patterns begin with a word, and use fewer placeholders")
+// ErrTooExpensive is returned by FindWithin when the steps are used up.
+var ErrTooExpensive = errors.New("the rules take too long to try: start their patterns with a word, and use fewer placeholders")
 
-// FindWithin is Find with a bound on its work. It takes what it needs off the steps. Whether they suffice does not depend on the speed
-// of the machine.
+// FindWithin is Find with a bound on its work, which it subtracts from steps. The work does not depend on the speed of the machine.
 func (c *Catalog) FindWithin(description string, steps *int) (Row, bool, error) {
 	in := newInput(description, "")
 	in.steps = *steps
@@ -125,12 +124,12 @@ func (c *Catalog) FindWithin(description string, steps *int) (Row, bool, error) 
 	return row, ok, nil
 }
 
-// find returns the row of a description, -1 when none fits, and the row's pattern unless that consists of words.
+// find returns the row of a description, or -1 when none matches, and the pattern of a text row.
 func (c *Catalog) find(in *input) (row int, p *pattern) {
 	if found := c.texts.find(in); found != nil {
 		return found.row, found.pattern
 	}
-	if row, ok := c.words.find(in.text[:in.solid]); ok {
+	if row, ok := c.words.find(in.text[:in.trimmed]); ok {
 		return row, nil
 	}
 	return -1, nil
@@ -143,7 +142,7 @@ func (c *Catalog) addText(row int, p *pattern) {
 	c.texts.add(row, p)
 }
 
-// Rows returns the catalog, rules of one's own first and otherwise in its own order. The caller may change what it gets.
+// Rows returns a copy of all rows: user rules first, each catalog in its own order.
 func (c *Catalog) Rows() []Row {
 	if c == nil {
 		return nil
@@ -155,19 +154,19 @@ func (c *Catalog) Rows() []Row {
 	return append(rows, c.below.Rows()...)
 }
 
-// Categories lists what an event can be about, sorted, "other" included.
+// Categories returns what an event can be about, sorted, including "other".
 func (c *Catalog) Categories() []string { return slices.Clone(c.categories) }
 
-// Actions lists what can have been done, sorted, "unknown" included.
+// Actions returns what can have been done, sorted, including "unknown".
 func (c *Catalog) Actions() []string { return slices.Clone(c.actions) }
 
-// Outcomes lists how it can have ended, sorted, "unknown" included.
+// Outcomes returns how an action can have ended, sorted, including "unknown".
 func (c *Catalog) Outcomes() []string { return slices.Clone(outcomes) }
 
 // Severities returns how severe an event can be, sorted.
 func (c *Catalog) Severities() []string { return slices.Clone(severities) }
 
-// Codes returns the codes of all rows, sorted, that of unknown descriptions included.
+// Codes returns the codes of all rows, sorted, including the one of unknown descriptions.
 func (c *Catalog) Codes() []string {
 	codes := []string{Unknown().Code}
 	for _, row := range c.Rows() {

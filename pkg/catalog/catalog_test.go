@@ -14,17 +14,17 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Codes stand in other people's links and filters: one may be added here, never renamed or given another meaning.
+// stableClasses lists the class of every row. Links and filters contain codes: add rows, but never rename one or change its meaning.
 //
 //go:embed testdata/classes.txt
 var stableClasses string
 
-// samples are descriptions as public material shows them, names replaced.
+// samples lists descriptions from public material, with replaced names.
 //
 //go:embed testdata/samples.txt
 var samples string
 
-// golden are all patterns of public material, numbered, each with the class that it must have.
+// golden lists all patterns from public material, numbered, each with its class.
 //
 //go:embed testdata/golden.txt
 var golden string
@@ -56,14 +56,14 @@ func TestEveryExampleIsOfItsOwnRow(t *testing.T) {
 	}
 }
 
-// plainClass is the class of an event without its target.
+// plainClass returns the class of an event without its target.
 func plainClass(c *Catalog, e auditlog.Event) auditlog.Class {
 	class := c.ClassifyEvent(&e)
 	class.Targets = nil
 	return class
 }
 
-// Whether a user comes from elsewhere can be told only where actor and user have a mail domain.
+// A stranger can only be recognized when both the actor and the user have a mail domain.
 func TestStrangers(t *testing.T) {
 	for actor, want := range map[string]string{
 		"jane@example.com": "user.added_stranger", "jane@other.example": "user.added", "jane@OTHER.example": "user.added",
@@ -157,7 +157,7 @@ func TestNearMisses(t *testing.T) {
 		{"Something nobody has seen", "other.unknown"},
 		{"Access granted", "other.unknown"},
 
-		// A log-in phrase inside something else's name is no log-in.
+		// A login phrase inside the name of something else is not a login.
 		{"Policy Login failed was modified", "policy.modified_by_name"},
 		{"Policy a@example.com logged in successfully (ID: 7) was deleted", "policy.deleted"},
 		{"Created alert notification with name: Login failed and id: 5f2b", "notification.created"},
@@ -167,7 +167,7 @@ func TestNearMisses(t *testing.T) {
 		{"Renamed group to jane@example.com logged in successfully", "other.unknown"},
 		{"note jane@example.com logged in successfully", "other.note"},
 
-		// A log-in needs its words at the start and whole.
+		// A login has its words at the start, and whole.
 		{"Login failedover", "other.unknown"},
 		{" Login failed", "other.unknown"},
 		{"login failed", "other.unknown"},
@@ -186,7 +186,7 @@ func TestNearMisses(t *testing.T) {
 		{"Updated grant: psc:user:ABCD1234:1 with roles Read Only, Super Admin", "grant.updated_super_admin"},
 		{"Added user Super Admin", "other.unknown"},
 
-		// Data forwarders: inside a JSON string the quotes are escaped, so a name cannot pretend.
+		// Data forwarders: a name inside a JSON string is not a member.
 		{`Updated Config: {"name":"\"enabled\":false","enabled":true}` + "\n", "data_forwarder.updated"},
 		{`Updated Config: {"name":"\"enabled\":true","enabled":false}` + "\n", "data_forwarder.disabled"},
 		{`Updated Config: {"enabled":falsehood}`, "data_forwarder.updated"},
@@ -212,7 +212,7 @@ func TestNearMisses(t *testing.T) {
 		{"Set A B to on for device(s): 1", "device.activity"},
 		{"Changed device name", "device.changed"},
 
-		// The actor is one word, so an application's name cannot pretend to be an action.
+		// The name of an application is not an action.
 		{"User a@example.com accepted recommendation ID: 1. Added SHA-256 hash (0 | b added Reputation Override for Organization ID 1 " +
 			"of type SHA256 to BLACK_LIST with content: c) to approved list.", "reputation.recommendation_accepted"},
 		{"User a@example.com added Reputation Override for Organization ID 1 of type SHA256 to GREY_LIST with content: x", "other.unknown"},
@@ -278,8 +278,8 @@ func BenchmarkClassify(b *testing.B) {
 	}
 }
 
-// realisticMix is what a console with working people and machines writes: mostly log-ins, policy edits in groups, a little of
-// everything else, and some text that no row describes.
+// realisticMix returns what a busy console writes: mostly logins, policy edits in groups, a little of everything else, and some unknown
+// descriptions.
 func realisticMix(c *Catalog) []string {
 	often := map[string]int{
 		"login.succeeded": 40, "login.connector": 40, "login.failed": 8, "login.failed_password": 8, "policy.modify_requested": 6,

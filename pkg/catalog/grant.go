@@ -2,8 +2,8 @@ package catalog
 
 import "strings"
 
-// splitGrant divides the text of a grant, such as "psc:user:ABCD1234:jane@example.com with role Read Only", into who gets it and which
-// roles. Only roles decide what a grant is worth: a name may contain the word of a role.
+// splitGrant splits a grant such as "psc:user:ABCD1234:jane@example.com with role Read Only" into the grantee and the roles. A grantee's
+// name may contain the name of a role.
 func splitGrant(s string) (grantee, roles string) {
 	if at, end := lastRoleWord(s, " with "); at >= 0 {
 		return s[:at], s[end:]
@@ -16,11 +16,11 @@ func splitGrant(s string) (grantee, roles string) {
 	return grantee, roles
 }
 
-// lastRoleWord finds the last "role" or "roles" behind a text, in any case, and returns where the text and the word's end are; -1
-// when there is none.
-func lastRoleWord(s, behind string) (at, end int) {
+// lastRoleWord finds the last word "role" or "roles" after a prefix, in any case. It returns where the prefix starts and the word ends, or
+// -1 when there is none.
+func lastRoleWord(s, prefix string) (at, end int) {
 	const word = "role"
-	for i := len(s) - len(word); i >= len(behind); i-- {
+	for i := len(s) - len(word); i >= len(prefix); i-- {
 		if s[i]|0x20 != 'r' || !strings.EqualFold(s[i:i+len(word)], word) || i > 0 && isWordByte(s[i-1]) {
 			continue
 		}
@@ -28,15 +28,15 @@ func lastRoleWord(s, behind string) (at, end int) {
 		if end < len(s) && s[end]|0x20 == 's' {
 			end++
 		}
-		if at := i - len(behind); (end == len(s) || !isWordByte(s[end])) && strings.EqualFold(s[at:i], behind) {
+		if at := i - len(prefix); (end == len(s) || !isWordByte(s[end])) && strings.EqualFold(s[at:i], prefix) {
 			return at, end
 		}
 	}
 	return -1, -1
 }
 
-// hasRole reports whether a grant is one of a role, in any case of letters. Between the words of the role there may be blanks,
-// underscores, hyphens or nothing.
+// hasRole reports whether the roles of a grant contain a role, in any case. Spaces, underscores, hyphens or nothing may separate the words
+// of the role.
 func hasRole(grant, role string) bool {
 	_, roles := splitGrant(grant)
 	for i := range len(roles) {

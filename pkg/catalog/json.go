@@ -6,25 +6,25 @@ import (
 	"unicode"
 )
 
-// maxIndent bounds the white space before JSON, so that looking at every place of a text takes linear time.
+// maxIndent bounds the white space before JSON, so that trying every position of a text takes linear time.
 const maxIndent = 64
 
-// looksLikeJSON reports whether a text is an object or a list, by its ends.
+// looksLikeJSON reports whether a text starts and ends like an object or an array.
 func looksLikeJSON(s string) bool {
 	s = s[skipSpace(s[:min(len(s), maxIndent)], 0):]
 	s = strings.TrimRightFunc(s, unicode.IsSpace)
 	return len(s) >= 2 && (s[0] == '{' && s[len(s)-1] == '}' || s[0] == '[' && s[len(s)-1] == ']')
 }
 
-// hasMember reports whether a text has a JSON object with a member such as enabled=false, whatever its spacing and order.
+// hasMember reports whether a text contains a JSON object with a member such as enabled=false.
 func hasMember(s, member string) bool {
 	name, want, _ := strings.Cut(member, "=")
 	value, ok := jsonMember(s, name)
 	return ok && value == want
 }
 
-// jsonMember returns the value of a member of the first JSON object in a text: what a string says, anything else as it is written. Of
-// several members with one name the last counts. An object whose end is missing has the members that are whole.
+// jsonMember returns the value of a member of the first JSON object in a text: the content of a string, or any other value as written. The
+// last of several members with the same name counts. A truncated object has the members that are complete.
 func jsonMember(s, name string) (value string, ok bool) {
 	i := strings.IndexByte(s, '{')
 	if i < 0 {
@@ -34,15 +34,15 @@ func jsonMember(s, name string) (value string, ok bool) {
 		if i = skipSpace(s, i); i < len(s) && s[i] == ',' {
 			i = skipSpace(s, i+1)
 		}
-		key, next, whole := jsonValue(s, i)
-		if !whole || key[0] != '"' {
+		key, next, complete := jsonValue(s, i)
+		if !complete || key[0] != '"' {
 			return value, ok
 		}
 		if next = skipSpace(s, next); next == len(s) || s[next] != ':' {
 			return value, ok
 		}
 		var raw string
-		if raw, i, whole = jsonValue(s, skipSpace(s, next+1)); !whole {
+		if raw, i, complete = jsonValue(s, skipSpace(s, next+1)); !complete {
 			return value, ok
 		}
 		if plain(key) == name {
@@ -61,8 +61,8 @@ func skipSpace(s string, i int) int {
 
 func isJSONSpace(b byte) bool { return b == ' ' || b == '\n' || b == '\t' || b == '\r' }
 
-// jsonValue returns the JSON value at i and where it ends. whole is false when it does not end.
-func jsonValue(s string, i int) (raw string, end int, whole bool) {
+// jsonValue returns the JSON value at i and where it ends. complete is false when it is truncated.
+func jsonValue(s string, i int) (raw string, end int, complete bool) {
 	if i < len(s) && s[i] == '"' {
 		if end = closingQuote(s, i); end < len(s) {
 			return s[i : end+1], end + 1, true
@@ -97,7 +97,7 @@ func closingQuote(s string, i int) int {
 	return min(i, len(s))
 }
 
-// plain returns what a JSON string says, and any other value as it is written.
+// plain returns the content of a JSON string, or any other value as written.
 func plain(raw string) string {
 	if raw == "" || raw[0] != '"' {
 		return raw

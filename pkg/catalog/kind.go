@@ -13,56 +13,56 @@ type kind uint8
 const (
 	kindLiteral  kind = iota
 	kindAny           // any text, even none
-	kindPerson        // any text, which names who did it
+	kindPerson        // any text: the name of who did it
 	kindAccount       // a mail address, an account with its domain, or the event's actor
 	kindStranger      // any text with a mail address of another domain than the actor's
 	kindWord
 	kindEmail
 	kindID
 	kindDigits
-	kindFold  // the argument, in any case
-	kindJSON  // JSON to the end; with an argument, an object that has such a member
-	kindGrant // a grant to the end; with an argument, one of such a role
+	kindAnyCase // the argument, in any case
+	kindJSON    // JSON to the end; with an argument, an object that has such a member
+	kindGrant   // a grant to the end; with an argument, one of such a role
 	kindRest
 )
 
 var kinds = map[string]kind{
 	"person": kindPerson, "account": kindAccount, "stranger": kindStranger, "word": kindWord, "email": kindEmail, "id": kindID, "digits": kindDigits,
-	"fold": kindFold, "json": kindJSON, "grant": kindGrant, "rest": kindRest,
+	"anycase": kindAnyCase, "json": kindJSON, "grant": kindGrant, "rest": kindRest,
 }
 
-// isGap reports whether the kind takes text up to the next literal, wherever that is. Every other kind has at most one way to match
-// at a given place: it takes all it can. Matching therefore never backtracks into a part.
+// isGap reports whether the kind extends to the next literal, wherever that is. Every other kind is greedy and has at most one match at a
+// given position, so matching never backtracks into a part.
 func (k kind) isGap() bool {
 	return k == kindAny || k == kindPerson || k == kindAccount || k == kindStranger
 }
 
 func (k kind) takesRest() bool { return k == kindJSON || k == kindGrant || k == kindRest }
 
-// readsRest reports whether the part looks through the whole rest of a text.
+// readsRest reports whether the part reads the whole rest of a text.
 func (p *part) readsRest() bool { return p.kind == kindGrant || p.kind == kindJSON && p.arg != "" }
 
-// isSpaceless reports whether a kind takes a run of characters without a space. A run of parts that starts with a space can then not
-// match inside what it took before, which keeps the search for it linear.
+// isSpaceless reports whether a kind matches characters without a space. A run of parts that starts with a space then cannot match inside
+// its previous attempt, so the search for it is linear.
 func (k kind) isSpaceless() bool {
 	return k == kindWord || k == kindEmail || k == kindID || k == kindDigits
 }
 
-// checkArg reports an argument that the kind does not have, or needs.
+// checkArg returns an error for an argument that the kind does not take, or lacks.
 func (k kind) checkArg(arg string) error {
 	name, value, pair := strings.Cut(arg, "=")
 	switch {
-	case k == kindFold && arg == "":
-		return errors.New("it needs the text that is expected")
+	case k == kindAnyCase && arg == "":
+		return errors.New("it needs the expected text, as in {state:anycase on}")
 	case k == kindJSON && arg != "" && (!pair || name == "" || value == ""):
-		return errors.New("it takes a member and its value, such as enabled=false")
-	case k != kindFold && k != kindJSON && k != kindGrant && arg != "":
-		return errors.New("its kind takes no argument")
+		return errors.New("it needs a member and its value, as in {config:json enabled=false}")
+	case k != kindAnyCase && k != kindJSON && k != kindGrant && arg != "":
+		return errors.New("this kind takes no argument")
 	}
 	return nil
 }
 
-// accepts reports whether a gap may have taken a text in an event of an actor.
+// accepts reports whether a text is valid for a gap in an event of an actor.
 func (p *part) accepts(text, actor string) bool {
 	switch p.kind {
 	case kindAccount:
@@ -94,8 +94,7 @@ func mailDomain(s string) string {
 	return domain[:leading(domain, func(b byte) bool { return isNotSpace(b) && !strings.ContainsRune(`<>()[]",;`, rune(b)) })]
 }
 
-// length returns how many bytes the part takes from the start of tail, or -1 when it does not match there. before is the byte before
-// tail, 0 when there is none.
+// length returns how many bytes at the start of tail the part matches, or -1. before is the byte before tail, or 0.
 func (p *part) length(tail string, before byte) int {
 	switch p.kind {
 	case kindLiteral:
@@ -113,7 +112,7 @@ func (p *part) length(tail string, before byte) int {
 		return orNone(leading(tail, isIDByte))
 	case kindDigits:
 		return orNone(leading(tail, isDigit))
-	case kindFold:
+	case kindAnyCase:
 		n := len(p.arg)
 		if len(tail) >= n && strings.EqualFold(tail[:n], p.arg) && (len(tail) == n || !isWordByte(tail[n])) {
 			return n
@@ -134,7 +133,7 @@ func (p *part) length(tail string, before byte) int {
 	return -1
 }
 
-// leading returns how many bytes s starts with that are as wanted.
+// leading returns the length of the longest prefix of s whose bytes all satisfy is.
 func leading(s string, is func(byte) bool) int {
 	n := 0
 	for n < len(s) && is(s[n]) {
@@ -154,7 +153,7 @@ func isNotSpace(b byte) bool { return b != ' ' && (b < '\t' || b > '\r') }
 
 func isDigit(b byte) bool { return b >= '0' && b <= '9' }
 
-// isWordByte counts every byte above ASCII in, so that a letter of another script never ends a word.
+// isWordByte includes every byte above ASCII, so a letter of another script never ends a word.
 func isWordByte(b byte) bool {
 	return isDigit(b) || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || b >= 0x80
 }

@@ -17,7 +17,7 @@ var people = []string{
 	"Added user", "Connector", `{"enabled":false}`, "Jane with role Super Admin", "note", "LiveResponse", "-", "ſ", "Ⅷ", "x added", "x to org",
 }
 
-// personActions are descriptions around a person, each with its code.
+// personActions lists descriptions around a person by their codes.
 var personActions = map[string][2]string{
 	"api_key.secret_read":                {"User ", " retrieved secret for API ID A1B2C3D4E5 in org 4821"},
 	"reputation.banned":                  {"User ", " added Reputation Override for Organization ID 4821 of type SHA256 to BLACK_LIST with content: 9c56 | tool.exe"},
@@ -35,7 +35,7 @@ var personActions = map[string][2]string{
 	"login.succeeded_user":               {"", " logged in successfully"},
 }
 
-func TestAPersonsNameDoesNotChangeTheClass(t *testing.T) {
+func TestPersonNamesDoNotChangeTheClass(t *testing.T) {
 	for code, around := range personActions {
 		for _, person := range people {
 			e := auditlog.Event{Description: around[0] + person + around[1]}
@@ -53,8 +53,8 @@ func TestAPersonsNameDoesNotChangeTheClass(t *testing.T) {
 	}
 }
 
-// Where the event tells who did it, even a name that is a whole description is only a name.
-func TestTheActorCannotPretend(t *testing.T) {
+// When the event has an actor, even a name that looks like a description is only a name.
+func TestActorNamesThatLookLikeDescriptions(t *testing.T) {
 	rows := Default().Rows()
 	name := rapid.Custom(func(t *rapid.T) string {
 		parts := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(people), hostile(rows), rapid.String()), 1, 3).Draw(t, "parts")
@@ -205,12 +205,12 @@ func TestStatesInAnyCase(t *testing.T) {
 
 func TestKindsOfPlaceholdersAreChecked(t *testing.T) {
 	for pattern, want := range map[string]string{
-		"A {x:fold}":                     "it needs the text that is expected",
-		"A {x:json enabled}":             "it takes a member and its value",
-		"A {x:json =false}":              "it takes a member and its value",
-		"A {x:json enabled=}":            "it takes a member and its value",
-		"A {x:word y}":                   "its kind takes no argument",
-		"A {x:rest y}":                   "its kind takes no argument",
+		"A {x:anycase}":                  "it needs the expected text",
+		"A {x:json enabled}":             "it needs a member and its value",
+		"A {x:json =false}":              "it needs a member and its value",
+		"A {x:json enabled=}":            "it needs a member and its value",
+		"A {x:word y}":                   "this kind takes no argument",
+		"A {x:rest y}":                   "this kind takes no argument",
 		"A {x:grant admin} b":            "must be the last",
 		"A {x} b {y:grant admin}":        "before a grant or a member of JSON",
 		"A {x} b {y:json enabled=false}": "before a grant or a member of JSON",
@@ -231,7 +231,7 @@ func TestKindsOfPlaceholdersAreChecked(t *testing.T) {
 	}
 }
 
-// What matching takes is counted alike on every machine, and enough steps change nothing.
+// The same description always takes the same steps, and enough steps do not change the result.
 func TestFindWithin(t *testing.T) {
 	rules := []Rule{{Pattern: "{x}a" + strings.Repeat(" {b:id}", 90) + " end", Category: "a", Action: "b"}, {Pattern: "{x} b {y}", Category: "c", Action: "d"}}
 	c, err := Default().With(rules)

@@ -10,8 +10,7 @@ import (
 
 const catalogHeader = "code\tcategory\taction\toutcome\tseverity\tevidence\tsources\tpattern\texample"
 
-// Parse reads a catalog in the format that the head of catalog.tsv describes. An error names the line, the row's code
-// and what is wrong with it.
+// Parse reads a catalog in the format that the head of catalog.tsv describes. An error names the line and the row.
 func Parse(data []byte) (*Catalog, error) {
 	c := &Catalog{categories: categories, actions: actions}
 	seen := make(map[string]bool)
@@ -74,13 +73,13 @@ func (r *Row) check() error {
 	}
 	switch {
 	case !isCode(r.Code):
-		return errors.New("a code is two words of a-z and _, with a dot between")
+		return errors.New("a code must be two words of a-z and _ with a dot between them")
 	case slices.Contains(r.Sources, ""):
 		return errors.New("a source is empty")
 	case r.Example == "":
 		return errors.New("the example is empty")
 	case r.Evidence == EvidenceWord && r.Outcome != "unknown":
-		return errors.New("words alone tell no outcome: it must be unknown")
+		return errors.New("the outcome of a word row must be unknown")
 	}
 	return nil
 }

@@ -22,10 +22,10 @@ type part struct {
 	kind kind
 	text string // of a literal
 	name string // of a placeholder
-	arg  string // what its kind demands, such as "enabled=false"
+	arg  string // the argument of its kind, such as "enabled=false"
 }
 
-// startsWithPerson reports whether the first placeholder is a person, whose end another row may see elsewhere.
+// startsWithPerson reports whether the first placeholder is a person. Rows can disagree about where its name ends.
 func (p *pattern) startsWithPerson() bool {
 	return len(p.gaps) > 0 && p.gaps[0].kind == kindPerson && len(p.runs[0]) < 2
 }
@@ -69,7 +69,7 @@ func parsePattern(s string) (*pattern, error) {
 	return p, nil
 }
 
-// checkPlace reports a placeholder that cannot stand where it does.
+// checkPlace returns an error when part i cannot follow or precede its neighbors.
 func checkPlace(parts []part, i int) error {
 	last := i == len(parts)-1
 	switch k := parts[i].kind; {
@@ -136,7 +136,7 @@ func parsePlaceholder(placeholder string) (part, error) {
 	return part{kind: k, name: name, arg: arg}, nil
 }
 
-// firstWord returns what every match has before its first space, as far as the pattern settles it.
+// firstWord returns the word that every match starts with, or "" when the pattern does not determine it.
 func firstWord(parts []part) string {
 	if parts[0].kind != kindLiteral {
 		return ""

@@ -8,18 +8,18 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Prefilter is a Lucene text that finds, by words of their descriptions, every event that a filter's derived keys select, and
-// others: the Catalog decides among what comes back. It holds as long as a search for a word finds every description in which
-// the word stands between blanks, in any case, which the vendor does not document: see [WordProbe].
+// Prefilter is a Lucene query for words of descriptions. It finds every event that a filter selects by its class, and others, among which
+// the Catalog decides. This holds as long as a search for a word finds every description that has the word between blanks, in any case,
+// which the vendor does not document: see [WordProbe].
 type Prefilter struct {
 	Query string
-	// Sure is false when a row on single words is among those selected. The catalog sees such a word next to a comma or in a
-	// web address, too, where a search may see another one.
+	// Sure is false when a word row is selected. The catalog also finds such a word next to a comma or inside a URL, where a search
+	// may see another word.
 	Sure bool
 }
 
-// Prefilter returns the text for a filter. There is none when the filter does not ask for what the catalog makes of an event,
-// when it selects unknown text, or when a row that it selects has no word to look for.
+// Prefilter returns the query for a filter. It returns false when the filter has no key of the class, when it selects unknown
+// descriptions, or when a row that it selects has no word to search for.
 func (c *Catalog) Prefilter(f auditlog.Filter) (Prefilter, bool) {
 	m := f.ByClass()
 	if m.Match(&auditlog.Event{}, Unknown()) {
@@ -45,16 +45,16 @@ func (c *Catalog) Prefilter(f auditlog.Filter) (Prefilter, bool) {
 	return out, len(any) > 0 && len(any) <= maxGroups
 }
 
-// Bounds of a prefilter: Lucene allows 1024 clauses in a text unless it is told otherwise.
+// Bounds of a prefilter. By default, Lucene allows 1024 clauses in a query.
 const (
 	maxGroups = 200
 	maxWords  = 4 // of one group
 )
 
-// anyOf are groups of words, ascending: a description is found that has all words of any group.
+// anyOf is a list of groups of sorted words. It finds descriptions that have all words of any group.
 type anyOf [][]string
 
-// shortest leaves out every group that has all words of another: what it finds is found anyway.
+// shortest drops every group that contains all words of another, because the other finds the same descriptions.
 func (a anyOf) shortest() anyOf {
 	slices.SortFunc(a, func(x, y []string) int { return cmp.Or(cmp.Compare(len(x), len(y)), slices.Compare(x, y)) })
 	var out anyOf
@@ -66,12 +66,12 @@ func (a anyOf) shortest() anyOf {
 	return out
 }
 
-// finds tells whether a set of words has all of any group.
+// finds reports whether words contain all of any group.
 func (a anyOf) finds(words []string) bool {
 	return slices.ContainsFunc(a, func(group []string) bool { return containsAll(words, group) })
 }
 
-// lucene writes the groups in the few forms of the query language that the vendor's own examples show.
+// lucene returns the groups in the forms of the query language that the vendor's examples show.
 func (a anyOf) lucene() string {
 	groups := make([]string, len(a))
 	for i, words := range a {
@@ -84,7 +84,7 @@ func containsAll(set, subset []string) bool {
 	return !slices.ContainsFunc(subset, func(word string) bool { return !slices.Contains(set, word) })
 }
 
-// searchWords are words that every description of the row has, the longest ones, in lower case, ascending.
+// searchWords returns the longest words that every description of the row has, in lower case, sorted.
 func (r *Row) searchWords() []string {
 	var words []string
 	if r.Evidence == EvidenceWord {
@@ -95,8 +95,8 @@ func (r *Row) searchWords() []string {
 	return longest(searchable(words), maxWords)
 }
 
-// literalWords are the words of a pattern that stand between blanks, or at an end of the description, whatever its placeholders
-// stand for.
+// literalWords returns the words of a pattern that stand between blanks or at an end of the description, whatever its placeholders
+// match.
 func literalWords(parts []part) []string {
 	var words []string
 	for i, p := range parts {
@@ -115,8 +115,8 @@ func literalWords(parts []part) []string {
 	return words
 }
 
-// searchable keeps words that any search by words knows as one: three letters or more of the Latin alphabet, and none of those
-// that an index of English text leaves out. They come in lower case, ascending, each once.
+// searchable returns the words that every full-text index has: three or more letters of the Latin alphabet, and no stop words. They are
+// distinct, in lower case and sorted.
 func searchable(words []string) []string {
 	var out []string
 	for _, word := range words {
@@ -136,7 +136,7 @@ func longest(words []string, n int) []string {
 	return sortedSet(words[:n])
 }
 
-// stopWords are what indexes of English text may leave out, from Lucene's list and longer ones.
+// stopWords lists what indexes of English text may omit, from Lucene's list and longer ones.
 var stopWords = func() map[string]bool {
 	set := map[string]bool{}
 	for word := range strings.FieldsSeq(`

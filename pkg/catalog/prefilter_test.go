@@ -43,7 +43,7 @@ func TestPrefilter(t *testing.T) {
 	}
 }
 
-// A rule without a word to look for leaves nothing to ask for, and neither do too many rules.
+// There is no prefilter when a rule has no word to search for, or when there are too many rules.
 func TestPrefilterWithRules(t *testing.T) {
 	mine := auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyCategory: {"mine"}}}
 	for pattern, want := range map[string]string{
@@ -74,7 +74,7 @@ func TestPrefilterWithRules(t *testing.T) {
 	require.False(t, ok)
 }
 
-// Whatever its placeholders stand for, a description of a row has the words that it is looked for by, between blanks.
+// Every description of a row has the words that it is searched by, between blanks, whatever its placeholders match.
 func TestRowsAreFoundByTheirWords(t *testing.T) {
 	rows := Default().Rows()
 	names := hostile(rows)

@@ -11,7 +11,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// hostile values are what somebody might call a policy, a role or a report.
+// hostile draws odd names of policies, roles and reports.
 func hostile(rows []Row) *rapid.Generator[string] {
 	fragments := []string{
 		"", " ", "\n", "\t", "\x00", "\xff", "é", "“", "'", `"`, ",", "|", "{", "}", `{"a":1}`, "(ID: 7)", " (ID: 7) was modified", "; ",
@@ -25,13 +25,13 @@ func hostile(rows []Row) *rapid.Generator[string] {
 	})
 }
 
-// render draws a text that the pattern describes.
+// render draws a text that matches the pattern.
 func render(t *rapid.T, parts []part, names *rapid.Generator[string]) string {
 	text, _ := renderBy(t, parts, names)
 	return text
 }
 
-// renderBy draws a text that the pattern describes, and the person in it.
+// renderBy draws a text that matches the pattern, and the person in it.
 func renderBy(t *rapid.T, parts []part, names *rapid.Generator[string]) (text, person string) {
 	var b strings.Builder
 	for _, p := range parts {
@@ -45,8 +45,8 @@ func renderBy(t *rapid.T, parts []part, names *rapid.Generator[string]) (text, p
 			b.WriteString(person)
 		case kindWord:
 			b.WriteString(rapid.StringMatching(`[^\s\v]{1,12}`).Draw(t, "word"))
-		case kindFold:
-			b.WriteString(rapid.SampledFrom([]string{p.arg, strings.ToUpper(p.arg), strings.ToTitle(p.arg)}).Draw(t, "fold"))
+		case kindAnyCase:
+			b.WriteString(rapid.SampledFrom([]string{p.arg, strings.ToUpper(p.arg), strings.ToTitle(p.arg)}).Draw(t, "any case"))
 		case kindStranger:
 			b.WriteString(rapid.SampledFrom([]string{"", "Eve Smith ", "Eve, PhD <"}).Draw(t, "text") + rapid.StringMatching(`[^\s\v@]{1,8}@[0-9a-z.-]{1,8}`).Draw(t, "email"))
 		case kindEmail, kindAccount:
@@ -68,7 +68,7 @@ func renderBy(t *rapid.T, parts []part, names *rapid.Generator[string]) (text, p
 	return b.String(), person
 }
 
-// renderJSON draws an object, with a member such as enabled=false if one is wanted.
+// renderJSON draws a JSON object that contains the member, such as enabled=false, if any.
 func renderJSON(t *rapid.T, member string, names *rapid.Generator[string]) string {
 	blank := rapid.SampledFrom([]string{"", " ", "\n  "})
 	quote := func(s string) string {
@@ -87,8 +87,8 @@ func renderJSON(t *rapid.T, member string, names *rapid.Generator[string]) strin
 	return blank.Draw(t, "blank") + "{" + blank.Draw(t, "blank") + strings.Join(members, blank.Draw(t, "blank")+", ") + blank.Draw(t, "blank") + "}"
 }
 
-// Whatever names contain, an event stays with its row. Only where a value may legitimately make the text a more specific one,
-// such as a role that contains Admin, may another row of the same category take it.
+// Whatever names contain, an event keeps its class. Only a value that makes the description a more specific one may lead to another row of
+// the same category.
 func TestHostileNamesDoNotChangeWhatAnEventIs(t *testing.T) {
 	c := Default()
 	rows := c.Rows()
@@ -123,7 +123,7 @@ func TestHostileNamesDoNotChangeWhatAnEventIs(t *testing.T) {
 	}
 }
 
-// naiveMatch is the meaning of a pattern, tried in every way.
+// naiveMatch reports whether a text matches a pattern in any way.
 func naiveMatch(parts []part, s string, pos int) bool {
 	if len(parts) == 0 {
 		return pos == len(s)
@@ -156,12 +156,12 @@ func TestMatchFindsWhatTryingEverythingFinds(t *testing.T) {
 		require.NoError(t, err)
 		text := "a" + rapid.StringMatching(`[abc1 {}]{0,16}`).Draw(t, "text")
 		in := newInput(text, "")
-		in.solid = len(text)
+		in.trimmed = len(text)
 		require.Equal(t, naiveMatch(parts, text, 0), in.match(p), "%q in %q", source, text)
 	})
 }
 
-// classifyInvariants holds for any text at all.
+// classifyInvariants checks what holds for every description.
 func classifyInvariants(t require.TestingT, text string) {
 	c := Default()
 	got := c.Classify(text)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Rule is a row of one's own. The pattern is that of a text row, see catalog.tsv.
+// Rule is a row that a user adds. Its pattern is like that of a text row, see catalog.tsv.
 type Rule struct {
 	Pattern  string `json:"pattern"`
 	Category string `json:"category"`
@@ -21,14 +21,14 @@ type Rule struct {
 // SourceSettings is the source of a row that comes from the settings.
 const SourceSettings = "settings"
 
-// Bounds of a list of rules, which keep classifying fast.
+// Bounds of a list of rules. They keep classifying fast.
 const (
 	MaxRules       = 500
 	MaxPatternSize = 1000 // bytes
 )
 
-// With returns a catalog that tries the rules before the rows of c, the most specific rule first. An error begins with the
-// position and the key of what is wrong, such as "[2].pattern".
+// With returns a catalog that tries the rules before the rows of c, the most specific rule first. An error starts with the position
+// and the key of the fault, such as "[2].pattern".
 func (c *Catalog) With(rules []Rule) (*Catalog, error) {
 	if len(rules) == 0 {
 		return c, nil
@@ -60,7 +60,7 @@ func (c *Catalog) With(rules []Rule) (*Catalog, error) {
 	return own, nil
 }
 
-// row is the rule with its defaults, checked but for the language of its pattern.
+// row returns the rule with its defaults. Everything but the syntax of its pattern is checked.
 func (r Rule) row() (Row, error) {
 	row := Row{
 		Code: cmp.Or(r.Code, r.Category+"."+r.Action), Category: r.Category, Action: r.Action,
@@ -82,16 +82,16 @@ func (r Rule) row() (Row, error) {
 	case !slices.Contains(severities, row.Severity):
 		return row, fmt.Errorf("severity %.60q is not one of %s", row.Severity, strings.Join(severities, ", "))
 	case !dotted || !isName(left) || !isName(right):
-		return row, fmt.Errorf("code %.60q is not two words of a-z, 0-9 and _ with a dot between", row.Code)
+		return row, fmt.Errorf("code %.60q is not two words of a-z, 0-9 and _ with a dot between them", row.Code)
 	case row.Code == Unknown().Code:
-		return row, fmt.Errorf("code %.60q is what no row fits: name another, or another category or action", row.Code)
+		return row, fmt.Errorf("code %.60q is reserved for unknown descriptions: choose another code, category or action", row.Code)
 	}
 	return row, nil
 }
 
 const (
 	maxNameSize = 40
-	notAName    = "not a word of a-z, 0-9 and _ that begins with a letter and has at most 40 characters"
+	notAName    = "not a word of a-z, 0-9 and _ that starts with a letter and has at most 40 characters"
 )
 
 func isName(s string) bool {

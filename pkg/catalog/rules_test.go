@@ -58,21 +58,21 @@ func TestWrongRulesAreNamed(t *testing.T) {
 		return []Rule{good, bad}
 	}
 	for want, rules := range map[string][]Rule{
-		"[1].pattern is missing":                       with(func(r *Rule) { r.Pattern = "" }),
-		"[1].pattern has 1001 bytes":                   with(func(r *Rule) { r.Pattern = strings.Repeat("x", 1001) }),
-		`[1].pattern "{rest}": the pattern has no`:     with(func(r *Rule) { r.Pattern = "{rest}" }),
-		`[1].pattern "A {x:float}": placeholder`:       with(func(r *Rule) { r.Pattern = "A {x:float}" }),
-		"[1].pattern is the same as [0].pattern":       {good, good},
-		`[1].category "Big" is not a word`:             with(func(r *Rule) { r.Category = "Big" }),
-		`[1].category "" is not a word`:                with(func(r *Rule) { r.Category = "" }),
-		`[1].action "2nd" is not a word`:               with(func(r *Rule) { r.Action = "2nd" }),
-		`aaa" is not a word`:                           with(func(r *Rule) { r.Action = strings.Repeat("a", 41) }),
-		`[1].outcome "maybe" is not one of failure`:    with(func(r *Rule) { r.Outcome = "maybe" }),
-		`[1].severity "debug" is not one of critical`:  with(func(r *Rule) { r.Severity = "debug" }),
-		`[1].code "paint" is not two words`:            with(func(r *Rule) { r.Code = "paint" }),
-		`[1].code "a.b.c" is not two words`:            with(func(r *Rule) { r.Code = "a.b.c" }),
-		`[1].code "other.unknown" is what no row fits`: with(func(r *Rule) { r.Action = "unknown" }),
-		` has 501 rules: at most 500 are allowed`:      make([]Rule, 501),
+		"[1].pattern is missing":                           with(func(r *Rule) { r.Pattern = "" }),
+		"[1].pattern has 1001 bytes":                       with(func(r *Rule) { r.Pattern = strings.Repeat("x", 1001) }),
+		`[1].pattern "{rest}": the pattern has no`:         with(func(r *Rule) { r.Pattern = "{rest}" }),
+		`[1].pattern "A {x:float}": placeholder`:           with(func(r *Rule) { r.Pattern = "A {x:float}" }),
+		"[1].pattern is the same as [0].pattern":           {good, good},
+		`[1].category "Big" is not a word`:                 with(func(r *Rule) { r.Category = "Big" }),
+		`[1].category "" is not a word`:                    with(func(r *Rule) { r.Category = "" }),
+		`[1].action "2nd" is not a word`:                   with(func(r *Rule) { r.Action = "2nd" }),
+		`aaa" is not a word`:                               with(func(r *Rule) { r.Action = strings.Repeat("a", 41) }),
+		`[1].outcome "maybe" is not one of failure`:        with(func(r *Rule) { r.Outcome = "maybe" }),
+		`[1].severity "debug" is not one of critical`:      with(func(r *Rule) { r.Severity = "debug" }),
+		`[1].code "paint" is not two words`:                with(func(r *Rule) { r.Code = "paint" }),
+		`[1].code "a.b.c" is not two words`:                with(func(r *Rule) { r.Code = "a.b.c" }),
+		`[1].code "other.unknown" is reserved for unknown`: with(func(r *Rule) { r.Action = "unknown" }),
+		` has 501 rules: at most 500 are allowed`:          make([]Rule, 501),
 	} {
 		_, err := Default().With(rules)
 		require.ErrorContains(t, err, want)
@@ -97,7 +97,7 @@ func TestRulesLeaveTheRestAlone(t *testing.T) {
 		own, err := splitParts(rule.Pattern)
 		require.NoError(t, err)
 		in, fits := newInput(text, ""), false
-		for end := in.solid; end <= len(in.text); end++ { // white space at the end may be missing
+		for end := in.trimmed; end <= len(in.text); end++ { // white space at the end may be missing
 			fits = fits || naiveMatch(own, in.text[:end], 0)
 		}
 		if fits {

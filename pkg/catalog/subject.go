@@ -1,7 +1,7 @@
 package catalog
 
-// Subject returns the policy that a description is about, as far as its row has placeholders for it: {policy_id} and {policy}, or
-// {id} and {name}. Rows on single words have none.
+// Subject returns the id and the name of the policy that a description is about, as far as its row has the placeholders {policy_id} and
+// {policy}, or {id} and {name}.
 func (c *Catalog) Subject(description string) (id, name string) {
 	in := newInput(description, "")
 	for ; c != nil; c = c.below {
@@ -14,7 +14,7 @@ func (c *Catalog) Subject(description string) (id, name string) {
 	return "", ""
 }
 
-// named returns what the first of some placeholders stands for that the pattern has. The pattern was matched last.
+// named returns the value of the first placeholder that the pattern has. The pattern was matched last.
 func (in *input) named(p *pattern, names ...string) string {
 	for _, name := range names {
 		if c, ok := p.find(name); ok {

@@ -13,15 +13,14 @@ type capture struct {
 	target    *target
 }
 
-// target is a name of placeholders that stand for what an action was done to.
+// target is a placeholder name for what an action was done to.
 type target struct {
 	name  string
 	kind  string
-	clean func(string) string // makes texts that mean the same alike; may be nil
+	clean func(string) string // normalizes the value; may be nil
 }
 
-// targets lists the names of placeholders that say what an action was done to. Where a row has several, the first one counts that is
-// not empty.
+// targets lists the placeholder names for what an action was done to. The first one that a row has and that is not empty counts.
 var targets = []target{
 	{"device", "device", nil},
 	{"device_id", "device", nil},
@@ -41,7 +40,7 @@ var targets = []target{
 	{"grantee", "grant", nil},
 }
 
-// findTargets lists the placeholders that say what an action was done to, the most important one first.
+// findTargets returns the placeholders for what an action was done to, the most important one first.
 func (p *pattern) findTargets() []capture {
 	var out []capture
 	for i := range targets {
@@ -66,7 +65,7 @@ func (p *pattern) find(name string) (capture, bool) {
 	return capture{}, false
 }
 
-// FindTarget returns what the description of an event that matches the pattern says its action was done to.
+// FindTarget implements [auditlog.TargetFinder] for events that match the pattern.
 func (p *pattern) FindTarget(e *auditlog.Event) (targetType, name string) {
 	in := newInput(e.Description, e.Actor)
 	if !in.match(p) {
@@ -87,7 +86,7 @@ func (p *pattern) FindTarget(e *auditlog.Event) (targetType, name string) {
 	return "", ""
 }
 
-// grantee returns who gets a grant: a key or a user where the vendor's name of the grantee says so.
+// grantee returns who gets a grant: an API key or a user when the vendor's identifier says so.
 func grantee(grant string) (kind, name string) {
 	name, _ = splitGrant(grant)
 	if name = strings.TrimSpace(name); name == "" {
@@ -104,7 +103,7 @@ func grantee(grant string) (kind, name string) {
 	return "grant", name
 }
 
-// cutURN divides a name such as psc:cnn:ABCD1234:A1B2C3D4E5 into its kind and what follows the org key.
+// cutURN splits an identifier such as psc:cnn:ABCD1234:A1B2C3D4E5 into its kind and the part after the org key.
 func cutURN(s string) (kind, owner string, ok bool) {
 	s, ok = strings.CutPrefix(s, "psc:")
 	kind, s, found := strings.Cut(s, ":")
@@ -112,7 +111,7 @@ func cutURN(s string) (kind, owner string, ok bool) {
 	return kind, owner, ok && found && behind && owner != ""
 }
 
-// leadingID returns the letters and digits at the start of a text, behind blanks and a colon.
+// leadingID returns the id at the start of a text, without the punctuation before it.
 func leadingID(s string) string {
 	s = strings.TrimLeft(s, " :\"'")
 	return s[:leading(s, func(b byte) bool { return isIDByte(b) && b != ':' })]
@@ -120,7 +119,7 @@ func leadingID(s string) string {
 
 func lastWord(s string) string { return s[strings.LastIndexAny(s, " :")+1:] }
 
-// withoutPolicyID returns the name of a policy that may be followed by its id, as in "Standard (ID: 6525)".
+// withoutPolicyID returns the name of a policy without its id, as in "Standard (ID: 6525)".
 func withoutPolicyID(s string) string {
 	const mark = " (ID: "
 	at := strings.LastIndex(s, mark)
@@ -133,7 +132,7 @@ func withoutPolicyID(s string) string {
 	return s[:at]
 }
 
-// forwarderID returns the id of a data forwarder from its settings, or else its name. What is no object is the id itself.
+// forwarderID returns the id or else the name of a data forwarder from its settings. Text that is not an object is the id itself.
 func forwarderID(s string) string {
 	for _, member := range []string{"id", "name"} {
 		if value, ok := jsonMember(s, member); ok && value != "" {
@@ -146,8 +145,7 @@ func forwarderID(s string) string {
 	return s
 }
 
-// overrideContent returns what a reputation override is about, without the organization before it and the label behind it, as in
-// "4821: 9c56cc51 | tool.exe".
+// overrideContent returns the content of a reputation override without its organization and label, as in "4821: 9c56cc51 | tool.exe".
 func overrideContent(s string) string {
 	if n := leading(s, isDigit); n > 0 && strings.HasPrefix(s[n:], ": ") {
 		s = s[n+2:]
@@ -156,7 +154,7 @@ func overrideContent(s string) string {
 	return strings.Trim(s, "[] ")
 }
 
-// TargetTypes lists the kinds of things that something can be done to, sorted.
+// TargetTypes returns the kinds of things that something can be done to, sorted.
 func TargetTypes() []string {
 	var out []string
 	for _, t := range targets {

@@ -37,7 +37,7 @@ func (x *textIndex) sort() {
 	sortBySpecificity(x.others)
 }
 
-// sortBySpecificity compares the literal starts first: no name can stand there, so their wording is the vendor's.
+// sortBySpecificity compares the literal starts first: they contain no names, so their wording is the vendor's.
 func sortBySpecificity(rows []textRow) {
 	slices.SortStableFunc(rows, func(a, b textRow) int {
 		return cmp.Or(cmp.Compare(b.start, a.start), cmp.Compare(b.literals, a.literals))
@@ -46,7 +46,7 @@ func sortBySpecificity(rows []textRow) {
 
 // find returns the row of a description, or nil.
 func (x *textIndex) find(in *input) *textRow {
-	if in.actor != "" && strings.HasPrefix(in.text, in.actor) { // whose name may be the start of another description
+	if in.actor != "" && strings.HasPrefix(in.text, in.actor) { // an actor's name may look like another description
 		for i := range x.others {
 			if x.others[i].startsWithAccount() && in.match(x.others[i].pattern) {
 				return &x.others[i]
@@ -77,10 +77,10 @@ func firstMatch(rows []textRow, in *input) *textRow {
 	return nil
 }
 
-// shortestPerson returns, of the rows that begin with the same words and a person, the one in which the person is the event's actor,
-// or else has the shortest name: what follows the name could also be a part of a longer one. The first row was matched last.
+// shortestPerson returns the row whose person is the event's actor or else has the shortest name, among those that start like the first
+// row, which was matched last. A longer name could contain the rest of the description.
 func shortestPerson(rows []textRow, in *input) *textRow {
-	best, end, certain := 0, in.place(1).start, in.isCertain()
+	best, end, certain := 0, in.span(1).start, in.isCertain()
 	if certain {
 		return &rows[0]
 	}
@@ -88,19 +88,19 @@ func shortestPerson(rows []textRow, in *input) *textRow {
 		if !rows[i].startsWithPerson() || !in.match(rows[i].pattern) {
 			continue
 		}
-		if certain = in.isCertain(); certain || in.place(1).start < end {
-			best, end = i, in.place(1).start
+		if certain = in.isCertain(); certain || in.span(1).start < end {
+			best, end = i, in.span(1).start
 		}
 	}
-	in.match(rows[best].pattern) // for its places
+	in.match(rows[best].pattern) // for its spans
 	return &rows[best]
 }
 
-// isCertain reports whether no other row can see another person where the pattern that was matched last sees one: it is the event's
-// actor, or it has no space.
+// isCertain reports whether every row must see the same person as the pattern that was matched last: it is the event's actor, or a word
+// without a space.
 func (in *input) isCertain() bool {
-	from := in.place(0).end
-	name := in.text[from:in.place(1).start]
+	from := in.span(0).end
+	name := in.text[from:in.span(1).start]
 	if name == "" || name == in.actor {
 		return name != ""
 	}

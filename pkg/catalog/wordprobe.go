@@ -6,15 +6,14 @@ import (
 	"unicode"
 )
 
-// WordProbe asks for descriptions that are known by some of their words, to find out whether a search finds what a [Prefilter]
-// takes for granted.
+// WordProbe searches for known descriptions by some of their words, to find out whether a search finds what a [Prefilter] relies on.
 type WordProbe struct {
 	Query  string
 	groups anyOf
 }
 
-// NewWordProbe makes a probe of known descriptions. It tells false when they cannot show what has to be known: that a search
-// finds words wherever they stand and whatever their case, that it wants all words of a group, and that one group is enough.
+// NewWordProbe returns a probe of known descriptions. It returns false when they cannot show that a search finds words at any place and in
+// any case, that it needs all words of a group, and that one group is enough.
 func NewWordProbe(descriptions []string) (WordProbe, bool) {
 	seen, p := map[string]bool{}, WordProbe{}
 	capital := false
@@ -23,7 +22,7 @@ func NewWordProbe(descriptions []string) (WordProbe, bool) {
 		if len(words) < 2 {
 			continue
 		}
-		// The first, one in the middle and the last: a search may look at the start of a text only.
+		// The first, one in the middle and the last: a search may look at the start of a description only.
 		group := sortedSet([]string{words[0], words[len(words)/2], words[len(words)-1]})
 		if key := strings.Join(group, " "); len(group) > 1 && !seen[key] {
 			seen[key] = true
@@ -36,24 +35,24 @@ func NewWordProbe(descriptions []string) (WordProbe, bool) {
 	}
 	p.groups = p.groups.shortest()
 	p.Query = p.groups.lucene()
-	return p, capital && p.parted(descriptions)
+	return p, capital && p.discriminates(descriptions)
 }
 
 // maxProbed bounds the groups of a probe.
 const maxProbed = 60
 
-// Expects tells whether the probe must bring an event with the description back.
+// Expects reports whether the probe must find an event with the description.
 func (p WordProbe) Expects(description string) bool { return p.groups.finds(blankWords(description)) }
 
-// parted tells whether a description is found by one group and not by another.
-func (p WordProbe) parted(descriptions []string) bool {
+// discriminates reports whether a description is found by one group and not by another.
+func (p WordProbe) discriminates(descriptions []string) bool {
 	return len(p.groups) > 1 && slices.ContainsFunc(descriptions, func(d string) bool {
 		words := blankWords(d)
 		return p.groups.finds(words) && slices.ContainsFunc(p.groups, func(group []string) bool { return !containsAll(words, group) })
 	})
 }
 
-// blankWords are the searchable words between the blanks of a text, in its order, in lower case.
+// blankWords returns the searchable words between the blanks of a text, in their order, in lower case.
 func blankWords(text string) []string {
 	var out []string
 	for word := range strings.FieldsSeq(text) {
@@ -62,7 +61,7 @@ func blankWords(text string) []string {
 	return out
 }
 
-// firstOf is a text from the first place on where a word stands, in any case.
+// firstOf returns a text from the first place where a word stands, in any case.
 func firstOf(text, word string) string {
 	if i := strings.Index(strings.ToLower(text), word); i >= 0 && i < len(text) {
 		return text[i:]

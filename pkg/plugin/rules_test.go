@@ -135,5 +135,5 @@ func TestCatalogTestIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	status, answer := askResource(t, d, http.MethodPost, "catalog/test", string(body))
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Contains(t, answer["error"], "the rules take too long: let their patterns begin with a word")
+	require.Contains(t, answer["error"], "the rules take too long to try: start their patterns with a word")
 }
