@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
@@ -76,16 +75,8 @@ var columns = []string{"create_time", "actor", "actor_ip", "description", "reque
 
 func fieldTexts(e *auditlog.Event) [8]string {
 	return [8]string{
-		timeText(e.CreateTime), e.Actor, e.ActorIP, e.Description, e.RequestURL, strconv.FormatBool(e.Flagged), strconv.FormatBool(e.Verbose), e.OrgKey,
+		auditlog.FormatTime(e.CreateTime), e.Actor, e.ActorIP, e.Description, e.RequestURL, strconv.FormatBool(e.Flagged), strconv.FormatBool(e.Verbose), e.OrgKey,
 	}
-}
-
-// timeText formats a time in milliseconds, as the vendor does, and with more digits only if it has them.
-func timeText(t time.Time) string {
-	if t.Nanosecond()%int(time.Millisecond) == 0 {
-		return t.UTC().Format("2006-01-02T15:04:05.000Z")
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.999999999Z")
 }
 
 // csvWriter writes CSV by RFC 4180. Unknown fields become columns behind the others: those of the first event, and those that are known
@@ -192,15 +183,7 @@ func (w *jsonWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
 	} else {
 		to = append(to, ",\n"...)
 	}
-	for i, text := range fieldTexts(e) {
-		to = append(to, ",{"[b2i(i == 0)])
-		to = append(append(appendString(to, columns[i]), ':'), jsonValue(columns[i], text)...)
-	}
-	for _, f := range e.Extra {
-		to = appendString(append(to, ','), f.Name)
-		to = append(append(to, ':'), f.Value...)
-	}
-	return append(to, '}'), nil
+	return e.AppendFullJSON(to), nil
 }
 
 func (w *jsonWriter) end(to []byte) []byte {
@@ -208,34 +191,4 @@ func (w *jsonWriter) end(to []byte) []byte {
 		return append(to, "[]\n"...)
 	}
 	return append(to, "\n]\n"...)
-}
-
-func jsonValue(column, text string) []byte {
-	if column == "flagged" || column == "verbose" {
-		return []byte(text)
-	}
-	return appendString(nil, text)
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// appendString appends a JSON string with as few escapes as possible.
-func appendString(to []byte, text string) []byte {
-	to = append(to, '"')
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			to = append(to, '\\', byte(r))
-		case r < ' ':
-			to = append(to, fmt.Sprintf(`\u%04x`, r)...)
-		default:
-			to = utf8.AppendRune(to, r)
-		}
-	}
-	return append(to, '"')
 }

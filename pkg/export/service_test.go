@@ -257,7 +257,11 @@ func TestIDs(t *testing.T) {
 	}
 	for i := range len(x.ID) { // one changed character
 		changed := []byte(x.ID)
-		changed[i] = "AB"[b2i(changed[i] == 'A')]
+		if changed[i] == 'A' {
+			changed[i] = 'B'
+		} else {
+			changed[i] = 'A'
+		}
 		_, err := w.open(string(changed))
 		require.Error(t, err)
 	}
