@@ -12,9 +12,9 @@ import (
 	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
-// A dashboard whose range fits one page takes a page and at most one request more for the end of the log; what is new to the
-// last 30 days has to be looked up there.
-func TestDashboardsShareWhatTheyRead(t *testing.T) {
+// A dashboard whose range fits one page takes one request, and at most one more for the end of the log. What is new in the
+// last 30 days must be looked up.
+func TestDashboardsShareRequests(t *testing.T) {
 	cloud := simulator.New(simulator.Config{Generate: simulator.Generate{Days: 31, PerDay: 1000}})
 	server := httptest.NewServer(cloud)
 	t.Cleanup(server.Close)
@@ -28,7 +28,7 @@ func TestDashboardsShareWhatTheyRead(t *testing.T) {
 	require.Len(t, boards, 6)
 	for _, board := range boards {
 		t.Run(board.UID, func(t *testing.T) {
-			bench := start(t, config) // a plugin of its own, which knows nothing yet
+			bench := start(t, config) // a new plugin with an empty cache
 			cold, lookups := run(t, bench, board.UID)
 			require.LessOrEqual(t, cold, 2.0)
 			require.LessOrEqual(t, lookups, 8.0)
@@ -39,7 +39,7 @@ func TestDashboardsShareWhatTheyRead(t *testing.T) {
 	}
 }
 
-// run asks every panel and returns the requests that they took: those of all panels, and those that look for what is new.
+// run queries every panel and returns the requests of ordinary panels, and those of panels that look for what is new.
 func run(t *testing.T, bench *workbench.Workbench, uid string) (calls, lookups float64) {
 	t.Helper()
 	results, err := workbench.RunDashboard(context.Background(), http.DefaultClient, bench.URL(), uid)

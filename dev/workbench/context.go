@@ -8,8 +8,8 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/config"
 )
 
-// roleHeader names the role of whoever asks: Viewer, Editor or Admin, the last by default. Grafana takes it from the
-// session; here the page's own control and the tests set it.
+// roleHeader names the caller's role: Viewer, Editor or Admin, which is the default. Grafana takes it from the
+// session; here the page and the tests set it.
 const roleHeader = "X-Workbench-Role"
 
 const (
@@ -29,7 +29,7 @@ func roleOf(header http.Header) (string, error) {
 	}
 }
 
-// pluginContext is what the plugin gets to know about who asks which data source.
+// pluginContext returns what the plugin learns about the caller and the data source.
 func (w *Workbench) pluginContext(uid string, header http.Header) (backend.PluginContext, error) {
 	role, err := roleOf(header)
 	if err != nil {
@@ -54,7 +54,7 @@ func (w *Workbench) pluginContext(uid string, header http.Header) (backend.Plugi
 	}, nil
 }
 
-// grafanaConfig must not change between requests, else the plugin would make a new instance for each.
+// grafanaConfig must not change between requests, or the plugin creates a new instance for each.
 func (w *Workbench) grafanaConfig() *config.GrafanaCfg {
 	return config.NewGrafanaCfg(map[string]string{
 		config.AppURL:                           w.url + "/",

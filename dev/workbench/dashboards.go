@@ -13,7 +13,7 @@ import (
 
 var errNoDashboard = errors.New("dashboard not found")
 
-// dashboard is a provisioned dashboard: the two names the host needs, and the whole file.
+// dashboard is a provisioned dashboard: its UID and title, and the whole file.
 type dashboard struct {
 	UID   string `json:"uid"`
 	Title string `json:"title"`
@@ -21,7 +21,7 @@ type dashboard struct {
 	raw json.RawMessage
 }
 
-// dashboards reads the files each time, so that an edit shows with the next look.
+// dashboards reads the files on every call, so that edits show immediately.
 func (w *Workbench) dashboards() ([]dashboard, error) {
 	if w.config.Provisioning == "" {
 		return nil, nil

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-var errNotAdmin = errors.New("only an admin may change data sources")
+var errNotAdmin = errors.New("only admins can change data sources")
 
 func (w *Workbench) handleListSources(rw http.ResponseWriter, _ *http.Request) {
 	writeJSON(rw, http.StatusOK, w.sources.list())
@@ -28,7 +28,7 @@ func (w *Workbench) handleGetSource(rw http.ResponseWriter, r *http.Request) {
 func (w *Workbench) handleCreateSource(rw http.ResponseWriter, r *http.Request) {
 	w.saveSource(rw, r, func(source *Source) error {
 		if _, err := w.sources.get(source.UID); err == nil {
-			return fmt.Errorf("a data source with the uid %q exists already", source.UID)
+			return fmt.Errorf("a data source with the UID %q already exists", source.UID)
 		}
 		return nil
 	})
@@ -42,7 +42,7 @@ func (w *Workbench) handleUpdateSource(rw http.ResponseWriter, r *http.Request) 
 	})
 }
 
-// saveSource answers like Grafana's routes for creating and updating; check says what the body may not be.
+// saveSource answers like Grafana's routes that create and update; check rejects invalid bodies.
 func (w *Workbench) saveSource(rw http.ResponseWriter, r *http.Request, check func(*Source) error) {
 	if !allowAdmin(rw, r) {
 		return
@@ -102,7 +102,7 @@ func allowAdmin(rw http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// handleFrontendSettings answers with what the page, and the runtime package of Grafana in it, must know at the start.
+// handleFrontendSettings returns the settings that the page, and Grafana's runtime package in it, need at the start.
 func (w *Workbench) handleFrontendSettings(rw http.ResponseWriter, _ *http.Request) {
 	meta := w.meta.frontend()
 	datasources := map[string]any{}
@@ -121,7 +121,7 @@ func (w *Workbench) handleFrontendSettings(rw http.ResponseWriter, _ *http.Reque
 	})
 }
 
-// routeFiles serves the plugin's browser files where Grafana does, and the page at the root.
+// routeFiles serves the plugin's front end where Grafana does, and the page at the root.
 func (w *Workbench) routeFiles(mux *http.ServeMux) {
 	prefix := "/public/plugins/" + w.meta.ID + "/"
 	files := http.StripPrefix(prefix, http.FileServer(http.Dir(w.config.PluginDir)))
@@ -140,13 +140,13 @@ func (w *Workbench) routeFiles(mux *http.ServeMux) {
 	mux.HandleFunc("/public/build/img/icons/", w.handleIcon(page))
 }
 
-// serveFresh keeps browsers from showing what was built before.
+// serveFresh prevents browsers from caching an earlier build.
 func serveFresh(files http.Handler, rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Cache-Control", "no-cache")
 	files.ServeHTTP(rw, r)
 }
 
-// handleIcon answers with an empty picture for the icons that Grafana has and its packages lack.
+// handleIcon returns an empty image for icons that Grafana has but its packages lack.
 func (w *Workbench) handleIcon(page http.Handler) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		path := filepath.Join(w.config.PageDir, filepath.FromSlash(r.URL.Path))

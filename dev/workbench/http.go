@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// maxBody is Grafana's bound for the body of a resource call.
+// maxBody is Grafana's limit for the body of a resource call.
 const maxBody = 128 << 20
 
 func readBody(rw http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -22,11 +22,11 @@ func writeJSON(rw http.ResponseWriter, status int, value any) {
 	}
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(status)
-	// An error here means that the caller has gone away; nobody is left to tell.
+	// An error means that the caller is gone.
 	_, _ = rw.Write(body)
 }
 
-// writeError answers in the shape of Grafana's own errors.
+// writeError answers in the format of Grafana's errors.
 func writeError(rw http.ResponseWriter, status int, err error) {
 	writeJSON(rw, status, map[string]string{"message": err.Error()})
 }

@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// pluginMeta is the part of plugin.json that the host itself needs; the page gets the whole file.
+// pluginMeta is the part of plugin.json that the host needs; the page gets the whole file.
 type pluginMeta struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
@@ -24,7 +24,7 @@ func readPluginMeta(dir string) (pluginMeta, error) {
 	path := filepath.Join(dir, "plugin.json")
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return pluginMeta{}, fmt.Errorf("the plugin is not built: %w", err)
+		return pluginMeta{}, fmt.Errorf("the plugin is not built; run `go tool mage build`: %w", err)
 	}
 	var meta pluginMeta
 	if err := json.Unmarshal(content, &meta); err != nil {
@@ -39,7 +39,7 @@ func readPluginMeta(dir string) (pluginMeta, error) {
 	return meta, nil
 }
 
-// executable is absolute, so that it is never looked up on the PATH.
+// executable returns an absolute path, so that the PATH is not searched.
 func (m pluginMeta) executable(dir string) string {
 	name := fmt.Sprintf("%s_%s_%s", m.Executable, runtime.GOOS, runtime.GOARCH)
 	if runtime.GOOS == "windows" {
@@ -52,7 +52,7 @@ func (m pluginMeta) executable(dir string) string {
 	return path
 }
 
-// frontend is plugin.json in the shape in which Grafana gives it to the browser.
+// frontend returns plugin.json in the format that Grafana sends to the browser.
 func (m pluginMeta) frontend() map[string]any {
 	base := "public/plugins/" + m.ID
 	meta := map[string]any{"module": base + "/module.js", "baseUrl": base}

@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// PanelResult says how one panel of a dashboard was answered.
+// PanelResult is the answer to one panel of a dashboard.
 type PanelResult struct {
 	Title string
 	Type  string
 	// Rows is the number of rows in all frames.
 	Rows int
-	// Calls is what the frames say they cost: the sum of their statistic "API calls".
+	// Calls is the sum of the frames' statistic "API calls".
 	Calls float64
-	// Took is the time until the answer had been read.
+	// Took is the time until the answer was read.
 	Took time.Duration
-	// Err is why the panel has no answer.
+	// Err is why the panel has no answer, or nil.
 	Err error
 }
 
-// panelClient asks Grafana, or the workbench, which has the same routes.
+// panelClient queries Grafana, or the workbench, which has the same routes.
 type panelClient struct {
 	base   *url.URL
 	client *http.Client
@@ -35,13 +35,13 @@ type panelClient struct {
 	board  dashboardJSON
 }
 
-// BoardName is what a dashboard is called.
+// BoardName names a dashboard.
 type BoardName struct {
 	UID   string `json:"uid"`
 	Title string `json:"title"`
 }
 
-// ListDashboards names the dashboards that have a tag, in Grafana's order; a Workbench names all it has. For baseURL see
+// ListDashboards lists the dashboards with a tag, in Grafana's order; a Workbench lists all of its own. For baseURL, see
 // RunDashboard.
 func ListDashboards(ctx context.Context, client *http.Client, baseURL, tag string) ([]BoardName, error) {
 	base, err := url.Parse(baseURL)
@@ -57,9 +57,9 @@ func ListDashboards(ctx context.Context, client *http.Client, baseURL, tag strin
 	return boards, nil
 }
 
-// RunDashboard asks every panel of a dashboard once, in the dashboard's own time range and with the values saved for
-// its variables. baseURL is a Workbench's URL or Grafana's, which may carry a user and password. The error is about the
-// dashboard; a panel's own error is in its result.
+// RunDashboard queries every panel of a dashboard once, in the dashboard's time range and with the saved values of
+// its variables. baseURL is a Workbench's URL or Grafana's, and may contain a user and password. The error is about the
+// dashboard; the error of a panel is in its result.
 func RunDashboard(ctx context.Context, client *http.Client, baseURL, uid string) ([]PanelResult, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil {
@@ -141,7 +141,7 @@ func (c *panelClient) get(ctx context.Context, path string, into any) error {
 	return err
 }
 
-// do also decodes the body of a refusal: Grafana answers failed queries with one.
+// do also decodes the bodies of errors: Grafana answers failed queries with one.
 func (c *panelClient) do(req *http.Request, into any) (int, error) {
 	resp, err := c.client.Do(req)
 	if err != nil {
@@ -153,12 +153,12 @@ func (c *panelClient) do(req *http.Request, into any) (int, error) {
 		return resp.StatusCode, err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return resp.StatusCode, fmt.Errorf("HTTP %d, and not the expected JSON: %w", resp.StatusCode, err)
+		return resp.StatusCode, fmt.Errorf("HTTP %d, but not the expected JSON: %w", resp.StatusCode, err)
 	}
 	return resp.StatusCode, nil
 }
 
-// queryAnswer is the part of Grafana's answer that is counted.
+// queryAnswer is the part of Grafana's answer that is used here.
 type queryAnswer struct {
 	Message string `json:"message"`
 	Results map[string]struct {

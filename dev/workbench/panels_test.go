@@ -27,7 +27,7 @@ const board = `{"uid":"overview","title":"Overview","time":{"from":"now-1h","to"
     {"id":4,"title":"Fails","type":"table","timeFrom":"6h","interval":"5m",
      "targets":[{"refId":"A","query":"fail","datasource":{"uid":"$ds"}}]}]}]}`
 
-func TestRunDashboardAsksEveryPanel(t *testing.T) {
+func TestRunDashboardQueriesEveryPanel(t *testing.T) {
 	config := stubConfig(t)
 	writeFile(t, filepath.Join(config.Provisioning, "dashboards", "folder", "overview.json"), board)
 	bench := start(t, config)
@@ -44,7 +44,7 @@ func TestRunDashboardAsksEveryPanel(t *testing.T) {
 	require.JSONEq(t, `[{"uid":"overview","title":"Overview","type":"dash-db"}]`, list.body)
 }
 
-func TestPanelsAreAskedWithSavedVariables(t *testing.T) {
+func TestPanelsUseSavedVariables(t *testing.T) {
 	var asked string
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/dashboards/uid/overview", func(rw http.ResponseWriter, _ *http.Request) {
@@ -75,7 +75,7 @@ func TestPanelsAreAskedWithSavedVariables(t *testing.T) {
 		"criteria":{"actor":["x","y\"z","b"],"action":[],"actor_ip":[]}}]}`, asked[len(head):])
 }
 
-func TestRunDashboardTellsWhatIsWrong(t *testing.T) {
+func TestRunDashboardErrors(t *testing.T) {
 	config := stubConfig(t)
 	writeFile(t, filepath.Join(config.Provisioning, "dashboards", "lost.json"), `{"uid":"lost","time":{"from":"soon","to":"now"},
 		"panels":[{"title":"Bad time","targets":[{"refId":"A"}]},

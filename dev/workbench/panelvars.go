@@ -12,10 +12,10 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/gtime"
 )
 
-// Grafana's default for a panel of ordinary width.
+// Grafana's default for a panel of normal width.
 const panelMaxDataPoints = 500
 
-// allValues is what Grafana saves for a variable of which every value is chosen.
+// allValues is what Grafana saves for a variable with the value All.
 const allValues = "$__all"
 
 type dashboardJSON struct {
@@ -54,13 +54,13 @@ type panelJSON struct {
 	Panels        []panelJSON      `json:"panels"`
 }
 
-// variable is the values that are chosen for a dashboard variable; none means all, whatever they are.
+// variable holds the selected values of a dashboard variable; none means All.
 type variable struct {
 	values []string
 	all    string
 }
 
-// flattenPanels takes panels out of collapsed rows.
+// flattenPanels includes the panels of collapsed rows.
 func flattenPanels(panels []panelJSON) []panelJSON {
 	var flat []panelJSON
 	for _, panel := range panels {
@@ -70,7 +70,7 @@ func flattenPanels(panels []panelJSON) []panelJSON {
 	return flat
 }
 
-// variables are the saved values; a data source variable without one is the first data source of its type.
+// variables returns the saved values. A data source variable without one gets the first data source of its type.
 func (c *panelClient) variables(ctx context.Context) (map[string]variable, error) {
 	vars := map[string]variable{}
 	for _, v := range c.board.Templating.List {
@@ -115,7 +115,7 @@ func (c *panelClient) firstSource(ctx context.Context, pluginID string) (string,
 			return source.UID, nil
 		}
 	}
-	return "", fmt.Errorf("there is no data source of type %q", pluginID)
+	return "", fmt.Errorf("no data source of type %q", pluginID)
 }
 
 func (c *panelClient) queryBody(panel panelJSON) ([]byte, error) {
@@ -146,7 +146,7 @@ func (c *panelClient) queryBody(panel panelJSON) ([]byte, error) {
 	return json.Marshal(map[string]any{"from": timeRange.From, "to": timeRange.To, "queries": queries})
 }
 
-// panelInterval is what Grafana's browser side would ask for: one point a pixel, rounded to a usual step.
+// panelInterval returns the interval that Grafana's front end requests: one point per pixel, rounded to a common step.
 func panelInterval(timeRange timeRangeJSON, points int64, minimum string) (time.Duration, error) {
 	parser := gtime.NewTimeRange(timeRange.From, timeRange.To)
 	from, err := parser.ParseFrom()
@@ -169,8 +169,8 @@ var wholeReference = regexp.MustCompile(`^(?:\$(\w+)|\$\{(\w+)(?::\w+)?\})$`)
 
 var anyReference = regexp.MustCompile(`\$\w+|\$\{\w+(?::\w+)?\}`)
 
-// interpolate puts the values of variables into every string. In a list, an item that is a variable becomes its values,
-// so that "all" and an empty text box leave none and the list says nothing.
+// interpolate replaces variables in every string. In a list, a variable becomes its values,
+// so All and an empty text box leave an empty list.
 func (c *panelClient) interpolate(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -200,14 +200,14 @@ func (c *panelClient) interpolateItem(item any) []any {
 	}
 	items := []any{}
 	for _, value := range v.values {
-		if value != "" { // an empty text box asks for nothing
+		if value != "" { // an empty text box has no effect
 			items = append(items, value)
 		}
 	}
 	return items
 }
 
-// replace writes values as Lucene reads them: a phrase for each, and a group of them when there are several.
+// replace writes values in Lucene: a phrase for one, a group of phrases for several.
 func (c *panelClient) replace(reference string) string {
 	v, known := c.lookup(reference)
 	switch {

@@ -1,6 +1,6 @@
 package workbench
 
-// PID is the plugin's process, for tests that end it or stop it: 0 when there is none.
+// PID returns the ID of the plugin's process, for tests that kill or stop it, and 0 if there is none.
 func (w *Workbench) PID() int { return w.process.pid() }
 
 func (p *process) pid() int {

@@ -14,7 +14,7 @@ import (
 
 var errClosed = errors.New("the workbench is closed")
 
-// process is the plugin's running executable. Whoever needs it connects; a dead one is then started again.
+// process is the plugin's executable. Connecting starts it again if it has died.
 type process struct {
 	path   string
 	stderr io.Writer
@@ -25,7 +25,7 @@ type process struct {
 	closed bool
 }
 
-// connection is what a running plugin offers over gRPC.
+// connection holds the gRPC services of a running plugin.
 type connection struct {
 	data        grpcplugin.DataClient
 	resource    grpcplugin.ResourceClient
@@ -64,7 +64,7 @@ func (p *process) close() {
 	p.kill()
 }
 
-// kill also has to be called for a process that died by itself: it frees the connection and its goroutines.
+// kill must be called even for a process that has died: it frees the connection and its goroutines.
 func (p *process) kill() {
 	if p.client != nil {
 		p.client.Kill()
@@ -86,7 +86,7 @@ func clientConfig(path string, stderr io.Writer) *goplugin.ClientConfig {
 			"stream":      &grpcplugin.StreamGRPCPlugin{},
 		}},
 		Cmd:              exec.Command(path),
-		SkipHostEnv:      true, // as Grafana does: what the plugin needs must not come from the host's environment
+		SkipHostEnv:      true, // as in Grafana: the plugin must not need the host's environment
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		Logger:           hclog.NewNullLogger(),
 		Stderr:           stderr,

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// provision loads the data sources of dir/datasources/*.yaml that are of this plugin; others are for other plugins.
+// provision loads this plugin's data sources from dir/datasources/*.yaml and ignores those of other plugins.
 func (s *sources) provision(dir string, env map[string]string) error {
 	if dir == "" {
 		return nil
@@ -78,8 +78,8 @@ func (s *sources) provisionFile(path string, env map[string]string) error {
 	return nil
 }
 
-// expandNode expands values after parsing, as Grafana does, so that no value can change the file's structure. What an
-// untyped value expands to stays a string, even "60" and "true": plugins have to cope with it.
+// expandNode expands values after parsing, as Grafana does, so that no value can change the file's structure. An
+// expanded value stays a string, even "60" and "true", and plugins must accept that.
 func expandNode(node *yaml.Node, env map[string]string) {
 	if node.Kind == yaml.ScalarNode && node.Tag == "!!str" {
 		node.Value = expand(node.Value, env)

@@ -12,17 +12,17 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/gtime"
 )
 
-// forwardedHeaders are what Grafana passes on with a query, as the page and Grafana's own panels send them.
+// forwardedHeaders are the headers that Grafana forwards with a query.
 var forwardedHeaders = []string{
 	"X-Datasource-Uid", "X-Dashboard-Uid", "X-Dashboard-Title", "X-Panel-Id", "X-Panel-Title", "X-Panel-Plugin-Id",
 	"X-Query-Group-Id", "X-Grafana-Org-Id", "X-Grafana-From-Expr", "X-Cache-Skip",
 }
 
-// Alerting sets this one without the prefix that the SDK gives to other headers; here a caller may set it to see what
-// an alert rule would get.
+// Alerting sets this header without the prefix that the SDK adds to others. Callers may set it to see what
+// an alert rule gets.
 const fromAlertHeader = "FromAlert"
 
-// Defaults of Grafana for queries that do not say.
+// Grafana's defaults for queries that do not set them.
 const (
 	defaultInterval      = time.Second
 	defaultMaxDataPoints = 100
@@ -35,7 +35,7 @@ type queryRequest struct {
 	Queries []json.RawMessage `json:"queries"`
 }
 
-// queryEnvelope is the part of a query that is the same for every data source.
+// queryEnvelope is the part of a query that all data sources share.
 type queryEnvelope struct {
 	RefID         string  `json:"refId"`
 	QueryType     string  `json:"queryType"`
@@ -46,11 +46,11 @@ type queryEnvelope struct {
 	} `json:"datasource"`
 }
 
-// badRequestError is a request that Grafana would refuse without asking the plugin.
+// badRequestError is a request that Grafana rejects without calling the plugin.
 type badRequestError struct{ error }
 
-// Query answers a body of POST /api/ds/query. Queries that name no data source go to uid. The error is about the request
-// as a whole; a query's own error is in its response.
+// Query answers a body of POST /api/ds/query. Queries without a data source go to uid. The error is about the request
+// as a whole; the error of a query is in its response.
 func (w *Workbench) Query(ctx context.Context, uid string, body []byte) (*backend.QueryDataResponse, error) {
 	return w.query(ctx, uid, body, http.Header{})
 }
@@ -73,7 +73,7 @@ func (w *Workbench) query(ctx context.Context, uid string, body []byte, header h
 	return merged, nil
 }
 
-// parseQueries groups by data source, because the plugin is asked once for each.
+// parseQueries groups queries by data source, because the plugin is called once for each.
 func (w *Workbench) parseQueries(uid string, body []byte) (map[string][]backend.DataQuery, error) {
 	var request queryRequest
 	if err := json.Unmarshal(body, &request); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// withheldHeaders never reach the plugin: they are the host's own or belong to one connection only.
+// withheldHeaders never reach the plugin: they are for the host, or for one connection.
 var withheldHeaders = []string{
 	"Authorization", "Connection", "Cookie", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", roleHeader,
 }
@@ -73,12 +73,12 @@ func (w *Workbench) handleResource(rw http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		// The status is long sent; only a broken connection can still say that the body is not whole.
+		// The status was sent already; only closing the connection shows that the body is incomplete.
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// forward turns a request to a data source's resources into a call of the plugin.
+// forward converts a request to a data source's resources to a call of the plugin.
 func (w *Workbench) forward(rw http.ResponseWriter, r *http.Request) (pluginv2.Resource_CallResourceClient, error) {
 	body, err := readBody(rw, r)
 	if err != nil {
@@ -94,7 +94,7 @@ func (w *Workbench) forward(rw http.ResponseWriter, r *http.Request) (pluginv2.R
 	})
 }
 
-// CallResource calls a resource of a data source for whoever sent these headers. The answer comes message by message, the first
+// CallResource calls a resource of a data source with the caller's headers. The answer arrives in messages, the first
 // with status and headers.
 func (w *Workbench) CallResource(ctx context.Context, uid string, header http.Header, call *backend.CallResourceRequest) (pluginv2.Resource_CallResourceClient, error) {
 	var err error
@@ -112,7 +112,7 @@ func (w *Workbench) CallResource(ctx context.Context, uid string, header http.He
 	return conn.resource.CallResource(ctx, backend.ToProto().CallResourceRequest(call))
 }
 
-// sendHead sends what only the first message carries: headers and status.
+// sendHead sends the headers and the status, which only the first message has.
 func sendHead(rw http.ResponseWriter, first *pluginv2.CallResourceResponse) {
 	header := rw.Header()
 	for name, values := range first.Headers {

@@ -15,7 +15,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
-// cells gives the only row of the only frame of an answer to refId, by column.
+// cells returns the only row of the only frame of refId's answer, by column.
 func cells(t *testing.T, got answer, refID string) map[string]any {
 	t.Helper()
 	var body struct {
@@ -38,7 +38,7 @@ func cells(t *testing.T, got answer, refID string) map[string]any {
 	return row
 }
 
-func TestQueryReachesThePluginAsFromGrafana(t *testing.T) {
+func TestQueryArrivesAsFromGrafana(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	got := call(t, http.MethodPost, bench.URL()+"/api/ds/query", `{"from":"now-1h","to":"now","queries":[
 		{"refId":"B","queryType":"series","query":"x","intervalMs":15000,"maxDataPoints":240,"datasource":{"uid":"provisioned"}},
@@ -62,7 +62,7 @@ func TestAbsoluteTimesAreMilliseconds(t *testing.T) {
 	require.Equal(t, []any{int64(1000), int64(2000)}, []any{frame.Fields[2].At(0), frame.Fields[3].At(0)})
 }
 
-func TestOneFailedQueryLeavesTheOthers(t *testing.T) {
+func TestFailedQueryLeavesOthers(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	got := call(t, http.MethodPost, bench.URL()+"/api/ds/query", `{"from":"now-1h","to":"now","queries":[
 		{"refId":"A","query":"fail","datasource":{"uid":"provisioned"}},
@@ -75,7 +75,7 @@ func TestOneFailedQueryLeavesTheOthers(t *testing.T) {
 	}, results["A"])
 }
 
-func TestBadRequestsAreRefused(t *testing.T) {
+func TestBadRequests(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	for name, test := range map[string]struct {
 		method, path, body, want string
@@ -89,9 +89,9 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		"health of none": {"GET", "/api/datasources/uid/no/health", ``, "data source not found", 404},
 		"unknown route":  {"GET", "/api/annotations", ``, "no route", 404},
 		"no dashboard":   {"GET", "/api/dashboards/uid/no", ``, "dashboard not found", 404},
-		"other plugin":   {"POST", "/api/datasources", `{"name":"x","type":"loki"}`, "the only plugin here", 400},
-		"taken uid":      {"POST", "/api/datasources", `{"name":"x","type":"` + pluginID + `","uid":"provisioned"}`, "exists already", 400},
-		"taken name":     {"POST", "/api/datasources", `{"name":"Stub","type":"` + pluginID + `"}`, "exists already", 400},
+		"other plugin":   {"POST", "/api/datasources", `{"name":"x","type":"loki"}`, "the only plugin of this workbench", 400},
+		"taken uid":      {"POST", "/api/datasources", `{"name":"x","type":"` + pluginID + `","uid":"provisioned"}`, "already exists", 400},
+		"taken name":     {"POST", "/api/datasources", `{"name":"Stub","type":"` + pluginID + `"}`, "already exists", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := call(t, test.method, bench.URL()+test.path, test.body)
@@ -136,7 +136,7 @@ func TestResourceCall(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, broken.status)
 }
 
-func TestResourceIsStreamedMessageByMessage(t *testing.T) {
+func TestResourceIsStreamed(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	body := openResource(t, bench, "stream")
 	line, err := bufio.NewReader(body).ReadString('\n')
@@ -145,14 +145,14 @@ func TestResourceIsStreamedMessageByMessage(t *testing.T) {
 	require.NoError(t, body.Close())
 }
 
-func TestResourceThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+func TestInterruptedResourceIsNotComplete(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	content, err := io.ReadAll(openResource(t, bench, "cut"))
 	require.Equal(t, "a part", string(content))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
-// openResource gives the body of a resource call's answer while it may still be on its way.
+// openResource returns the body of a resource call while it is still being sent.
 func openResource(t *testing.T, bench *workbench.Workbench, path string) io.ReadCloser {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -166,7 +166,7 @@ func openResource(t *testing.T, bench *workbench.Workbench, path string) io.Read
 	return resp.Body
 }
 
-func TestForeignPagesAreRefused(t *testing.T) {
+func TestForeignPagesAreRejected(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	crossSite := call(t, http.MethodPost, bench.URL()+"/api/datasources", `{}`, "Sec-Fetch-Site", "cross-site")
 	require.Equal(t, http.StatusForbidden, crossSite.status, "another site's page must not act through the user's browser")
@@ -193,7 +193,7 @@ func TestProvisionedSourceIsExpandedAfterParsing(t *testing.T) {
 	require.NotContains(t, list.body, "Elsewhere", "another plugin's data source is not ours")
 }
 
-func TestSecretsGoInAndNeverComeOut(t *testing.T) {
+func TestSecretsAreWriteOnly(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	body := `{"name":"New","type":"` + pluginID + `","uid":"new","jsonData":{"a":1},
 		"secureJsonData":{"apiSecret":"hush-hush","storeDsn":"hush-dsn"}}`
@@ -225,7 +225,7 @@ func TestOnlyAnAdminChangesSources(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, got.status)
 }
 
-func TestInstanceLivesUntilItsSettingsChange(t *testing.T) {
+func TestInstanceChangesWithSettings(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	first := stubState(t, bench)["created"]
 	require.Equal(t, first, stubState(t, bench)["created"])

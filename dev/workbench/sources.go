@@ -14,8 +14,8 @@ import (
 
 var errNoSource = errors.New("data source not found")
 
-// Source is a data source's settings as Grafana's API gives and takes them. Secrets go in by SecureJSONData and never
-// come out: SecureJSONFields only names those that are set.
+// Source holds a data source's settings as in Grafana's API. Secrets are written by SecureJSONData and never
+// returned: SecureJSONFields names those that are set.
 type Source struct {
 	ID               int64             `json:"id"`
 	UID              string            `json:"uid"`
@@ -39,7 +39,7 @@ type Source struct {
 	updated time.Time
 }
 
-// sources are the data sources, in memory only.
+// sources holds the data sources in memory.
 type sources struct {
 	pluginID string
 	now      func() time.Time
@@ -53,14 +53,14 @@ func newSources(pluginID string, now func() time.Time) *sources {
 	return &sources{pluginID: pluginID, now: now, byUID: map[string]Source{}}
 }
 
-// save creates a data source, or replaces the one with the same UID: its secrets stay unless new ones are given, and an
-// empty one is removed.
+// save creates a data source, or replaces the one with the same UID. Secrets stay unless new ones are given; an
+// empty secret removes the old one.
 func (s *sources) save(source Source) (Source, error) {
 	if source.Name == "" {
-		return Source{}, errors.New("a data source needs a name")
+		return Source{}, errors.New("the data source has no name")
 	}
 	if source.Type != s.pluginID {
-		return Source{}, fmt.Errorf("data source type %q is not %q, the only plugin here", source.Type, s.pluginID)
+		return Source{}, fmt.Errorf("data source type %q is not %q, the only plugin of this workbench", source.Type, s.pluginID)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,11 +74,11 @@ func (s *sources) save(source Source) (Source, error) {
 	}
 	for uid, other := range s.byUID {
 		if uid != source.UID && other.Name == source.Name {
-			return Source{}, fmt.Errorf("a data source named %q exists already", source.Name)
+			return Source{}, fmt.Errorf("a data source named %q already exists", source.Name)
 		}
 	}
 	source.ID, source.Access, source.Version = old.ID, "proxy", old.Version+1
-	// A plugin knows new settings by their later millisecond, so two changes must not share one.
+	// A plugin recognizes new settings by their time in milliseconds, so two changes must not share one.
 	source.updated = s.now()
 	if earliest := old.updated.Add(time.Millisecond); source.updated.Before(earliest) {
 		source.updated = earliest
@@ -118,7 +118,7 @@ func (s *sources) delete(uid string) error {
 	return nil
 }
 
-// list is in the order of creation.
+// list returns the data sources in order of creation.
 func (s *sources) list() []Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +130,7 @@ func (s *sources) list() []Source {
 	return list
 }
 
-// public is the data source as it may leave the host: without its secrets.
+// public returns the data source without its secrets.
 func (s Source) public() Source {
 	s.SecureJSONData = nil
 	s.SecureJSONFields = map[string]bool{}
@@ -144,7 +144,7 @@ func (s Source) public() Source {
 	return s
 }
 
-// settings is the data source as the plugin gets it.
+// settings returns the data source as the plugin gets it.
 func (s Source) settings() (*backend.DataSourceInstanceSettings, error) {
 	jsonData, err := json.Marshal(s.JSONData)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// rerunAfter is how soon a stream that ended with an error is run again, as Grafana does.
+// rerunAfter is the delay until a stream that failed is run again, as in Grafana.
 const rerunAfter = 200 * time.Millisecond
 
-// refusedError is a subscription that the plugin does not allow.
+// refusedError is a subscription that the plugin rejected.
 type refusedError struct {
 	status pluginv2.SubscribeStreamResponse_Status
 }
@@ -26,9 +26,9 @@ func (e refusedError) Error() string {
 	return "the plugin refuses the subscription: " + e.status.String()
 }
 
-// Stream subscribes to a channel path of a data source with the data of the subscription, and hands over what the plugin sends,
-// a frame as JSON each, until the context ends or the plugin ends the stream. Grafana runs a channel once for all its
-// subscribers; here each subscriber has a run of its own.
+// Stream subscribes to a channel of a data source with the data of the subscription, and delivers what the plugin sends,
+// one frame as JSON each, until ctx is done or the plugin ends the stream. Grafana runs a channel once for all its
+// subscribers; here each subscriber has its own run.
 func (w *Workbench) Stream(ctx context.Context, uid, path string, data []byte, send func(frame []byte) error) error {
 	initial, err := w.subscribe(ctx, uid, path, data)
 	if err != nil {
@@ -42,7 +42,7 @@ func (w *Workbench) Stream(ctx context.Context, uid, path string, data []byte, s
 		if !lost {
 			return err
 		}
-		select { // the plugin's settings have changed, or it was started again
+		select { // the settings have changed, or the plugin was started again
 		case <-time.After(rerunAfter):
 		case <-ctx.Done():
 			return ctx.Err()
@@ -71,7 +71,7 @@ func (w *Workbench) subscribe(ctx context.Context, uid, path string, data []byte
 	return response.Data, nil
 }
 
-// runStream hands over packets until the stream ends. It is lost when the plugin, not the receiver, ended it with an error.
+// runStream delivers packets until the stream ends. lost reports whether the plugin, not the receiver, ended it with an error.
 func (w *Workbench) runStream(ctx context.Context, uid, path string, data []byte, send func([]byte) error) (lost bool, err error) {
 	pluginContext, err := w.pluginContext(uid, http.Header{})
 	if err != nil {
@@ -103,7 +103,7 @@ func (w *Workbench) runStream(ctx context.Context, uid, path string, data []byte
 	}
 }
 
-// handleStream answers with a line of JSON a frame, for as long as the page reads. The body is the data of the subscription.
+// handleStream sends a line of JSON per frame while the page reads. The body is the data of the subscription.
 func (w *Workbench) handleStream(rw http.ResponseWriter, r *http.Request) {
 	data, err := readBody(rw, r)
 	if err != nil {
@@ -118,7 +118,7 @@ func (w *Workbench) handleStream(rw http.ResponseWriter, r *http.Request) {
 		begun = true
 		var line bytes.Buffer
 		if err := json.Compact(&line, frame); err != nil {
-			return fmt.Errorf("the plugin sent what is not JSON: %w", err)
+			return fmt.Errorf("the plugin sent invalid JSON: %w", err)
 		}
 		line.WriteByte('\n')
 		rw.Header().Set("Content-Type", "application/x-ndjson")

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestStreamReachesThePluginAndItsRefusalTheCaller(t *testing.T) {
+func TestStreamAndRejectedSubscription(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	channels := bench.URL() + "/api/live/ds/"
 	for _, refusal := range []struct {
@@ -30,8 +30,8 @@ func TestStreamReachesThePluginAndItsRefusalTheCaller(t *testing.T) {
 	}
 }
 
-// A stream that the plugin ends with an error is run again, with the settings as they are then.
-func TestStreamIsRunAgainWithNewSettings(t *testing.T) {
+// A stream that fails is run again, with the current settings.
+func TestFailedStreamIsRunAgain(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	source := func(jsonData string) string {
 		return `{"uid":"s","name":"S","type":"` + pluginID + `","jsonData":` + jsonData + `}`

@@ -1,7 +1,7 @@
-// Package workbench is a small host for the built plugin, for trying and testing it where no Grafana is. It starts the
-// plugin's executable over the same handshake as Grafana, with the same empty environment, and answers the few of
-// Grafana's HTTP routes that a data source needs. It is not Grafana: there are no users, no storage, no alerting, no
-// expressions and no websocket for live channels, and everything it holds is gone when it stops.
+// Package workbench is a small host for trying and testing the built plugin without Grafana. It starts the
+// plugin's executable with the same handshake and the same empty environment as Grafana, and serves the few of
+// Grafana's HTTP routes that a data source needs. It has no users, no storage, no alerting, no
+// expressions and no websocket for live channels, and keeps nothing when it stops.
 package workbench
 
 import (
@@ -16,25 +16,25 @@ import (
 	"time"
 )
 
-// Config says what to host and where.
+// Config configures a Workbench.
 type Config struct {
 	// Addr is a loopback address to listen on, 127.0.0.1:0 by default.
 	Addr string
 	// PluginDir holds the built plugin: plugin.json, module.js and the executable.
 	PluginDir string
-	// PageDir holds the built page. Without it only the HTTP routes are served.
+	// PageDir holds the built page. If it is empty, only the HTTP routes are served.
 	PageDir string
 	// Provisioning holds datasources/*.yaml and dashboards/**.json, like the folder of the same name in Grafana.
 	Provisioning string
-	// Env answers $VAR and ${VAR} in provisioned data sources; as in Grafana an unknown name is empty.
+	// Env expands $VAR and ${VAR} in provisioned data sources. As in Grafana, an unknown name is empty.
 	Env map[string]string
-	// Stderr takes what the plugin logs; nil discards it.
+	// Stderr receives the plugin's log; nil discards it.
 	Stderr io.Writer
 	// Now is the clock for relative times, time.Now by default.
 	Now func() time.Time
 }
 
-// Workbench is a running host. Close must be called.
+// Workbench is a running host. Call Close at the end.
 type Workbench struct {
 	config  Config
 	meta    pluginMeta
@@ -46,7 +46,7 @@ type Workbench struct {
 	close   func() error
 }
 
-// Start starts the plugin and serves until Close. When ctx is done, the requests that are being answered are cancelled.
+// Start starts the plugin and serves until Close. When ctx is done, running requests are canceled.
 func Start(ctx context.Context, config Config) (*Workbench, error) {
 	config = withDefaults(config)
 	meta, err := readPluginMeta(config.PluginDir)
@@ -95,7 +95,7 @@ func withDefaults(config Config) Config {
 	return config
 }
 
-// listenLoopback refuses any other address: whoever reaches the workbench may use its data sources without a password.
+// listenLoopback rejects all other addresses: the workbench has no passwords.
 func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -107,10 +107,10 @@ func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 }
 
-// URL is the address of the page and of the routes, without a slash at its end.
+// URL returns the address of the page and the routes, without a trailing slash.
 func (w *Workbench) URL() string { return w.url }
 
-// Close ends the server, its open requests and the plugin. Closing again does nothing.
+// Close stops the server, its open requests and the plugin. It may be called more than once.
 func (w *Workbench) Close() error { return w.close() }
 
 func (w *Workbench) shutDown() error {
@@ -122,8 +122,8 @@ func (w *Workbench) shutDown() error {
 	return err
 }
 
-// onlyLocal refuses host names that merely resolve to this machine: a foreign site could give itself such a name and
-// so make its pages count as ours.
+// onlyLocal rejects host names that merely resolve to this machine: a foreign site could use such a name to
+// pass its pages off as the workbench's.
 func onlyLocal(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		name := r.Host
@@ -131,7 +131,7 @@ func onlyLocal(next http.Handler) http.Handler {
 			name = host
 		}
 		if name != "localhost" && !net.ParseIP(strings.Trim(name, "[]")).IsLoopback() {
-			writeError(rw, http.StatusForbidden, fmt.Errorf("%q is not this machine's own name", r.Host))
+			writeError(rw, http.StatusForbidden, fmt.Errorf("%q is not a name of this machine", r.Host))
 			return
 		}
 		next.ServeHTTP(rw, r)

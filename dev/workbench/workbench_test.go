@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// stubConfig is a folder with the stub as a built plugin, and one provisioned data source.
+// stubConfig returns a configuration with the stub plugin and one provisioned data source.
 func stubConfig(t *testing.T) workbench.Config {
 	t.Helper()
 	built, err := stubExecutable()
@@ -111,7 +111,7 @@ type answer struct {
 	body   string
 }
 
-// call sends one request on a connection of its own; headers are name, value pairs.
+// call sends a request on a new connection; headers are pairs of name and value.
 func call(t *testing.T, method, url, body string, headers ...string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
@@ -140,7 +140,7 @@ func stubState(t *testing.T, bench *workbench.Workbench) map[string]any {
 	return call(t, http.MethodGet, bench.URL()+"/api/datasources/uid/"+sourceUID+"/resources/state", "").decode(t)
 }
 
-func TestStartRefusesWhatCannotWork(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	outside := stubConfig(t)
 	outside.Addr = "0.0.0.0:0"
 	missing := stubConfig(t)
@@ -162,7 +162,7 @@ func TestStartRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-func TestPluginGetsNoEnvironmentOfTheHost(t *testing.T) {
+func TestPluginHasNoHostEnvironment(t *testing.T) {
 	t.Setenv("HOST_SECRET_OF_THIS_TEST", "leaked")
 	state := stubState(t, start(t, stubConfig(t)))
 	for _, entry := range state["environment"].([]any) {
@@ -172,7 +172,7 @@ func TestPluginGetsNoEnvironmentOfTheHost(t *testing.T) {
 	}
 }
 
-func TestDeadPluginIsStartedAgain(t *testing.T) {
+func TestDeadPluginIsRestarted(t *testing.T) {
 	bench := start(t, stubConfig(t))
 	first := stubState(t, bench)["pid"].(float64)
 	plugin, err := os.FindProcess(int(first))
@@ -184,7 +184,7 @@ func TestDeadPluginIsStartedAgain(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-func TestCloseLeavesNothingBehind(t *testing.T) {
+func TestCloseFreesEverything(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	before := goleak.IgnoreCurrent()
 	bench, err := workbench.Start(context.Background(), stubConfig(t))
@@ -205,7 +205,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 func requireGone(t *testing.T, pid int) {
 	t.Helper()
 	process, err := os.FindProcess(pid)
-	if err == nil { // on Unix a process is always found; only a signal tells whether it lives
+	if err == nil { // on Unix FindProcess always succeeds; only a signal shows whether the process runs
 		err = process.Signal(syscall.Signal(0))
 	}
 	require.Error(t, err, "the plugin still runs")

@@ -1,4 +1,4 @@
-// Command cmd starts the workbench: the built plugin in a page of its own, where no Grafana is.
+// Command cmd starts the workbench, a page for the built plugin without Grafana.
 package main
 
 import (

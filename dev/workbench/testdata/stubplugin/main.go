@@ -1,4 +1,4 @@
-// Command stubplugin is a data source plugin that tells what it was asked, for the tests of the workbench.
+// Command stubplugin is a data source plugin that reports its requests, for the tests of the workbench.
 package main
 
 import (
@@ -43,7 +43,7 @@ func newInstance(_ context.Context, settings backend.DataSourceInstanceSettings)
 	return i, nil
 }
 
-// QueryData answers the query text "fail" with an error and anything else with one row that repeats what arrived.
+// QueryData answers the query "fail" with an error, and others with a row that repeats the request.
 func (i *instance) QueryData(_ context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	response := backend.NewQueryDataResponse()
 	for _, query := range req.Queries {
@@ -80,7 +80,7 @@ func (i *instance) answer(req *backend.QueryDataRequest, query backend.DataQuery
 	return backend.DataResponse{Frames: data.Frames{frame}}
 }
 
-// CheckHealth is content when the secret is "right".
+// CheckHealth succeeds if the secret is "right".
 func (i *instance) CheckHealth(context.Context, *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
 	if i.settings.DecryptedSecureJSONData["apiSecret"] != "right" {
 		return &backend.CheckHealthResult{
@@ -90,7 +90,7 @@ func (i *instance) CheckHealth(context.Context, *backend.CheckHealthRequest) (*b
 	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: "all is well"}, nil
 }
 
-// SubscribeStream finds the path "a/tail" only, for those who bring the password along.
+// SubscribeStream accepts only the path "a/tail" with the right password.
 func (*instance) SubscribeStream(_ context.Context, req *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
 	switch {
 	case req.Path != "a/tail":
@@ -104,12 +104,12 @@ func (*instance) SubscribeStream(_ context.Context, req *backend.SubscribeStream
 	return &backend.SubscribeStreamResponse{InitialData: initial}, err
 }
 
-// PublishStream is denied.
+// PublishStream denies everything.
 func (*instance) PublishStream(context.Context, *backend.PublishStreamRequest) (*backend.PublishStreamResponse, error) {
 	return &backend.PublishStreamResponse{Status: backend.PublishStreamStatusPermissionDenied}, nil
 }
 
-// RunStream sends the settings that it runs with, fails while they say so, and otherwise waits for the viewer to go.
+// RunStream sends its settings, fails if they say so, and otherwise waits until ctx is done.
 func (i *instance) RunStream(ctx context.Context, _ *backend.RunStreamRequest, sender *backend.StreamSender) error {
 	if err := sender.SendJSON(i.settings.JSONData); err != nil {
 		return err
@@ -132,7 +132,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// state tells what only the process itself knows.
+// state returns what only the process itself knows.
 func (i *instance) state(w http.ResponseWriter, _ *http.Request) {
 	sendJSON(w, map[string]any{
 		"pid": os.Getpid(), "environment": os.Environ(), "created": i.created, "jsonData": i.settings.JSONData,
@@ -140,7 +140,7 @@ func (i *instance) state(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// stream sends a line and the next one only when the caller has gone, which it can only know by having read the first.
+// stream sends a line, and a second one when the caller, who has read the first, is gone.
 func stream(w http.ResponseWriter, r *http.Request) {
 	if _, err := fmt.Fprintln(w, "first"); err != nil {
 		return
@@ -151,7 +151,7 @@ func stream(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
-// cut breaks after a part of the answer has been sent.
+// cut fails after a part of the answer was sent.
 func cut(w http.ResponseWriter, r *http.Request) {
 	if _, err := fmt.Fprint(w, "a part"); err != nil {
 		return
