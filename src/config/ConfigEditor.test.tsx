@@ -41,8 +41,15 @@ test('a connection is written under the names of the contract', async () => {
 test('an environment is chosen from the list', async () => {
   const { state, user } = setup();
   await user.click(screen.getByTestId(texts.url.testId));
-  await user.click(await screen.findByText(/^Prod06/));
+  await user.click(await screen.findByText(/Prod06/));
   expect(state.options.url).toBe('https://defense-eu.conferdeploy.net');
+});
+
+test.each(['Frankfurt{Enter}', 'frankfurt{Tab}'])('an environment is found by its place: %s', async (typed) => {
+  const { state, user } = setup();
+  await user.type(screen.getByTestId(texts.url.testId), typed);
+  expect(state.options.url).toBe('https://defense-eu.conferdeploy.net');
+  expect(screen.getByTestId(texts.url.testId)).toHaveValue('EU, Frankfurt (Prod06): https://defense-eu.conferdeploy.net');
 });
 
 test('a URL that is typed and left is kept', async () => {

@@ -2,7 +2,7 @@ import { Field } from '@grafana/ui';
 import { useId } from 'react';
 import { PickOne } from '../components/Pickers';
 import { configStrings } from '../strings/config';
-import { ENVIRONMENTS } from './environments';
+import { ENVIRONMENTS, labelOf, urlOf } from './environments';
 import { SecretField, TextField } from './fields';
 import { KeyHelp } from './KeyHelp';
 import type { Settings } from './useSettings';
@@ -10,7 +10,8 @@ import { apiIdProblem, apiSecretProblem, orgKeyProblem, urlProblem } from './val
 
 const texts = configStrings;
 
-const OPTIONS = ENVIRONMENTS.map(({ name, region, url }) => ({ value: url, label: url, description: `${name}, ${region}` }));
+// The list searches the labels, so they name the place and the URL.
+const OPTIONS = ENVIRONMENTS.map((environment) => ({ value: environment.url, label: labelOf(environment) }));
 
 export function ConnectionSection({ settings }: { settings: Settings }) {
   const { options, json, setJson, secret } = settings;
@@ -56,11 +57,11 @@ function UrlField({ settings: { options, setUrl } }: { settings: Settings }) {
         label={label}
         testId={testId}
         placeholder={placeholder}
-        width={50}
+        width={70}
         custom
         options={OPTIONS}
         value={url || undefined}
-        onChange={(picked) => setUrl(picked.trim().replace(/\/+$/, ''))}
+        onChange={(picked) => setUrl(urlOf(picked))}
       />
     </Field>
   );

@@ -1,5 +1,11 @@
+export interface Environment {
+  name: string;
+  region: string;
+  url: string;
+}
+
 /** The environments of Carbon Black Cloud. The URL of a console is also the URL of its API. */
-export const ENVIRONMENTS = [
+export const ENVIRONMENTS: Environment[] = [
   { name: 'Prod01', region: 'US East', url: 'https://dashboard.confer.net' },
   { name: 'Prod02', region: 'US East', url: 'https://defense.conferdeploy.net' },
   { name: 'Prod05', region: 'US East', url: 'https://defense-prod05.conferdeploy.net' },
@@ -10,3 +16,15 @@ export const ENVIRONMENTS = [
   { name: 'GovCloud', region: 'US government', url: 'https://gprd1usgw1.carbonblack-us-gov.vmware.com' },
   { name: 'EAP01', region: 'Early access', url: 'https://defense-eap01.conferdeploy.net' },
 ];
+
+/** Describes an environment, for example "EU, Frankfurt (Prod06): https://defense-eu.conferdeploy.net". */
+export function labelOf({ name, region, url }: Environment): string {
+  return `${region} (${name}): ${url}`;
+}
+
+/** Returns the URL that typed text stands for: the only environment that it names, or the text itself. */
+export function urlOf(text: string): string {
+  const typed = text.trim().toLowerCase();
+  const named = ENVIRONMENTS.filter(({ name, region }) => typed && `${region} (${name})`.toLowerCase().includes(typed));
+  return named.length === 1 ? named[0].url : text.trim().replace(/\/+$/, '');
+}
