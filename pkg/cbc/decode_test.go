@@ -31,10 +31,22 @@ func decodeEvent(t *testing.T, event string) auditlog.Event {
 	return p.Events[0]
 }
 
+// rejectEvent decodes an answer with a broken record between two good ones: only the broken one is left out.
 func rejectEvent(t *testing.T, event, want string) {
 	t.Helper()
-	_, err := decode(strings.NewReader(`{"num_found":1,"results":[` + event + `]}`))
-	require.ErrorContains(t, err, want)
+	good := `{"create_time":"2024-04-17T19:18:37.480Z","actor":"good"}`
+	for name, results := range map[string]string{
+		"alone": event, "first": event + "," + good + " , " + good, "middle": good + "," + event + ", " + good, "last": good + "," + good + "," + event,
+	} {
+		body := `{"num_found":` + strconv.Itoa(strings.Count(results, good)+1) + `,"results":[` + results + `],"took":1}`
+		p, err := decode(strings.NewReader(body))
+		require.NoError(t, err, "%s: %.200s", name, event)
+		require.Len(t, p.Events, strings.Count(results, good), "%s: %.200s", name, event)
+		require.Len(t, p.Bad, 1, "%s: %.200s", name, event)
+		require.Contains(t, p.Bad[0].Reason, want)
+		require.Equal(t, len(event), p.Bad[0].Size)
+		require.Equal(t, event[:min(len(event), maxRawRecord)], p.Bad[0].Raw)
+	}
 }
 
 // sample holds everything an answer may: null, escapes, nested unknown members, white space.
@@ -85,6 +97,10 @@ func TestDecodeTime(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]time.Time{
+		"2024-02-29 23:59:58":           second,
+		"2024-02-29T23:59:58.000+0000":  second,
+		"2024-02-29T23:59:58,000Z":      second,
+		`2024\u002d02-29T23:59:58Z`:     second,
 		"2024-03-01T12:59:58+13:00":     second,
 		"2024-02-29T18:29:58.000-05:30": second,
 		"1969-12-31T23:59:59.999Z":      time.UnixMilli(-1).UTC(),
@@ -95,13 +111,13 @@ func TestDecodeTime(t *testing.T) {
 
 func TestDecodeRejectsTime(t *testing.T) {
 	for _, value := range []string{
-		`""`, `null`, `1713381517480`, `true`, `{}`, `[]`, `"yesterday"`, `"2024-02-30T00:00:00Z"`, `"2024-02-29 23:59:58"`,
-		`"2024-02-29T24:00:00Z"`, `"2024-02-29"`, `"2024-02-29T23:59:58Zz"`,
+		`""`, `null`, `1713381517480`, `true`, `{}`, `[]`, `"yesterday"`, `"2024-02-30T00:00:00Z"`, `"2024-02-29"`, `"2024-02-29T23:59:58Zz"`,
+		`"9999-12-31T23:59:59-23:00"`, `"2024-02-29T24:00:01Z"`,
 	} {
-		rejectEvent(t, `{"create_time":`+value+`}`, `event 1: "create_time": it is not a time`)
+		rejectEvent(t, `{"create_time":`+value+`}`, `"create_time": it is not a time`)
 	}
-	rejectEvent(t, `{"actor":"a"}`, "event 1: it has no create_time")
-	rejectEvent(t, `{}`, "event 1: it has no create_time")
+	rejectEvent(t, `{"actor":"a"}`, "it has no create_time")
+	rejectEvent(t, `{}`, "it has no create_time")
 }
 
 // timed makes an event of one member and a time.
@@ -171,9 +187,9 @@ func TestDecodeRejectsText(t *testing.T) {
 	rejectEvent(t, timed(`"bad \x name":1`), "bad escape")
 	rejectEvent(t, timed(`"later":nope`), "not valid JSON")
 	rejectEvent(t, `{"create_time":"2024-04-17T19:18:37Z"]`, "comma is missing")
-	rejectEvent(t, `7`, "event 1: it is not an object")
-	rejectEvent(t, `null`, "event 1: it is not an object")
-	rejectEvent(t, `["create_time"]`, "event 1: it is not an object")
+	rejectEvent(t, `7`, "it is not an object")
+	rejectEvent(t, `null`, "it is not an object")
+	rejectEvent(t, `["create_time"]`, "it is not an object")
 }
 
 func TestDecodeFlags(t *testing.T) {
@@ -248,8 +264,8 @@ func TestDecodeRejectsPage(t *testing.T) {
 		`{"num_found":1,"results":{}}`:       "expected",
 		`{"num_found":1,"results":"none"}`:   "expected",
 		`{"num_found":1,"results":7}`:        "expected",
-		`{"num_found":1,"results":[,]}`:      "expected",
-		`{"num_found":1,"results":[1]}`:      "not an object",
+		`{"num_found":7,"results":[,]}`:      "expected",
+		`{"num_found":9223372036854775807}`:  "num_found: it is not a count",
 		`{"num_found":1,"results":nil}`:      "not valid JSON",
 		`{"num_found":1}{}`:                  "stands behind the end",
 		`{"num_found":1}x`:                   "stands behind the end",

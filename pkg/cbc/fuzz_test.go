@@ -58,7 +58,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		require.Equal(t, page, pieces)
-		require.True(t, json.Valid(body), "what encoding/json refuses was read")
+		require.True(t, len(page.Bad) > 0 || json.Valid(body), "what encoding/json refuses was read")
 		again, err := decode(bytes.NewReader(encode(t, page)))
 		require.NoError(t, err)
 		again.Digits = page.Digits // how a time was written is not kept

@@ -15,6 +15,7 @@ import (
 // Batch is what one read took out of the queue of the API key.
 type Batch struct {
 	Events []auditlog.Event // in the order of the answer, which means nothing
+	Bad    []BadRecord      // records that are no usable events
 	Bytes  int64
 	Waited time.Duration // for the governor
 }
@@ -36,7 +37,8 @@ func (c *Client) Queue(ctx context.Context) (Batch, error) {
 		if err := d.batch(&page); err != nil {
 			return err
 		}
-		batch.Events, batch.Bytes = page.Events, d.read
+		batch.Events, batch.Bad, batch.Bytes = page.Events, page.Bad, d.read
+		c.redactReasons(batch.Bad)
 		return nil
 	})
 	batch.Waited = spent.waited

@@ -70,7 +70,6 @@ func TestQueueAnswers(t *testing.T) {
 		`{"results":null}`:                                                         -1,
 		`{"success":false,"message":"no"}`:                                         -1,
 		`{"results":[],"errorMessage":"Something"}`:                                -1,
-		`{"results":[{"actor":"timeless"}]}`:                                       -1,
 	} {
 		client := newClient(t, config(serve(t, reply(http.StatusOK, "application/json", body)).URL))
 		batch, err := client.Queue(context.Background())
@@ -85,6 +84,24 @@ func TestQueueAnswers(t *testing.T) {
 	batch, err := client.Queue(context.Background())
 	require.NoError(t, err)
 	require.Empty(t, batch.Events)
+}
+
+// A record that cannot be read costs only itself: the batch cannot be had again.
+func TestQueueKeepsBadRecords(t *testing.T) {
+	const one = `{"create_time":"2024-04-17T19:18:37Z"}`
+	body := `{"num_found":3,"results":[` + one + `,{"create_time":"","actor":"` + secret + `","flagged":{"` + secret + `":1}},` + one + `]}`
+	client := newClient(t, config(serve(t, reply(http.StatusOK, "application/json", body)).URL))
+	batch, err := client.Queue(context.Background())
+	require.NoError(t, err)
+	require.Len(t, batch.Events, 2)
+	require.Len(t, batch.Bad, 1)
+	require.Contains(t, batch.Bad[0].Reason, "create_time")
+
+	page, err := search(context.Background(), client)
+	require.NoError(t, err)
+	require.Equal(t, batch.Bad, page.Bad)
+	require.Equal(t, 3, page.Found)
+	require.ErrorContains(t, &cbc.BadRecordsError{Records: page.Bad}, "1 record of Carbon Black Cloud's answer cannot be read and is left out: one without a readable time")
 }
 
 // A refusal took nothing out of the queue; anything else after the request was sent may have.

@@ -59,3 +59,10 @@ func truncate(s string, n int) string {
 	}
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
+
+// redactReasons makes what is said of bad records fit to be shown.
+func (c *Client) redactReasons(bad []BadRecord) {
+	for i := range bad {
+		bad[i].Reason = c.redact(bad[i].Reason)
+	}
+}

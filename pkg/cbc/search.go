@@ -36,7 +36,8 @@ type Page struct {
 	Found     int
 	Available int
 	Events    []auditlog.Event
-	Digits    int // most fraction digits of a second in the events' times: how fine the times are written
+	Bad       []BadRecord // records that are no usable events; Found counts them, too
+	Digits    int         // the most fraction digits of a second in the events' times: how fine the times are written
 	Bytes     int64
 	Waited    time.Duration // for the governor
 	Tries     int           // requests it took
@@ -118,6 +119,7 @@ func (c *Client) Search(ctx context.Context, r SearchRequest) (Page, error) {
 			return err
 		}
 		page.Bytes, page.Digits = d.read, d.digits
+		c.redactReasons(page.Bad)
 		return nil
 	})
 	if err != nil {

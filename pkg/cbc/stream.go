@@ -17,7 +17,8 @@ type stream struct {
 	buf []byte // what was read and is not consumed is buf[pos:]
 	pos int
 	// read counts the bytes taken from r.
-	read int64
+	read  int64
+	whole bool // nothing is left to be read
 }
 
 // ErrMore says that what is looked for goes on beyond the bytes at hand.
@@ -41,6 +42,18 @@ func (s *stream) fill() error {
 		return nil // the next call finds the end
 	}
 	return err
+}
+
+// readAll reads the rest of the text into the buffer.
+func (s *stream) readAll() error {
+	for !s.whole {
+		err := s.fill()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		s.whole = err != nil
+	}
+	return nil
 }
 
 // peek returns the next byte that is not white space, without consuming it.
