@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -48,9 +49,10 @@ func timeOf(raw []byte) time.Time {
 	return t
 }
 
-// BadRecordsError says that answers held bad records. Everything else of them was read, and is what it would be without them.
+// BadRecordsError says that answers held bad records. Every other record of them was read.
 type BadRecordsError struct {
-	Records []BadRecord // at least one
+	Records []BadRecord // the first of them, at least one
+	Count   int         // of all
 }
 
 func (e *BadRecordsError) Error() string {
@@ -59,15 +61,15 @@ func (e *BadRecordsError) Error() string {
 	if !first.Time.IsZero() {
 		at = "of " + auditlog.FormatTime(first.Time)
 	}
-	if len(e.Records) == 1 {
-		return fmt.Sprintf("1 record of Carbon Black Cloud's answer cannot be read and is left out: one %s (%s)", at, first.Reason)
+	if e.Count <= 1 {
+		return fmt.Sprintf("1 record that Carbon Black Cloud returned cannot be read and is left out: one %s (%s)", at, first.Reason)
 	}
-	return fmt.Sprintf("%d records of Carbon Black Cloud's answers cannot be read and are left out; the first is one %s (%s)", len(e.Records), at, first.Reason)
+	return fmt.Sprintf("%d records that Carbon Black Cloud returned cannot be read and are left out; the first is one %s (%s)", e.Count, at, first.Reason)
 }
 
 // Unwrap makes the error one of an answer that is not understood.
 func (e *BadRecordsError) Unwrap() error {
-	return &Error{Kind: KindAnswer, Status: 200, Message: e.Records[0].Reason}
+	return &Error{Kind: KindAnswer, Status: http.StatusOK, Message: e.Records[0].Reason}
 }
 
 // records is how many records of a page were read.

@@ -94,7 +94,7 @@ func TestBadRecord(t *testing.T) {
 		require.NotEmpty(t, p.Bad[1].Reason)
 		if strings.Contains(record, at.Format(time.RFC3339)) {
 			require.Equal(t, at, p.Bad[1].Time)
-			require.ErrorContains(t, &BadRecordsError{Records: p.Bad}, "3 records of Carbon Black Cloud's answers cannot be read and are left out; the first is one of 2026-11-01T10:00:00.000Z")
+			require.ErrorContains(t, &BadRecordsError{Records: p.Bad, Count: 3}, "3 records that Carbon Black Cloud returned cannot be read and are left out; the first is one of 2026-11-01T10:00:00.000Z")
 		} else {
 			require.Zero(t, p.Bad[1].Time, record)
 		}

@@ -101,7 +101,7 @@ func TestQueueKeepsBadRecords(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, batch.Bad, page.Bad)
 	require.Equal(t, 3, page.Found)
-	require.ErrorContains(t, &cbc.BadRecordsError{Records: page.Bad}, "1 record of Carbon Black Cloud's answer cannot be read and is left out: one without a readable time")
+	require.ErrorContains(t, &cbc.BadRecordsError{Records: page.Bad}, "1 record that Carbon Black Cloud returned cannot be read and is left out: one without a readable time")
 }
 
 // A refusal took nothing out of the queue; anything else after the request was sent may have.

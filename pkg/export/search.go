@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -49,6 +50,10 @@ func (s *Service) search(ctx context.Context, t token, extras []string, options 
 			}
 			return true
 		})
+	var bad *cbc.BadRecordsError
+	if errors.As(err, &bad) { // all others were read
+		made.Skipped, made.SkippedReason, err = bad.Count, bad.Error(), nil
+	}
 	switch {
 	case failed != nil:
 		return made, failed

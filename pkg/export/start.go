@@ -212,7 +212,8 @@ func (s *Service) countRead(ctx context.Context, f auditlog.Filter, w auditlog.T
 		n += b.Len()
 		return true
 	})
-	if err == nil && !coverage.Complete {
+	var bad *cbc.BadRecordsError
+	if err == nil && !coverage.Complete || errors.As(err, &bad) {
 		return -1, nil
 	}
 	return n, err

@@ -108,7 +108,7 @@ type Coverage struct {
 
 // Scan reads the events of a window in the question's order and hands them to visit, in batches that hold every event of each
 // of their milliseconds, until the window is read, visit wants no more, or the most events were read. What was visited before
-// an error stays valid: Covered tells how far it reaches.
+// an error stays valid: Covered tells how far it reaches. A *cbc.BadRecordsError comes last: all that can be read was visited then.
 func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func(Batch) (more bool)) (Coverage, error) {
 	r := &reader{history: h, question: q, cost: cost, visit: visit, rest: q.Window, came: h.config.Now().UnixMilli()}
 	err := r.run(ctx)
@@ -118,6 +118,9 @@ func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func(B
 	c.Covered = auditlog.TimeRange{From: r.rest.To, To: q.Window.To}
 	if q.Order == cbc.OldestFirst {
 		c.Covered = auditlog.TimeRange{From: q.Window.From, To: r.rest.From}
+	}
+	if err == nil {
+		err = r.bad.within(q.Window)
 	}
 	return *c, err
 }

@@ -22,6 +22,7 @@ type reader struct {
 	came     int64              // when the question was asked: an answer at hand is as good as it was then, however long the wait
 	ready    []piece            // what was read while choosing, in the order of the question
 	coverage Coverage
+	bad      badRecords
 	pages    int // asked for
 	stopped  bool
 }
@@ -127,7 +128,7 @@ func (r *reader) choose(ctx context.Context) (*track, error) {
 		if err != nil {
 			return base, err
 		}
-		if !finished {
+		if !finished || len(r.bad.records) > 0 { // whether the filter selects what cannot be read is not to be decided here
 			return r.leave(own), nil
 		}
 	}
@@ -136,7 +137,7 @@ func (r *reader) choose(ctx context.Context) (*track, error) {
 
 // leave forgets what was learned of the unfiltered events, and goes on with the filter's own.
 func (r *reader) leave(own *track) *track {
-	r.ready, r.pages, r.coverage = nil, 0, Coverage{}
+	r.ready, r.pages, r.coverage, r.bad = nil, 0, Coverage{}, badRecords{}
 	return own
 }
 
@@ -180,6 +181,7 @@ func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.TimeRange, ha
 		r.coverage.Found = step.found
 	}
 	r.coverage.Cut = max(r.coverage.Cut, step.cut)
+	r.bad.add(step.bad)
 	return step.finished, err
 }
 
@@ -187,6 +189,7 @@ func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.TimeRange, ha
 type step struct {
 	found    int
 	cut      int64
+	bad      []cbc.BadRecord
 	finished bool
 }
 
@@ -208,6 +211,7 @@ func (r *reader) page(ctx context.Context, t *track, gap auditlog.TimeRange, row
 		switch {
 		case !whole:
 			out.cut = part.From
+		case len(s.bad.records) > 0: // whoever asks again must be told of them, too
 		case !s.coarse: // where an event lies in its second is not known, so it cannot be cut out again
 			r.history.keep(t, events, part, asked, open && part.To == ask.To)
 		}
@@ -218,7 +222,7 @@ func (r *reader) page(ctx context.Context, t *track, gap auditlog.TimeRange, row
 		}
 	}
 	err := s.step(ctx)
-	out.found, out.finished = s.found, s.rest.From >= s.rest.To
+	out.found, out.bad, out.finished = s.found, s.bad.records, s.rest.From >= s.rest.To
 	if err == nil && !out.finished {
 		r.history.cache.noteCrowd(t, gap, s.found)
 	}
@@ -334,6 +338,7 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 	}
 	n := min(mostParts, (r.coverage.Found-r.coverage.Read)/(pagesAPart*r.history.config.Reach))
 	whole, pieces, costs, cuts := r.rest, make([][]piece, n), make([]Cost, n), make([]int64, n)
+	bad := make([][]cbc.BadRecord, n)
 	var group errgroup.Group
 	for i := range n {
 		length := (whole.To - whole.From) / int64(n)
@@ -347,7 +352,7 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 		}
 		group.Go(func() error {
 			return Guard(func() (err error) {
-				pieces[at], cuts[at], err = r.part(ctx, t, w, &costs[at])
+				pieces[at], cuts[at], bad[at], err = r.part(ctx, t, w, &costs[at])
 				return err
 			})
 		})
@@ -356,6 +361,7 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 	for i := range n {
 		r.cost.Add(costs[i])
 		r.coverage.Cut = max(r.coverage.Cut, cuts[i])
+		r.bad.add(bad[i])
 	}
 	for _, p := range pieces {
 		for _, got := range p {
@@ -368,7 +374,7 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 }
 
 // part reads a window to its end.
-func (r *reader) part(ctx context.Context, t *track, w auditlog.TimeRange, cost *Cost) (pieces []piece, cut int64, err error) {
+func (r *reader) part(ctx context.Context, t *track, w auditlog.TimeRange, cost *Cost) (pieces []piece, cut int64, bad []cbc.BadRecord, err error) {
 	take := func(events []auditlog.Event, window auditlog.TimeRange, kept bool) {
 		pieces = append(pieces, piece{events, window, kept})
 		w = r.behind(w, window)
@@ -382,6 +388,7 @@ func (r *reader) part(ctx context.Context, t *track, w auditlog.TimeRange, cost 
 		var got step
 		got, err = r.page(ctx, t, part, 0, cost, take)
 		cut = max(cut, got.cut)
+		bad = append(bad, got.bad...)
 	}
-	return pieces, cut, err
+	return pieces, cut, bad, err
 }

@@ -23,7 +23,11 @@ type scan struct {
 	coarse  bool               // the server writes times without a fraction of a second
 	// emit takes the events of a part, ascending. whole is false where the server did not give all of them.
 	emit func(events []auditlog.Event, part auditlog.TimeRange, whole bool)
+	bad  badRecords // of all pages
 }
+
+// records is how many records a page holds: its events, and what cannot be read.
+func records(p cbc.Page) int { return len(p.Events) + len(p.Bad) }
 
 // step reads on by one page.
 func (s *scan) step(ctx context.Context) error {
@@ -87,14 +91,14 @@ func (s *scan) close() bounds {
 
 // take hands on what a page holds for certain and moves the edge.
 func (s *scan) take(ctx context.Context, page cbc.Page) error {
-	if len(page.Events) >= page.Found && len(page.Events) < s.reach() {
+	if records(page) >= page.Found && records(page) < s.reach() {
 		s.pass(page.Events, s.rest, true)
 		return nil
 	}
-	if len(page.Events) == 0 {
+	if records(page) == 0 {
 		return ErrWithheld
 	}
-	if !s.sorted(page.Events) {
+	if len(page.Events) == 0 || !s.sorted(page.Events) {
 		return s.halves(ctx)
 	}
 	part := s.before(page.Events[len(page.Events)-1].CreateTime.UnixMilli())
@@ -192,7 +196,7 @@ func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
 	}
 	if len(page.Events) > 0 && s.sorted(page.Events) {
 		part := s.rest
-		if len(page.Events) < page.Found || len(page.Events) >= s.reach() {
+		if records(page) < page.Found || records(page) >= s.reach() {
 			part = s.before(page.Events[len(page.Events)-1].CreateTime.UnixMilli())
 		}
 		if part.From < part.To {
@@ -200,9 +204,12 @@ func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
 			return nil
 		}
 	}
-	if page.Found == 0 && len(page.Events) == 0 {
+	if page.Found == 0 && records(page) == 0 {
 		s.pass(nil, s.second(), true) // all that was seen lies beyond the edge, in what wide bounds add to this second
 		return nil
+	}
+	if len(page.Events) == 0 && records(page) > 0 { // a page of bad records says nothing of where it ends
+		return s.halves(ctx)
 	}
 	part := auditlog.TimeRange{From: max(s.rest.To-s.unit(), s.rest.From), To: s.rest.To}
 	if s.order == cbc.OldestFirst {
@@ -221,7 +228,7 @@ func (s *scan) lacks(page cbc.Page, seen []auditlog.Event) bool {
 		}
 		return n
 	}
-	return len(page.Events) >= page.Found && len(page.Events) < s.reach() && inside(page.Events) < inside(seen)
+	return records(page) >= page.Found && records(page) < s.reach() && inside(page.Events) < inside(seen)
 }
 
 // second is the first second of the rest, in the scan's order.
@@ -238,29 +245,31 @@ func (s *scan) second() auditlog.TimeRange {
 // offsets reads an instant by offset, as far as a search reaches. That is exact as long as the server keeps the order of equal
 // times from page to page, which is looked at by asking for the first page again.
 func (s *scan) offsets(ctx context.Context, part auditlog.TimeRange, b bounds) error {
-	var events, first []auditlog.Event
-	found := 1
-	for len(events) < min(found, s.reach()) {
-		page, err := s.page(ctx, part, s.reach()-len(events), len(events), b)
+	var events []auditlog.Event
+	var first cbc.Page
+	found, read := 1, 0
+	for read < min(found, s.reach()) {
+		page, err := s.page(ctx, part, s.reach()-read, read, b)
 		if err != nil {
 			return err
 		}
-		found = max(page.Found, len(events)+len(page.Events))
-		if len(page.Events) == 0 {
+		found = max(page.Found, read+records(page))
+		if records(page) == 0 {
 			break
 		}
-		if first == nil {
-			first = page.Events
+		if read == 0 {
+			first = page
 		}
+		read += records(page)
 		events = append(events, page.Events...)
 	}
-	whole := found <= len(events) && len(events) < s.reach()
-	if whole && len(events) > len(first) {
-		again, err := s.page(ctx, part, len(first), 0, b)
+	whole := found <= read && read < s.reach()
+	if whole && read > records(first) {
+		again, err := s.page(ctx, part, records(first), 0, b)
 		if err != nil {
 			return err
 		}
-		whole = slices.EqualFunc(first, again.Events, func(a, b auditlog.Event) bool { return auditlog.Compare(&a, &b) == 0 })
+		whole = slices.EqualFunc(first.Events, again.Events, func(a, b auditlog.Event) bool { return auditlog.Compare(&a, &b) == 0 })
 	}
 	s.pass(events, part, whole)
 	return nil
@@ -271,6 +280,7 @@ func (s *scan) page(ctx context.Context, w auditlog.TimeRange, rows, offset int,
 	start, end := b(w)
 	r := cbc.SearchRequest{Filter: s.filter, Start: start, End: end, Order: s.order, Rows: rows, Offset: offset}
 	page, err := s.history.search(ctx, r, s.cost)
-	page.Found = max(page.Found, len(page.Events))
+	page.Found = max(page.Found, records(page))
+	s.bad.add(page.Bad)
 	return page, err
 }

@@ -2,6 +2,7 @@ package panel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -74,6 +75,7 @@ func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 		return more
 	})
 	a.coverage = coverage
+	err = a.withoutBadRecords(err)
 	if err == nil && coverage.Failure != nil && a.outdated(coverage, a.request.Window) {
 		return coverage.Failure
 	}
@@ -85,6 +87,17 @@ func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 	}
 	a.broken = err
 	a.warn("this answer is partial, it covers %s: %v", coverage.Covered, err)
+	return nil
+}
+
+// withoutBadRecords makes a notice of an error that says that records cannot be read: everything else was. A number that decides about
+// an alert must not leave them out.
+func (a *answer) withoutBadRecords(err error) error {
+	var bad *cbc.BadRecordsError
+	if a.request.Numbers || !errors.As(err, &bad) {
+		return err
+	}
+	a.warn("%v", bad)
 	return nil
 }
 

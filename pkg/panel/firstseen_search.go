@@ -181,7 +181,7 @@ func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Questi
 		a.makeDo()
 		a.warn("the baseline is as of %s: Carbon Black Cloud cannot be asked now: %v", coverage.Stale.Format(stamp), coverage.Failure)
 	}
-	if err != nil {
+	if err = a.withoutBadRecords(err); err != nil {
 		l.failed = err
 	}
 	return nil

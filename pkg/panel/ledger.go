@@ -2,6 +2,7 @@ package panel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -95,6 +96,12 @@ func (a *answer) vouch(s queue.Status) error {
 		}
 		a.warn("%s", reason)
 	}
+	if reason := unreadable(s, w); reason != "" {
+		if a.request.Numbers {
+			return &LedgerError{errors.New(reason)}
+		}
+		a.warn("%s", reason)
+	}
 	if gap, open := touched(s.Gaps, w); open {
 		a.warn("events may be missing from %s: an answer of the queue was lost, or it was not read yet; a search will add them", gap)
 	}
@@ -123,6 +130,21 @@ func doubt(s queue.Status, w auditlog.TimeRange) string {
 		return fmt.Sprintf("events of %s may have been lost, and no search has looked for them yet", gap)
 	}
 	return ""
+}
+
+// unreadable says which records of the queue are left out of a time range because they cannot be read.
+func unreadable(s queue.Status, w auditlog.TimeRange) string {
+	bad := store.BadWithin(s.Bad, w)
+	if len(bad) == 0 {
+		return ""
+	}
+	records := make([]cbc.BadRecord, len(bad))
+	for i, r := range bad {
+		if records[i].Reason = r.Reason; r.Timed {
+			records[i].Time = time.UnixMilli(r.At).UTC()
+		}
+	}
+	return (&cbc.BadRecordsError{Records: records, Count: len(records)}).Error()
 }
 
 // touched returns the first gap that has a part in a window.

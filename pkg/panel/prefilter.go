@@ -252,7 +252,7 @@ func (a *answer) scan(ctx context.Context, q history.Question, want func(*auditl
 		}
 		return true
 	})
-	return events, coverage, err
+	return events, coverage, a.withoutBadRecords(err)
 }
 
 // missing tells whether some of the wanted events of a window are not among others. Equal events count.

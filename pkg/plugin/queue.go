@@ -88,10 +88,11 @@ func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit f
 		failed = visit(events)
 		return failed == nil
 	})
+	var bad *cbc.BadRecordsError
 	switch {
 	case failed != nil:
 		return failed
-	case err != nil:
+	case err != nil && !errors.As(err, &bad): // another search would meet the same bad records
 		return err
 	case !coverage.Complete || !coverage.Stale.IsZero():
 		return fmt.Errorf("the search of %s is not complete", w)

@@ -151,10 +151,14 @@ func (r *reader) read(ctx context.Context, c Config) (n int, drained bool, err e
 	if err != nil {
 		return 0, false, r.missed(ctx, c, id, book.Drained, err)
 	}
-	n = len(batch.Events)
-	drained, r.full = n == 0 || n < r.full, max(r.full, n)
-	r.held = &store.Addition{ID: id, Origin: store.FromQueue, Events: batch.Events, Late: c.Late, Note: func(b *store.ReadState) { b.Finish(id, drained) }}
-	return n, drained, r.flush(ctx)
+	records := len(batch.Events) + len(batch.Bad)
+	drained, r.full = records == 0 || records < r.full, max(r.full, records)
+	note := func(b *store.ReadState) {
+		b.KeepBad(batch.Bad)
+		b.Finish(id, drained)
+	}
+	r.held = &store.Addition{ID: id, Origin: store.FromQueue, Events: batch.Events, Late: c.Late, Note: note}
+	return len(batch.Events), drained, r.flush(ctx)
 }
 
 // missed books a read that failed. Where even that cannot be stored, the note of the read stays open, and the next read finds it.

@@ -28,6 +28,9 @@ type Status struct {
 	// queue with the same API key. FirstForeignRead is when the first audit of the same story found any.
 	LastForeignRead, FirstForeignRead time.Time
 	Missing                           int
+	// Bad are the last records of the queue that could not be read, and BadCount how many there were.
+	Bad      []store.BadRecord
+	BadCount int
 }
 
 // Status returns what the ledger holds for certain. It sends nothing to Carbon Black Cloud: the error is [ErrUnproved] while the
@@ -51,6 +54,7 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 	}
 	s.Since, s.Drained = at(book.Since), at(book.Drained)
 	s.LastForeignRead, s.FirstForeignRead = at(book.LastForeignRead), at(book.FirstForeignRead)
+	s.Bad, s.BadCount = book.Bad, book.BadCount
 	if s.Missing = book.Missing; book.Opened != 0 {
 		s.From = at(book.From)
 	}

@@ -23,6 +23,9 @@ type ReadState struct {
 	FirstForeignRead int64  `json:"suspects,omitempty"`  // when the first of those audits did that are no further apart than suspicion
 	Missing          int    `json:"missing,omitempty"`   // how many it found
 	Gaps             []Gap  `json:"gaps,omitempty"`      // apart from each other, ascending
+
+	Bad      []BadRecord `json:"bad,omitempty"`      // the last records that could not be read
+	BadCount int         `json:"badCount,omitempty"` // how many there were
 }
 
 // Gap is a span in which events may be missing, because the answer of a read was lost, or because an event came again and may have

@@ -86,6 +86,11 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 		return 0, errors.Join(undelivered, ctx.Err())
 	}
 	moved := p.margin.settle(min(coverage.AsOf.Add(-p.Settle).UnixMilli(), coverage.Covered.To))
+	var bad *cbc.BadRecordsError
+	if errors.As(failed, &bad) { // all others were listed
+		failed = nil
+		p.viewer.say("bad", true, bad.Error())
+	}
 	if failed == nil {
 		failed = coverage.Failure
 	}
