@@ -21,7 +21,9 @@ import (
 // withBadRecord is a cloud with two events and a record between them that cannot be read. The queue gives all three once.
 func withBadRecord(t *testing.T, bad string) *Instance {
 	t.Helper()
-	at := func(ago time.Duration) string { return time.Now().Add(-ago).UTC().Format("2006-01-02T15:04:05.000+0000") }
+	at := func(ago time.Duration) string {
+		return time.Now().Add(-ago).UTC().Format("2006-01-02T15:04:05.000+0000")
+	}
 	event := func(actor string, ago time.Duration) string {
 		return fmt.Sprintf(`{"create_time":%q,"actor":%q,"description":"Logged in successfully"}`, at(ago), actor)
 	}
