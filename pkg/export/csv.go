@@ -89,7 +89,7 @@ func (c *csvCopier) header() (found bool, err error) {
 }
 
 // findColumns finds the columns that the filter needs, and notes which columns of an audit log are missing: such a file says less
-// than a search answers. One that does not even tell who did what cannot be used. Which columns the vendor writes is not documented.
+// than a search answers. A file without actor or description cannot be used. Which columns the vendor writes is not documented.
 func (c *csvCopier) findColumns(names []string) error {
 	for _, key := range c.needs {
 		at := slices.Index(names, plainName(string(key)))
@@ -112,10 +112,10 @@ func (c *csvCopier) findColumns(names []string) error {
 // row accepts a row or drops it.
 func (c *csvCopier) row(row csvRow) error {
 	if c.in.mayBeCut && row.bytes[len(row.bytes)-1] != '\n' {
-		return &unusable{"its last row has no line break, and the connection does not tell whether that is its end"}
+		return &unusable{"its last row has no line break, and the connection does not show whether the file ends there"}
 	}
 	if len(row.cells) != c.width || row.open {
-		c.skip("it has not as many cells as the header, or a quote that is not closed")
+		c.skip("it does not have as many cells as the header, or a quote is not closed")
 		return c.csv.dropFirstLine(row)
 	}
 	keep, err := c.decide(row)

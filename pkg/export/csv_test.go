@@ -18,7 +18,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// relayed is what becomes of a file of a job, with everything of 2026 kept.
+// relayed returns what becomes of a job's file whose export is of the year 2026.
 func relayed(t require.TestingT, file io.Reader, format cbc.ExportFormat, safe bool) (string, *rowFilter, error) {
 	out := newChunkWriter(&download{}, File{}, time.Now)
 	k := (&Service{}).newRowFilter(year(format))
@@ -64,7 +64,7 @@ func TestSafeCells(t *testing.T) {
 	}
 }
 
-// formulaPrefixes are what may stand before a formula without being seen.
+// formulaPrefixes are invisible.
 var formulaPrefixes = []string{
 	" ", "   ", "\u00a0", "\u200b", "\ufeff", "\u2003", "\u3000", "\u202e", "\u2060", "\u00ad", "\u180e", "\u2028", "\u0085", "\u3164", "\u115f", "\ufe0f",
 	"\U000e0020", "\u034f", "\u2800", "\ufffe", "\x07", "\xa0", "\xff", "\u200f", "\u2066",
@@ -83,8 +83,8 @@ func TestFormulasBehindWhatCannotBeSeen(t *testing.T) {
 	}
 }
 
-// In both kinds of file a cell is guarded if and only if something that is a formula's start comes first among what can be seen, or
-// if it begins with a control character. Nothing else of the file changes.
+// In both kinds of file a cell is guarded if and only if its first visible character starts a formula, or if it begins with a control
+// character. Nothing else of the file changes.
 func TestFormulaGuard(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		blank := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(formulaPrefixes), 0, 3), func(parts []string) string { return strings.Join(parts, "") })
@@ -198,7 +198,7 @@ func TestJSONForms(t *testing.T) {
 	}
 }
 
-// FuzzCSV compares the rows with those of the standard library's reader for files that this one takes for sound.
+// FuzzCSV compares rows with the records of the standard library's strict reader, for files that it accepts.
 func FuzzCSV(f *testing.F) {
 	f.Add("create_time,actor\r\n"+at+",\"a\"\"b\r\n,\"\r\n", uint8(3))
 	f.Add("a,b\n\"\n\",\n", uint8(1))
@@ -240,7 +240,7 @@ type stepReader struct {
 
 func (s *stepReader) Read(p []byte) (int, error) { return s.r.Read(p[:min(len(p), s.most)]) }
 
-// rowsOf reads as so many of the same row.
+// rowsOf returns a reader of many equal rows.
 func rowsOf(row string, n int) io.Reader {
 	block := strings.Repeat(row, 1000)
 	readers := []io.Reader{}
@@ -286,7 +286,7 @@ func BenchmarkRelay(b *testing.B) {
 	}
 }
 
-// Times read like those of the standard library, also when the hour is that of the row before.
+// Times are read as by the standard library, also if the hour is that of the row before.
 func TestClockReader(t *testing.T) {
 	var r clockReader
 	for _, text := range []string{

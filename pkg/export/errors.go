@@ -48,8 +48,8 @@ var (
 	errBusyUser   = fail(Busy, "you are downloading %d files at the moment, which is the maximum: try again when a download has ended", maxDownloadsPerUser)
 )
 
-// ErrStalled ends a download of which nothing was taken for a while.
-var ErrStalled = fail(Broken, "the download ended, because nothing of the file was taken for %v: download it again", stallTimeout)
+// ErrStalled ends a download whose next part was not taken in time.
+var ErrStalled = fail(Broken, "the download ended, because the next part of the file was not taken within %v: download it again", stallTimeout)
 
 var errTooLong = fail(TooLarge, "the query is too long for an export: shorten its lists of values or its Lucene query")
 

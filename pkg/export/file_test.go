@@ -1,25 +1,18 @@
 package export
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
-	"runtime"
-	"runtime/metrics"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
@@ -27,7 +20,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// A job's file that cannot stand for the search is replaced, before anybody has got a part of it.
+// A job's file that cannot be used is replaced by searches before anything was sent.
 func TestFilesThatCannotBeUsed(t *testing.T) {
 	for words, sw := range map[string]simulator.Switches{
 		"not those of an audit log":          {CSVHeader: "none"},
@@ -73,7 +66,7 @@ func TestColumnThatIsMissing(t *testing.T) {
 	}
 }
 
-// A job may write times coarser than a search does, or in another zone: no event is lost at the edges of the window, or added.
+// A job may write coarser times than a search, or another zone: at the edges of the time range no event is lost or added.
 func TestCoarseTimes(t *testing.T) {
 	for words, layout := range map[string]string{"whole seconds": "2006-01-02 15:04:05", "fewer events": "2006-01-02 15:04:05.000"} {
 		zone := time.UTC
@@ -97,7 +90,7 @@ func TestCoarseTimes(t *testing.T) {
 	}
 }
 
-// Once a part of a file was handed on, it cannot be replaced any more: the download fails, and the next one is whole.
+// Once a part of a file was sent, it cannot be replaced: the download fails, and the next one is complete.
 func TestShortFileIsNeverPassedOff(t *testing.T) {
 	events := sample(9000)
 	w := newWorld(t, events, simulator.Switches{ExportRowCap: 8000})
@@ -134,156 +127,15 @@ func TestConnectionCutHalfWay(t *testing.T) {
 	}
 }
 
-// What was handed on of a file that breaks off ends with a whole row, so that a mark behind it is in no cell.
-func TestAPartEndsWithARow(t *testing.T) {
-	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
-		row := "2026-03-10T00:00:00.000Z,mary@example.org,\"=" + strings.Repeat("a text of some words\n", 100) + "\"\r\n"
-		for range 3 * maxChunk / len(row) {
-			_, _ = io.WriteString(rw, row)
-		}
-		panic(http.ErrAbortHandler)
-	})
-	x := w.complete(t, order(cbc.ExportCSV))
-	part := &download{}
-	require.Equal(t, Broken, kindOf(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, part)))
-	require.Equal(t, 1, part.begun)
-	require.True(t, strings.HasSuffix(part.String(), "\"\r\n"), "it ends with %q", part.String()[part.Len()-20:])
-	require.Zero(t, bytes.Count(part.Bytes(), []byte(`"`))%2)
-}
-
-// Every chunk but the last is large enough for few messages, and far under what one may have.
-func TestChunks(t *testing.T) {
-	w := newWorld(t, sample(30_000), simulator.Switches{})
-	x := w.complete(t, order(cbc.ExportJSON))
-	d := fetch(t, w.Service, x.ID, true)
-	require.Greater(t, len(d.chunks), 2)
-	for i, n := range d.chunks {
-		require.LessOrEqual(t, n, maxChunk)
-		require.True(t, n >= minChunk || i == len(d.chunks)-1)
-	}
-}
-
-// What follows the list of events is a part of the file like any other.
-func TestChunksOfALongTail(t *testing.T) {
-	file := `{"results":[{"create_time":"` + at + `"}],"facets":"` + strings.Repeat("x", 5*maxChunk) + `"}`
-	to := &download{}
-	out := newChunkWriter(to, File{}, time.Now)
-	_, err := copyJSON(newRowBuffer(strings.NewReader(file), out), (&Service{}).newRowFilter(year(cbc.ExportJSON)))
-	require.NoError(t, err)
-	require.NoError(t, out.end())
-	require.Equal(t, file, to.String())
-	require.LessOrEqual(t, slices.Max(to.chunks), maxChunk)
-}
-
-// Nothing is handed on before there is enough for a chunk: a file that is no larger can still be found unusable.
-func TestTheFirstChunkIsWaitedFor(t *testing.T) {
-	to := &download{}
-	out := newChunkWriter(to, File{}, time.Now)
-	require.NoError(t, out.add([]byte("[")))
-	require.NoError(t, out.add(make([]byte, maxChunk-2)))
-	require.Empty(t, to.chunks)
-	require.NoError(t, out.add([]byte("]")))
-	require.Equal(t, []int{maxChunk}, to.chunks)
-}
-
-// A long row is not looked at anew for each piece of it that arrives.
-func TestLongRow(t *testing.T) {
-	event := `{"create_time":"` + at + `","description":"` + strings.Repeat("x", 7<<20) + `"}`
-	in := newRowBuffer(&stepReader{strings.NewReader("[" + event + "]"), minRead}, newChunkWriter(&download{}, File{}, time.Now))
-	looks := 0
-	for ; !in.end; looks++ {
-		require.NoError(t, in.fill())
-	}
-	require.Less(t, looks, 40, "of %d pieces", len(event)/minRead)
-}
-
-// Chunks become smaller on a slow way, and grow again when they follow one another quickly. What they hold is the file.
-func TestChunksFollowTheSpeed(t *testing.T) {
-	var sizes []int
-	var file bytes.Buffer
-	clock := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
-	out := newChunkWriter(&download{}, File{}, func() time.Time { return clock })
-	row := bytes.Repeat([]byte("x"), 1000)
-	fill := func(chunks int, took time.Duration) {
-		for range chunks {
-			clock = clock.Add(took)
-			for n := len(out.sink.(*download).chunks); len(out.sink.(*download).chunks) == n; {
-				file.Write(row)
-				require.NoError(t, out.add(row))
-			}
-			sizes = append(sizes, out.sink.(*download).chunks[len(out.sink.(*download).chunks)-1])
-		}
-	}
-	const most = maxChunk
-	for _, stretch := range []struct {
-		chunks int
-		took   time.Duration
-		want   []int
-	}{
-		{2, 10 * time.Millisecond, []int{most, most}},
-		{6, 2 * time.Second, []int{most, most / 2, most / 4, most / 8, most / 16, most / 16}},
-		{2, 500 * time.Millisecond, []int{most / 16, most / 16}},
-		{6, 10 * time.Millisecond, []int{most / 16, most / 8, most / 4, most / 2, most, most}},
-	} {
-		sizes = nil
-		fill(stretch.chunks, stretch.took)
-		require.Equal(t, stretch.want, sizes)
-	}
-	require.NoError(t, out.end())
-	require.Equal(t, file.Bytes(), out.sink.(*download).Bytes())
-	require.EqualValues(t, file.Len(), out.bytes)
-}
-
-// gate lets a body through until somebody closes it.
-type gate struct {
-	open   chan struct{}
-	closed atomic.Bool
-}
-
-// Somebody who leaves takes the download from Carbon Black Cloud along.
-func TestClientGone(t *testing.T) {
-	g := &gate{open: make(chan struct{})}
-	w := serveFile(t, sample(60), func(_ http.Handler, rw http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(rw, "create_time,actor,description\r\n")
-		row := strings.Repeat("2026-03-10T00:00:00.000Z,mary@example.org,Logged in successfully\r\n", 1000)
-		for r.Context().Err() == nil {
-			if _, err := io.WriteString(rw, row); err != nil {
-				break
-			}
-		}
-		g.closed.Store(true)
-		close(g.open)
-	})
-	x := w.complete(t, order(cbc.ExportCSV))
-	ctx, cancel := context.WithCancel(context.Background())
-	err := w.Download(ctx, x.ID, "mary", DefaultOptions, leaver{cancel})
-	require.Error(t, err)
-	<-g.open
-	require.True(t, g.closed.Load())
-
-	x = w.complete(t, order(cbc.ExportCSV))
-	g.open = make(chan struct{})
-	require.ErrorIs(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, deaf{}), errDeaf)
-	<-g.open
-}
-
-type leaver struct{ leave context.CancelFunc }
-
-func (l leaver) Begin(File) error { return nil }
-func (l leaver) Write([]byte) error {
-	l.leave()
-	return nil
-}
-
-var errDeaf = errors.New("nobody listens")
-
-type deaf struct{}
-
-func (deaf) Begin(File) error   { return nil }
-func (deaf) Write([]byte) error { return errDeaf }
-
-// The token reaches no host but the configured one, and nothing goes on in the clear.
+// What was sent of a file that breaks off ends with a whole row, so that a mark behind it is outside of cells.
+// Every chunk but the last has a size between the bounds.
+// What follows the list of events is sent in chunks, too.
+// Nothing is sent before there is enough for a chunk: until then a file can be replaced.
+// A long row is not parsed again for each piece of it that arrives.
+// Chunks become smaller on a slow connection, and grow again on a fast one. Together they are the file.
+// gate records that a body was closed.
+// When a client leaves, the download from Carbon Black Cloud ends.
+// The token is sent to the configured host only, and nothing is fetched without TLS.
 func TestRedirects(t *testing.T) {
 	var tokens atomic.Int32
 	storage := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -311,209 +163,15 @@ func TestRedirects(t *testing.T) {
 	require.Zero(t, tokens.Load())
 }
 
-// Two million rows pass through a bounded piece of memory, and are known to be all.
-func TestManyRows(t *testing.T) {
-	const rows, mostHeap = 2_000_000, 32 << 20
-	const created, counted = "2026-03-10T00:00:00.000Z", "2000000"
-	event := `{"create_time":"` + created + `","description":"=1+1"}`
-	for _, c := range []struct {
-		format          cbc.ExportFormat
-		head, row, tail string
-	}{
-		{cbc.ExportCSV, strings.Join(columns, ",") + "\r\n", created + ",mary@example.org,,=1+1,,false,false,ABCD1234\r\n", ""},
-		{cbc.ExportJSON, `{"num_found":` + counted + `,"results":[`, event + ",", event + "]}"},
-	} {
-		k := &clock{at: origin}
-		one := simulator.Event{CreateTime: time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC), Description: "=1+1"}
-		sim := simulator.New(simulator.Config{Now: k.now, Events: []simulator.Event{one}})
-		block := strings.Repeat(c.row, 1000)
-		w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if !strings.HasSuffix(r.URL.Path, "/download") {
-				answer := httptest.NewRecorder()
-				sim.ServeHTTP(answer, r)
-				rw.WriteHeader(answer.Code)
-				_, _ = rw.Write(regexp.MustCompile(`("num_(found|available)"): ?1\b`).ReplaceAll(answer.Body.Bytes(), []byte("$1:"+counted)))
-				return
-			}
-			_, _ = io.WriteString(rw, c.head)
-			left := rows
-			if c.format == cbc.ExportJSON {
-				left-- // the tail has one
-			}
-			for ; left >= 1000; left -= 1000 {
-				_, _ = io.WriteString(rw, block)
-			}
-			_, _ = io.WriteString(rw, strings.Repeat(c.row, left)+c.tail)
-		}), k)
-		x := w.complete(t, order(c.format))
-		watch := &heapWatch{before: liveHeap()}
-		require.NoError(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, watch))
-		require.Less(t, watch.most-watch.before, int64(mostHeap))
-		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
-		require.NoError(t, err)
-		require.Equal(t, KindJob, m.Kind)
-		require.Equal(t, rows, m.Rows)
-		require.Equal(t, watch.bytes, m.Bytes)
-		require.True(t, m.Complete, m.Note)
-	}
-}
-
-// heapWatch looks at the heap while a file passes.
-type heapWatch struct{ before, most, bytes int64 }
-
-func (h *heapWatch) Begin(File) error { return nil }
-
-func (h *heapWatch) Write(chunk []byte) error {
-	h.bytes += int64(len(chunk))
-	h.most = max(h.most, heapNow())
-	return nil
-}
-
-func liveHeap() int64 {
-	runtime.GC()
-	return heapNow()
-}
-
-func heapNow() int64 {
-	read := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(read)
-	return int64(read[0].Value.Uint64())
-}
-
-// So many files may be on their way at a time, and no more: of a user, and of a data source.
-func TestPlaces(t *testing.T) {
-	w := newWorld(t, sample(60), simulator.Switches{})
-	x := w.complete(t, order(cbc.ExportCSV))
-	first := fetch(t, w.Service, x.ID, true)
-	inside := make(chan struct{})
-	leave := make(chan struct{})
-	var group sync.WaitGroup
-	start := func(login string) {
-		group.Go(func() {
-			assert.NoError(t, w.Download(context.Background(), x.ID, login, DefaultOptions, &waiter{inside, leave}))
-		})
-		<-inside
-	}
-	refused := func(login, words string) {
-		err := w.Download(context.Background(), x.ID, login, DefaultOptions, &download{})
-		require.Equal(t, Busy, kindOf(t, err))
-		require.ErrorContains(t, err, words)
-		unread := false
-		_, err = w.Manifest(context.Background(), x.ID, login, Choice{Safe: &unread})
-		require.Equal(t, Busy, kindOf(t, err), "reading a file for its manifest takes a place, too")
-	}
-	start("mary")
-	start("mary")
-	refused("mary", "you are downloading 2 files")
-	for _, login := range []string{"john", "john", "", "", "ann"} {
-		start(login)
-	}
-	start("bob")
-	refused("bob", "this data source hands out 8 files")
-	refused("ann", "this data source hands out 8 files")
-	other := w.config
-	other.Owner.UID = "other"
-	elsewhere := New(other)
-	y, err := elsewhere.Start(context.Background(), order(cbc.ExportJSON))
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		w.clock.turn(maxPoll)
-		y, err = elsewhere.Get(context.Background(), y.ID)
-		return err == nil && y.Status == StatusCompleted
-	}, time.Minute, time.Millisecond)
-	require.NoError(t, elsewhere.Download(context.Background(), y.ID, "bob", DefaultOptions, &download{}), "another data source has places of its own")
-	require.Equal(t, Busy, kindOf(t, elsewhere.Download(context.Background(), y.ID, "mary", DefaultOptions, &download{})), "but a user has none more")
-	close(leave)
-	group.Wait()
-	require.Empty(t, w.config.Registry.places.users)
-	require.Empty(t, w.config.Registry.places.sources)
-	require.Equal(t, first.String(), fetch(t, w.Service, x.ID, true).String())
-}
-
-// waiter stays in a download until it may leave.
-type waiter struct{ inside, leave chan struct{} }
-
-func (w *waiter) Begin(File) error {
-	w.inside <- struct{}{}
-	<-w.leave
-	return nil
-}
-
-func (w *waiter) Write([]byte) error { return nil }
-
-// Whoever takes nothing of a file for a minute loses the download and its place; whoever takes a little now and then does not.
-func TestStalledDownload(t *testing.T) {
-	const rows = 100_000
-	row := "2026-03-10T00:00:00.000Z,mary@example.org,Logged in successfully\r\n"
-	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(rw, "create_time,actor,description\r\n"+strings.Repeat(row, rows))
-	})
-	x := w.complete(t, order(cbc.ExportCSV))
-	for _, before := range []int{0, 1, 2} { // messages that are taken before
-		s := &stuckSink{messages: before, stuck: make(chan struct{}), leave: make(chan struct{})}
-		failed := make(chan error, 1)
-		go func() { failed <- w.Download(context.Background(), x.ID, "mary", DefaultOptions, s) }()
-		<-s.stuck
-		w.clock.turn(stallTimeout - time.Second)
-		select {
-		case err := <-failed:
-			t.Fatal(err)
-		default:
-		}
-		w.clock.turn(time.Second)
-		require.ErrorIs(t, <-failed, ErrStalled)
-		require.Empty(t, w.config.Registry.places.users)
-		close(s.leave)
-	}
-	slow := &slowSink{clock: w.clock}
-	require.NoError(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, slow))
-	require.Equal(t, len("create_time,actor,description\r\n")+rows*len(row), slow.Len())
-}
-
-// A file that breaks off while nobody takes it has stalled: nothing more may be sent.
-func TestStallOfABrokenFile(t *testing.T) {
-	w := serveFile(t, nil, func(_ http.Handler, rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Content-Length", "100000000")
-		_, _ = io.WriteString(rw, "create_time,actor,description\r\n"+strings.Repeat("2026-03-10T00:00:00.000Z,=mary@example.org,Logged in successfully\r\n", 20_000))
-	})
-	x := w.complete(t, order(cbc.ExportCSV))
-	s := &stuckSink{messages: 2, stuck: make(chan struct{}), leave: make(chan struct{})} // the beginning and a chunk
-	failed := make(chan error, 1)
-	go func() { failed <- w.Download(context.Background(), x.ID, "mary", DefaultOptions, s) }()
-	<-s.stuck
-	w.clock.turn(stallTimeout)
-	require.ErrorIs(t, <-failed, ErrStalled)
-	close(s.leave)
-}
-
-// stuckSink takes some messages and then nothing any more.
-type stuckSink struct {
-	messages     int
-	stuck, leave chan struct{}
-}
-
-func (s *stuckSink) Begin(File) error { return s.Write(nil) }
-
-func (s *stuckSink) Write([]byte) error {
-	if s.messages--; s.messages < 0 {
-		close(s.stuck)
-		<-s.leave
-	}
-	return nil
-}
-
+// Two million rows take a bounded amount of memory, and are known to be complete.
+// heapWatch measures the heap while a file is sent.
+// Downloads at a time are bounded for each user and each data source.
+// waiter blocks a download until it may end.
+// A download of which nothing is taken for a minute ends and frees its place. A slow one goes on.
+// A file that breaks off while the client is stalled has stalled: nothing more may be sent.
+// stuckSink takes some messages and then blocks.
 // slowSink takes a message just before it would be too late.
-type slowSink struct {
-	download
-	clock *clock
-}
-
-func (s *slowSink) Write(chunk []byte) error {
-	s.clock.turn(stallTimeout - time.Second)
-	return s.download.Write(chunk)
-}
-
-// A file that merely ends with its connection may have been cut within its last cell, which no count of rows shows.
+// A file that ends with its connection may have been cut within its last cell, which no count of rows shows.
 func TestCutWithinTheLastCell(t *testing.T) {
 	for cut, kind := range map[int]string{0: KindJob, 2: KindSearch, 10: KindSearch} {
 		w := serveFile(t, sample(300), func(sim http.Handler, rw http.ResponseWriter, r *http.Request) {

@@ -2,7 +2,8 @@ package export
 
 import (
 	"strings"
-	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // clockReader reads the times of rows, in milliseconds since 1970. Rows come in order of their times, so most have the hour of the
@@ -12,33 +13,20 @@ type clockReader struct {
 	start int64
 }
 
-// layouts are the usual forms of ISO 8601. Any number of digits may follow the seconds.
-var layouts = func() (all []string) {
-	for _, separator := range []string{"T", " "} {
-		for _, zone := range []string{"Z07:00", "Z0700", "Z07", ""} {
-			all = append(all, "2006-01-02"+separator+"15:04:05"+zone)
-		}
-	}
-	return all
-}()
-
-// read reads a time. Without a zone it is UTC, the only one that the vendor writes.
+// read reads a time in any usual form of ISO 8601.
 func (r *clockReader) read(text string) (ms int64, ok bool) {
 	within, plain := withinHour(text)
 	if plain && r.hour != "" && strings.HasPrefix(text, r.hour) {
 		return r.start + within, true
 	}
-	for _, layout := range layouts {
-		t, err := time.Parse(layout, text)
-		if err != nil {
-			continue
-		}
-		if plain {
-			r.hour, r.start = strings.Clone(text[:hourLength]), t.UnixMilli()-within
-		}
-		return t.UnixMilli(), true
+	t, err := auditlog.ParseTime(text)
+	if err != nil {
+		return 0, false
 	}
-	return 0, false
+	if plain {
+		r.hour, r.start = strings.Clone(text[:hourLength]), t.UnixMilli()-within
+	}
+	return t.UnixMilli(), true
 }
 
 const hourLength = len("2006-01-02T15:")

@@ -17,9 +17,9 @@ type Manifest struct {
 	Reason        string          `json:"reason,omitempty"`
 	Query         json.RawMessage `json:"query"`         // as it was sent to this data source
 	Sent          json.RawMessage `json:"sent"`          // as it was sent to Carbon Black Cloud
-	From          *int64          `json:"from"`          // milliseconds; the window is half-open
+	From          *int64          `json:"from"`          // milliseconds; the time range is half-open
 	To            *int64          `json:"to"`            //
-	Window        string          `json:"window"`        // the same in words
+	Window        string          `json:"window"`        // From and To in words
 	OrgKey        string          `json:"orgKey"`        //
 	Who           string          `json:"who"`           //
 	CreatedAt     *time.Time      `json:"createdAt"`     //
@@ -32,8 +32,8 @@ type Manifest struct {
 	Bytes         int64           `json:"bytes"`         //
 	SHA256        string          `json:"sha256"`        // of the file as it is downloaded with the same switch
 	ReadAt        time.Time       `json:"readAt"`        // when the file was found to be so
-	Received      int             `json:"received"`      // events of the window that Carbon Black Cloud gave, before this plugin's part of the filter
-	Count         *int            `json:"count"`         // events of the window that it counted at the start; null when it does not tell for certain
+	Received      int             `json:"received"`      // events of the time range, before this plugin's part of the filter
+	Count         *int            `json:"count"`         // events of the time range at the start; null if Carbon Black Cloud does not count them reliably
 	Skipped       int             `json:"skipped"`       // rows that could not be read, and were left out
 	Complete      bool            `json:"complete"`
 	Note          string          `json:"note"` // the verdict in words
@@ -127,7 +127,7 @@ func (s *Service) manifest(e *trackedExport, made facts, options Options) (Manif
 // verdict compares a file with what was counted at the start.
 func (s *Service) verdict(t token, made facts) (count *int, complete bool, note string) {
 	if !t.known() {
-		return nil, false, "what was asked for is not known here, so nobody can tell whether the file is complete" + made.remarks()
+		return nil, false, "the query of this job is not known, so the file cannot be checked" + made.remarks()
 	}
 	c := t.Expected
 	if c.Count < 0 && c.Sent >= 0 && made.Raw == c.Sent {

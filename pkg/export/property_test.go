@@ -67,7 +67,7 @@ func drawSwitches(t *rapid.T) simulator.Switches {
 	return sw
 }
 
-// The file of an export, parsed, is the search's events as a multiset, whatever the cloud makes of what is not documented.
+// The file of an export holds the events of the search, as a multiset, however the cloud does what is not documented.
 func TestFileIsTheSearch(t *testing.T) {
 	events := sample(240)
 	for i := 100; i < 140; i++ {
@@ -128,7 +128,7 @@ func (c *cleanups) end() {
 	}
 }
 
-// searched are the events that searches find, each as one text, sorted.
+// searched returns the events that searches find, each as one string, sorted.
 func (w *world) searched(t require.TestingT, f auditlog.Filter, window auditlog.TimeRange) []string {
 	var out []string
 	var cost history.Cost

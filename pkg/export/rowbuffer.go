@@ -29,8 +29,8 @@ const (
 )
 
 func newRowBuffer(r io.Reader, out *chunkWriter) *rowBuffer {
-	file, tells := r.(interface{ EndProven() bool })
-	return &rowBuffer{r: r, out: out, buf: make([]byte, 0, maxChunk), mayBeCut: tells && !file.EndProven()}
+	file, knows := r.(interface{ EndProven() bool })
+	return &rowBuffer{r: r, out: out, buf: make([]byte, 0, maxChunk), mayBeCut: knows && !file.EndProven()}
 }
 
 // unread returns what was neither accepted nor dropped. It is valid until the next fill.

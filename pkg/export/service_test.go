@@ -36,7 +36,7 @@ func (w *world) calls(endpoint string) (n int) {
 	return n
 }
 
-// A job is asked for with growing pauses, however many look, and an early 404 means that it is young.
+// A job is polled at growing intervals, however many viewers there are. An early 404 means that it is not visible yet.
 func TestStates(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{JobEarly404: 2, JobPolls: 4, JobInProgress: true, JobProgress: true})
 	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
@@ -76,7 +76,7 @@ func TestStates(t *testing.T) {
 	require.Zero(t, w.calls("progress"))
 }
 
-// A state that nobody has heard of is one of a job that is still running.
+// A job with an unknown status is in progress.
 func TestUnknownStates(t *testing.T) {
 	for _, word := range []string{"QUEUED", "Weird State", ""} {
 		c := &clock{at: origin}
@@ -133,7 +133,7 @@ func TestJobThatFails(t *testing.T) {
 	require.Zero(t, w.calls("download"))
 }
 
-// Trouble while a job is asked for is not the job's: it stays what it was, with a word on the trouble.
+// A failed poll does not change the state of an export, but adds a message.
 func TestTroubleWhilePolling(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{JobPolls: -1})
 	x, err := w.Start(context.Background(), order(cbc.ExportCSV))
@@ -191,7 +191,7 @@ func TestDerivedKeysAreSearched(t *testing.T) {
 	require.Zero(t, w.calls("export"))
 }
 
-// A field that only later events have gets a column all the same: at once, or, when a part of the file was handed on, the next time.
+// A field that only later events have gets a column: at once, or in the next download if a part of the file was sent.
 func TestLateFields(t *testing.T) {
 	for _, n := range []int{300, 12_000} {
 		events := sample(n)
@@ -215,7 +215,7 @@ func TestLateFields(t *testing.T) {
 	}
 }
 
-// A restart, and another replica, know an export by its id alone.
+// After a restart, and on another replica, an id is enough.
 func TestIDs(t *testing.T) {
 	w := newWorld(t, sample(300), simulator.Switches{})
 	r := order(cbc.ExportCSV)
@@ -267,7 +267,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// A simulator that starts anew gives the same ids to other jobs.
+// A simulator that is restarted gives the same ids to other jobs.
 func TestJobIDsThatComeAgain(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{})
 	x := w.complete(t, order(cbc.ExportJSON))
@@ -291,7 +291,7 @@ func TestForget(t *testing.T) {
 	require.Equal(t, Missing, kindOf(t, err))
 }
 
-// A file may, like a job, be known a little later; how many rows a job says it has is not what counts.
+// A file may, like a job, become visible a little later. The number of rows that a job reports does not count.
 func TestYoungFile(t *testing.T) {
 	c := &clock{at: origin}
 	sim := simulator.New(simulator.Config{Now: c.now, Events: sample(60)})
@@ -319,7 +319,7 @@ func TestYoungFile(t *testing.T) {
 	require.Equal(t, Missing, kindOf(t, err))
 }
 
-// The file of a job that took long may be known a little later than its end, too.
+// The file of a long job may become visible a little after the job has completed, too.
 func TestYoungFileOfALongJob(t *testing.T) {
 	c := &clock{at: origin}
 	sim := simulator.New(simulator.Config{Now: c.now, Events: sample(60), Switches: simulator.Switches{JobPolls: 30}})
@@ -357,8 +357,8 @@ func TestExpired(t *testing.T) {
 	require.Contains(t, y.Error, "30 days")
 }
 
-// The jobs of an API key are those of all products. What is certainly another's is not listed, and what turns out to be another's
-// is not handed out.
+// The jobs of an API key are those of all products. Those that certainly belong to another product are not listed, and a file of
+// another product is not handed out.
 func TestOtherProducts(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{JobType: "livequery_export"})
 	w.complete(t, order(cbc.ExportCSV))
@@ -386,7 +386,7 @@ func TestOtherProducts(t *testing.T) {
 	}
 }
 
-// What nobody can know for certain is said: whether a job was started when its answer is lost. It is not asked for again.
+// If the answer to a start is lost, the error says that the job may have been started. The request is not repeated.
 func TestStartIsNeverRepeated(t *testing.T) {
 	for _, fault := range []simulator.Fault{{Kind: "reset"}, {Kind: "status", Status: 503, AfterWork: true}, {Kind: "html", AfterWork: true}} {
 		fault.Endpoint = "export"
@@ -401,7 +401,7 @@ func TestStartIsNeverRepeated(t *testing.T) {
 	}
 }
 
-// A Job service that does not know a job for a moment, long after its start, does not end the export.
+// An export survives a Job service that does not know the job for a moment, long after its start.
 func TestLate404(t *testing.T) {
 	w := newWorld(t, sample(60), simulator.Switches{JobPolls: 3})
 	x, err := w.Start(context.Background(), order(cbc.ExportCSV))

@@ -7,17 +7,17 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 )
 
-// stallTimeout is how long whoever downloads a file may take nothing of it.
+// stallTimeout is how long taking a chunk, of 1 MiB at most, may last.
 const stallTimeout = time.Minute
 
-// stallGuard passes a file on to a sink and gives up when the sink takes nothing for a while. What blocks in the sink then is left
-// behind: it ends with the call that the sink belongs to.
+// stallGuard passes a file on to a sink and gives up when the sink does not take a chunk in time. The goroutine that blocks in the sink
+// then is left behind: it ends with the call that the sink belongs to.
 type stallGuard struct {
 	ctx   context.Context
 	sink  Sink
 	after func(time.Duration) <-chan time.Time
 	steps chan func() error
-	done  chan error // has room for one, so that a step that was left behind can end
+	done  chan error // has room for the result of a step that was left behind
 }
 
 func newStallGuard(ctx context.Context, sink Sink, after func(time.Duration) <-chan time.Time) *stallGuard {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var origin = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
 
-// clock is turned by hand.
+// clock is a clock that tests set.
 type clock struct {
 	mu     sync.Mutex
 	at     time.Time
@@ -78,7 +78,7 @@ type world struct {
 	http  *http.Client
 }
 
-// cleaner is what a world needs of a test, or of one run of a property.
+// cleaner is a test, or one run of a property.
 type cleaner interface {
 	require.TestingT
 	Cleanup(func())
@@ -91,7 +91,7 @@ func newWorld(t cleaner, events []simulator.Event, sw simulator.Switches) *world
 	return w
 }
 
-// serve makes exports of a simulated cloud that is reached through a handler.
+// serve makes exports of a simulated cloud behind a handler.
 func serve(t cleaner, sim *simulator.Server, handler http.Handler, c *clock) *world {
 	server := httptest.NewServer(handler)
 	transport := &http.Transport{}
@@ -104,7 +104,7 @@ func serve(t cleaner, sim *simulator.Server, handler http.Handler, c *clock) *wo
 	return w
 }
 
-// serveFile makes exports of a simulated cloud whose jobs have the file that a handler answers with.
+// serveFile makes exports of a simulated cloud that answers downloads by a handler.
 func serveFile(t cleaner, events []simulator.Event, file func(sim http.Handler, rw http.ResponseWriter, r *http.Request)) *world {
 	c := &clock{at: origin}
 	sim := simulator.New(simulator.Config{Now: c.now, Events: append([]simulator.Event{}, events...)})
@@ -117,7 +117,7 @@ func serveFile(t cleaner, events []simulator.Event, file func(sim http.Handler, 
 	}), c)
 }
 
-// service makes the exports of another process that has the settings with one of the simulator's keys.
+// service makes the exports of another process with one of the simulator's keys.
 func (w *world) service(t require.TestingT, key int) *Service {
 	k := w.sim.Keys()[key]
 	client, err := cbc.New(cbc.Config{
@@ -188,7 +188,7 @@ func fetch(t require.TestingT, s *Service, id string, safe bool) *download {
 	return d
 }
 
-// records are the events that the simulator holds in a window, each as one text, sorted.
+// records returns the events that the simulator holds in a time range, each as one string, sorted.
 func (w *world) records(f auditlog.Filter, window auditlog.TimeRange, unit time.Duration) []string {
 	matcher := f.Local()
 	var out []string
@@ -206,13 +206,13 @@ func (w *world) records(f auditlog.Filter, window auditlog.TimeRange, unit time.
 	return out
 }
 
-// record writes an event as one text. Go's CSV reader makes one line break of each CRLF in a cell, so all are taken for the same.
+// record writes an event as one string. Go's CSV reader turns CRLF in a cell into LF, so both are equal here.
 func record(e auditlog.Event) string {
 	texts := fieldTexts(&e)
 	return strings.ReplaceAll(strings.Join(texts[:], "|"), "\r\n", "\n")
 }
 
-// same compares two lists of events and shows no more than where they differ first.
+// same compares two lists of events and shows the first difference only.
 func same(t require.TestingT, want, got []string, about ...any) {
 	for i := range min(len(want), len(got)) {
 		require.Equal(t, want[i], got[i], about...)
@@ -220,7 +220,7 @@ func same(t require.TestingT, want, got []string, about ...any) {
 	require.Equal(t, len(want), len(got), about...)
 }
 
-// parsed are the events of a file, each as one text, sorted.
+// parsed returns the events of a file, each as one string, sorted.
 func parsed(t require.TestingT, d *download) []string {
 	var events []auditlog.Event
 	if strings.HasPrefix(d.MediaType, "text/csv") {
@@ -295,7 +295,7 @@ func parseJSON(t require.TestingT, raw []byte, mediaType string) (events []audit
 	return events
 }
 
-// sample are events of the last day, some of them awkward, with several in one millisecond.
+// sample returns events of the last day, with odd strings and several events in one millisecond.
 func sample(n int) []simulator.Event {
 	texts := []string{
 		"Logged in successfully", "=1+1", "+49", "-2", "@SUM(A1)", "\tindented", "Policy \"Standard\" (ID: 7) was modified", "a, b",
