@@ -219,6 +219,15 @@ func TestMalformedJSONRows(t *testing.T) {
 	}
 }
 
+// Whether a string is well-formed is what the standard library says, wherever in it the odd character stands.
+func TestWellFormedString(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOf(rapid.SampledFrom([]string{"a", "long enough", "\x1f", " ", "\\n", "\\\\", "\\\"", "\\u00e9", "\\x", "\\u12", "é", "\x7f", "\n", "\xff", "[", "\x00"})).Draw(t, "parts")
+		value := []byte(`"` + strings.Join(parts, "") + `"`)
+		require.Equal(t, json.Valid(value), wellFormedString(value), "%q", value)
+	})
+}
+
 func TestJSONRowsThatBreakOff(t *testing.T) {
 	for _, file := range []string{`[{"a":1}`, `[{"a":1},{"a":2`, `[{"a":1},{"a"`, `[{"a":1},`, `[{"a":1},{"a":2 "b"`, `[{"a":"b}]`} {
 		f := &fileInSteps{file: []byte(file), step: 1}
