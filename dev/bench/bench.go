@@ -1,5 +1,5 @@
-// Package bench measures what answers cost in calls, bytes, time and memory, side by side with a naive client, holds them
-// against the bounds that they must keep, and writes the figures down.
+// Package bench measures the API calls, bytes, time and memory of answers, next to a naive client, compares them
+// with their bounds, and writes a report.
 package bench
 
 import (
@@ -11,23 +11,23 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 )
 
-// Config says what to measure with and where the figures go.
+// Config configures a run.
 type Config struct {
 	Root      string // of the project
 	Simulator string // the built simulator
 	Out       io.Writer
-	Save      func(page []byte) error // takes the figures as Markdown
+	Save      func(page []byte) error // receives the report as Markdown
 }
 
-// Sizes of the windows that every shape is measured on: one page, what an answer may read by default, and far more than that.
+// Sizes of the windows on which every query is measured: one page, the default maxEvents, and far more.
 var sizes = []int{9_500, 95_000, 1_050_000}
 
 const largest = 1_000_000
 
-// lab is one run.
+// lab is a run.
 type lab struct{ config Config }
 
-// figures are everything that was measured.
+// figures holds everything that was measured.
 type figures struct {
 	board boardFigures
 	sizes []sizeFigures
@@ -38,10 +38,10 @@ type figures struct {
 	export exportFigures
 }
 
-// Run measures, prints and saves the figures. It fails when an answer was wrong or a bound on counts or sizes was missed; bounds
-// on time only warn, since machines differ.
+// Run measures, prints and saves the figures. It fails if an answer was wrong or exceeded a bound on counts or sizes. Bounds
+// on time only warn, because machines differ.
 func Run(ctx context.Context, c Config) error {
-	log.DefaultLogger = log.NewNullLogger() // it remarks on how each HTTP client was built
+	log.DefaultLogger = log.NewNullLogger() // it logs every HTTP client
 	l := &lab{config: c}
 	f, err := l.measure(ctx)
 	if err != nil {

@@ -59,7 +59,7 @@ func TestBoardOfTheProject(t *testing.T) {
 	}
 }
 
-// A series over the window has the most buckets that 60 bucket widths can touch, at whatever hour it is measured, and its end
+// A series over the window has the maximum number of buckets that 60 widths can touch, at any hour, and its end
 // has settled.
 func TestScaleWindow(t *testing.T) {
 	for hour := range 24 {
@@ -73,7 +73,7 @@ func TestScaleWindow(t *testing.T) {
 	}
 }
 
-// A wrong answer is never taken for a right one.
+// Wrong answers are found.
 func TestJudges(t *testing.T) {
 	actors := strings.Fields("a b a")
 	var events []simulator.Event
@@ -125,7 +125,7 @@ func TestJudges(t *testing.T) {
 	}
 }
 
-// An export's rounds stay pairs, whatever was asked of its times before.
+// The rounds of an export stay pairs, whatever was computed from its times before.
 func TestRoundsStayPairs(t *testing.T) {
 	way := &exportWay{took: []time.Duration{4, 1, 3}, bare: []time.Duration{1, 2, 4}}
 	require.InDelta(t, 0.75, way.against(), 1e-9)

@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	boardEvents = 9_500 // a day: one page, nearly full
+	boardEvents = 9_500 // per day: nearly a full page
 	boardSpan   = 24 * time.Hour
 	viewers     = 5
-	apart       = 40 * time.Millisecond // between the first requests of two viewers who look "at once"
-	refresh     = 6 * time.Second       // a second more than the end of the log is taken as read
+	apart       = 40 * time.Millisecond // between the first requests of two concurrent viewers
+	refresh     = 6 * time.Second       // one second longer than the end of the log is cached
 )
 
-// loadBoard returns the queries of the bundled dashboard, one a panel.
+// loadBoard returns the queries of the bundled dashboard, one per panel.
 func loadBoard(root string) ([]json.RawMessage, error) {
 	raw, err := os.ReadFile(filepath.Join(root, "provisioning", "dashboards", "audit-overview.json"))
 	if err != nil {
@@ -35,7 +35,7 @@ func loadBoard(root string) ([]json.RawMessage, error) {
 		} `json:"panels"`
 	}
 	if err := json.Unmarshal(raw, &board); err != nil {
-		return nil, fmt.Errorf("the dashboard: %w", err)
+		return nil, fmt.Errorf("read the dashboard: %w", err)
 	}
 	var queries []json.RawMessage
 	for _, p := range board.Panels {
@@ -44,10 +44,10 @@ func loadBoard(root string) ([]json.RawMessage, error) {
 	return queries, nil
 }
 
-// boardFigures are what the board took in each situation.
+// boardFigures holds the cost of the dashboard in each situation.
 type boardFigures struct {
 	panels                                        int
-	page                                          sample // one bare full page
+	page                                          sample // a full page without the plugin
 	cold, warm, coldCrowd, warmCrowd              sample
 	naiveOne, naiveCrowd                          sample
 	alertCold, alertAgain, alertLater, alertNaive sample
@@ -64,7 +64,7 @@ func (l *lab) board(ctx context.Context) (boardFigures, error) {
 	if err != nil {
 		return boardFigures{}, err
 	}
-	defer func() { _ = c.stop() }() // its figures are in by then
+	defer func() { _ = c.stop() }() // the figures are complete by then
 	b := &boardRun{cloud: c, queries: queries, naive: newNaive(c)}
 	figures := boardFigures{panels: len(queries)}
 	for _, part := range []struct {
@@ -90,14 +90,14 @@ func (l *lab) board(ctx context.Context) (boardFigures, error) {
 	return figures, nil
 }
 
-// boardRun is the board on a cloud.
+// boardRun is the dashboard on a simulated cloud.
 type boardRun struct {
 	cloud   *cloud
 	queries []json.RawMessage
 	naive   naive
 }
 
-// page fetches one full page and does nothing with it.
+// page fetches a full page and discards it.
 func (b *boardRun) page(ctx context.Context) (sample, error) {
 	return repeat(ctx, b.cloud, func() (func() error, error) {
 		return func() error {
@@ -112,7 +112,7 @@ func (b *boardRun) page(ctx context.Context) (sample, error) {
 	})
 }
 
-// look lets viewers open or refresh the board, every panel at once, and each at a time of their own.
+// look lets viewers open or refresh the dashboard, all panels at once, and each viewer at a different time.
 func (b *boardRun) look(ctx context.Context, viewers int, panel func(context.Context, json.RawMessage, window) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for viewer := range viewers {
@@ -129,7 +129,7 @@ func (b *boardRun) look(ctx context.Context, viewers int, panel func(context.Con
 	return group.Wait()
 }
 
-// by lets a subject answer a panel; a warning would mean that something is missing.
+// by returns a viewer that queries the subject. A warning is an error, because it means that something is missing.
 func by(s *subject) func(context.Context, json.RawMessage, window) error {
 	interval := gtime.RoundInterval(boardSpan / points)
 	return func(ctx context.Context, query json.RawMessage, w window) error {
@@ -176,13 +176,13 @@ func (b *boardRun) naively(ctx context.Context, viewers int) (sample, error) {
 	})
 }
 
-// The alert rule that is measured: failed log-ins of the last hour.
+// The measured alert rule: failed logins of the last hour.
 const (
 	alertSpan  = time.Hour
 	alertQuery = `{"queryType":"count","criteria":{"category":["authentication"],"outcome":["failure"]}}`
 )
 
-// alert evaluates a rule with nothing at hand (later < 0), or again after some time.
+// alert evaluates a rule with an empty cache (later < 0), or again after some time.
 func (b *boardRun) alert(ctx context.Context, later time.Duration) (sample, error) {
 	return repeat(ctx, b.cloud, func() (func() error, error) {
 		s, err := newSubject(ctx, b.cloud, defaultMaxEvents)

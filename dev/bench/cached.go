@@ -15,7 +15,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/panel"
 )
 
-// cacheFigures are what a million events cost once they have been read.
+// cacheFigures holds the cost of a million cached events.
 type cacheFigures struct {
 	events        int64
 	fill          time.Duration
@@ -30,7 +30,7 @@ const (
 	groupedRuns = 15
 )
 
-// measureCache reads everything into a cache that is large enough, and groups it by actor and hour.
+// measureCache reads everything into a large cache and groups it by actor and hour.
 func measureCache(ctx context.Context, c *cloud, t *truth) (cacheFigures, error) {
 	client, err := cbc.New(cbc.Config{URL: c.relay.url, OrgKey: c.OrgKey, APIID: c.Keys[0].APIID, APISecret: c.Keys[0].APISecret}, http.DefaultClient)
 	if err != nil {

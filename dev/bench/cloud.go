@@ -15,13 +15,13 @@ import (
 	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
-// latency is how long the simulated cloud thinks before each answer.
+// latency is the simulated cloud's delay of each answer.
 const latency = 150 * time.Millisecond
 
 const seed = 1
 
-// cloud is a simulated Carbon Black Cloud in a process of its own, so that its memory is not mistaken for the plugin's, behind
-// a relay that counts bytes.
+// cloud is a simulated Carbon Black Cloud in another process, so that its memory does not count as the plugin's, behind
+// a proxy that counts bytes.
 type cloud struct {
 	URL    string          `json:"url"`
 	OrgKey string          `json:"orgKey"`
@@ -31,7 +31,7 @@ type cloud struct {
 	process *exec.Cmd
 }
 
-// startCloud starts the simulator with so much history. live is the number of events a day that go on arriving, -1 for none.
+// startCloud starts the simulator with a history. live is the number of new events per day, or -1 for none.
 func startCloud(ctx context.Context, binary string, size simulator.Generate) (*cloud, error) {
 	process := exec.CommandContext(ctx, binary, "-addr", "127.0.0.1:0", "-seed", strconv.Itoa(seed),
 		"-days", strconv.Itoa(size.Days), "-per-day", strconv.Itoa(size.PerDay), "-live-per-day", strconv.Itoa(size.LivePerDay),
@@ -53,7 +53,7 @@ func startCloud(ctx context.Context, binary string, size simulator.Generate) (*c
 		c.relay, err = startRelay(ctx, c.URL)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the simulator's first line: %w", err), c.stop())
+		return nil, errors.Join(fmt.Errorf("read the simulator's first line: %w", err), c.stop())
 	}
 	return c, nil
 }
@@ -67,13 +67,13 @@ func (c *cloud) stop() error {
 		return errors.Join(err, killed)
 	}
 	var ended *exec.ExitError
-	if waited := c.process.Wait(); waited != nil && !errors.As(waited, &ended) { // being killed is how it ends
+	if waited := c.process.Wait(); waited != nil && !errors.As(waited, &ended) { // it is always killed
 		err = errors.Join(err, waited)
 	}
 	return err
 }
 
-// calls is how many searches the cloud has been asked for, by its own count.
+// calls returns the number of searches that the simulator has counted.
 func (c *cloud) calls(ctx context.Context) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/simulator/state", nil)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *cloud) calls(ctx context.Context) (int, error) {
 	defer func() { _ = resp.Body.Close() }()
 	var state simulator.State
 	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil {
-		return 0, fmt.Errorf("the simulator's state: %w", err)
+		return 0, fmt.Errorf("read the simulator's state: %w", err)
 	}
 	return state.Endpoints["search"].Calls, nil
 }

@@ -80,7 +80,7 @@ func (l *lab) export(ctx context.Context) (f exportFigures, err error) {
 	if err != nil {
 		return f, err
 	}
-	defer func() { _ = c.stop() }() // its figures are in by then
+	defer func() { _ = c.stop() }() // the figures are complete by then
 	x, err := l.startExports(ctx, c)
 	if err != nil {
 		return f, err

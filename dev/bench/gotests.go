@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// goFigures are those that the project's own tests and benchmarks give.
+// goFigures holds figures from the project's Go tests and benchmarks.
 type goFigures struct {
 	page     []benchmark
 	classify []benchmark
 	crowd    []crowdLine // what the tests of a throttled crowd say
 }
 
-// crowdLine is what a test logged, or how it ended.
+// crowdLine is a line that a test logged, or its result.
 type crowdLine struct{ test, result string }
 
-// benchmark is a line that go test -bench prints: figures by their unit.
+// benchmark is a line of go test -bench: figures by unit.
 type benchmark struct {
 	name    string
 	figures map[string]float64
@@ -74,7 +74,7 @@ func parseBenchmarks(out string) (all []benchmark) {
 	return all
 }
 
-// parseCrowd takes what the tests logged, and of those that logged nothing how they ended.
+// parseCrowd returns the lines that the tests logged, and the results of those that logged nothing.
 func parseCrowd(out string) (lines []crowdLine) {
 	name := ""
 	for line := range strings.Lines(out) {
@@ -83,14 +83,14 @@ func parseCrowd(out string) (lines []crowdLine) {
 			name = strings.TrimSpace(running)
 		} else if logged := loggedLine.FindStringSubmatch(line); logged != nil {
 			lines = append(lines, crowdLine{name, logged[1]})
-		} else if result := resultLine.FindStringSubmatch(line); result != nil && !told(lines, result[2]) {
+		} else if result := resultLine.FindStringSubmatch(line); result != nil && !mentions(lines, result[2]) {
 			lines = append(lines, crowdLine{result[2], strings.ToLower(result[1])})
 		}
 	}
 	return lines
 }
 
-// told tells whether a test or a part of it is among the lines.
-func told(lines []crowdLine, test string) bool {
+// mentions reports whether a test or a subtest is among the lines.
+func mentions(lines []crowdLine, test string) bool {
 	return slices.ContainsFunc(lines, func(l crowdLine) bool { return l.test == test || strings.HasPrefix(l.test, test+"/") })
 }

@@ -16,14 +16,14 @@ const (
 	raisedMaxEvents  = 2_000_000
 )
 
-// scaleWindow is 30 days that have settled. It begins and ends in the middle of a bucket: a series of 60 buckets' length then
-// touches 61, the most it can.
+// scaleWindow returns 30 settled days. It begins and ends in the middle of a bucket, so a series of 60 bucket widths
+// touches 61, the maximum.
 func scaleWindow(now time.Time) window {
 	to := now.Add(-7 * time.Hour).Truncate(bucketWidth).Add(bucketWidth / 2)
 	return window{to.Add(-scaleSpan), to}
 }
 
-// shape is a query that is measured at every size.
+// shape is a query type that is measured at every size.
 type shape struct {
 	name  string
 	query string
@@ -44,19 +44,19 @@ var (
 	series  = shapes[1].name
 )
 
-// scaled is what a shape took at a size.
+// scaled is the cost of a shape at a size.
 type scaled struct {
 	name    string
 	sample  sample
 	verdict string
 }
 
-// sizeFigures are those of one size.
+// sizeFigures holds the figures of one size.
 type sizeFigures struct {
 	events int64
 	shapes []scaled
 	naive  sample
-	got    int // events that the naive client got
+	got    int // events that the naive client received
 }
 
 func (f sizeFigures) of(name string) sample {
@@ -68,7 +68,7 @@ func (f sizeFigures) of(name string) sample {
 	return sample{}
 }
 
-// scale measures every shape on a window of about so many events.
+// scale measures every shape on a window of about events events.
 func (l *lab) scale(ctx context.Context, events int) (figures sizeFigures, cache cacheFigures, err error) {
 	w := scaleWindow(time.Now())
 	size := simulator.Generate{Days: scaleDays, PerDay: rateFor(events, w, scaleDays), LivePerDay: -1}
@@ -77,7 +77,7 @@ func (l *lab) scale(ctx context.Context, events int) (figures sizeFigures, cache
 	if err != nil {
 		return figures, cache, err
 	}
-	defer func() { _ = c.stop() }() // its figures are in by then
+	defer func() { _ = c.stop() }() // the figures are complete by then
 	figures.events = t.total
 	for _, shape := range shapes {
 		if err := figures.measure(ctx, c, t, shape, defaultMaxEvents); err != nil {
@@ -101,7 +101,7 @@ func (l *lab) scale(ctx context.Context, events int) (figures sizeFigures, cache
 	return figures, cache, err
 }
 
-// measure lets new instances answer a shape, and compares each answer with the truth.
+// measure lets new instances answer a shape and compares each answer with the truth.
 func (f *sizeFigures) measure(ctx context.Context, c *cloud, t *truth, shape shape, maxEvents int) error {
 	verdict := ""
 	s, err := repeat(ctx, c, func() (func() error, error) {

@@ -13,7 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/plugin"
 )
 
-// window is a time range as a panel has it.
+// window is the time range of a panel.
 type window struct{ from, to time.Time }
 
 func last(d time.Duration) window {
@@ -21,10 +21,10 @@ func last(d time.Duration) window {
 	return window{now.Add(-d), now}
 }
 
-// subject is the plugin, as Grafana makes it: an instance of its own settings with an empty cache.
+// subject is a plugin instance with an empty cache.
 type subject struct{ instance *plugin.Instance }
 
-// newSubject makes an instance that the governor's pace does not hold back: what is measured is the calls that are needed.
+// newSubject creates an instance without an effective rate limit, because the necessary calls are measured.
 func newSubject(ctx context.Context, c *cloud, maxEvents int) (*subject, error) {
 	settings, err := json.Marshal(map[string]any{
 		"orgKey": c.OrgKey, "apiId": c.Keys[0].APIID, "requestsPerFiveMinutes": 1_000_000, "maxEvents": maxEvents,
@@ -40,12 +40,12 @@ func newSubject(ctx context.Context, c *cloud, maxEvents int) (*subject, error) 
 	}
 	instance, ok := made.(*plugin.Instance)
 	if !ok {
-		return nil, errors.New("the plugin makes instances of another type")
+		return nil, errors.New("the plugin's instance has an unexpected type")
 	}
 	return &subject{instance}, nil
 }
 
-// question is one query of a panel or an alert rule.
+// question is a query of a panel or an alert rule.
 type question struct {
 	query    json.RawMessage
 	window   window
@@ -53,7 +53,7 @@ type question struct {
 	alert    bool
 }
 
-// points is Grafana's usual number of points for a panel of ordinary width.
+// points is Grafana's usual number of points for a panel of normal width.
 const points = 500
 
 func (s *subject) ask(ctx context.Context, q question) (data.Frames, error) {
@@ -75,7 +75,7 @@ func (s *subject) ask(ctx context.Context, q question) (data.Frames, error) {
 	return answer.Frames, nil
 }
 
-// warnings are the notices that say that something is missing.
+// warnings returns the notices that say that something is missing.
 func warnings(frames data.Frames) (texts []string) {
 	for _, f := range frames {
 		if f.Meta == nil {

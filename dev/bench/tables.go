@@ -72,13 +72,13 @@ func largeBounds(size sizeFigures) []bound {
 	}
 }
 
-// readBound is the most calls that reading so many events may take.
+// readBound returns the maximum number of calls for reading events.
 func readBound(events int64) float64 {
 	pages := (events + reach - 1) / reach
 	return float64(int64(1.3*float64(pages))) + 2
 }
 
-// pageBounds hold decoding against encoding/json of the same run.
+// pageBounds compares decoding with encoding/json of the same run.
 func pageBounds(f goFigures) []bound {
 	var ours, plain benchmark
 	for _, b := range f.page {
@@ -96,7 +96,7 @@ func pageBounds(f goFigures) []bound {
 
 var sampleHeader = []string{"", "Calls", "Bytes", "Seconds", "Heap", "Naive calls", "Naive seconds", "Fewer calls", "Faster"}
 
-// against is a row of a sample beside the naive client's.
+// against returns the row of a sample and the naive client's.
 func against(name string, s, naive sample) []string {
 	fewer := "no call"
 	if s.calls > 0 {
@@ -212,7 +212,7 @@ func kib(n int64) string { return grouped((n+1023)/1024) + " KiB" }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
 
-// grouped writes a number with commas.
+// grouped formats a number with commas.
 func grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {

@@ -11,7 +11,7 @@ const (
 	shownEvents = 500            // of the measured lists
 )
 
-// truth is what a window holds, counted event by event without anything of the plugin.
+// truth is the content of a window, counted event by event without the plugin.
 type truth struct {
 	window  window
 	total   int64
@@ -21,7 +21,7 @@ type truth struct {
 	newest  []time.Time                // of the newest events, newest first
 }
 
-// generated is the history that the cloud of the same size has: it depends on the seed alone.
+// generated returns the history of a cloud of the same size, which depends only on the seed.
 func generated(size simulator.Generate) []simulator.Event {
 	return simulator.New(simulator.Config{Seed: seed, Generate: size}).Events()
 }
@@ -48,8 +48,8 @@ func truthOf(events []simulator.Event, w window) *truth {
 	return t
 }
 
-// rateFor is the number of events a day with which a window holds about so many: working hours and weekends make it differ
-// from window to window.
+// rateFor returns the number of events per day with which a window has about events. Working hours and weekends make it differ
+// between windows.
 func rateFor(events int, w window, days int) int {
 	trial := min(max(events, 9_000), 60_000) * int(24*time.Hour/time.Minute) / int(w.to.Sub(w.from)/time.Minute)
 	found := truthOf(generated(simulator.Generate{Days: days, PerDay: trial, LivePerDay: -1}), w).total

@@ -7,14 +7,14 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// What an answer can be, held against the truth. Everything else is wrong, and an error.
+// Verdicts on an answer. Anything else is wrong, and an error.
 const (
 	exact      = "exact"
 	exactNoted = "exact, rarer groups may be missing and it says so"
 	cut        = "newest part only, and it says so"
 )
 
-// judge compares an answer with the truth. It returns exact, or cut for an answer that holds less and warns of that.
+// judge compares an answer with the truth. It returns exact, or cut for an answer that holds less and says so.
 type judge func(t *truth, frames data.Frames) (string, error)
 
 func judgeCount(t *truth, frames data.Frames) (string, error) {
@@ -24,7 +24,7 @@ func judgeCount(t *truth, frames data.Frames) (string, error) {
 	return exact, nil
 }
 
-// judgeSeries compares every bucket of every series, and that no series is missing.
+// judgeSeries compares every bucket of every series, and finds missing series.
 func judgeSeries(t *truth, frames data.Frames) (string, error) {
 	partial := len(warnings(frames)) > 0
 	sum := int64(0)

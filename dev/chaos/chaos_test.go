@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 
 var pluginDir = filepath.Join(os.TempDir(), fmt.Sprint("cbc-chaos-", os.Getpid()))
 
-// build makes the plugin, as Grafana starts it, once for all runs.
+// build builds the plugin once for all runs.
 var build = sync.OnceValue(func() error {
 	if err := os.Mkdir(pluginDir, 0o755); err != nil {
 		return err
@@ -64,7 +64,7 @@ var build = sync.OnceValue(func() error {
 	return nil
 })
 
-// A killed process takes its ledger with it: its successor has to find everything by search.
+// A killed process loses its store, and the next one must find everything by search.
 func TestProcessChaosMemory(t *testing.T) {
 	onEachSeed(t, func(r *run) {
 		r.store, r.processes, r.thief = "memory", 1, !*whole || r.chance.IntN(2) == 0
@@ -78,7 +78,7 @@ func TestProcessChaosPostgres(t *testing.T) {
 	})
 }
 
-// onEachSeed runs a kind of chaos, several seeds at once since each mostly waits, and says how to run a seed again.
+// onEachSeed runs a kind of chaos with several seeds at once, because each mostly waits, and logs how to repeat a seed.
 func onEachSeed(t *testing.T, kind func(*run)) {
 	t.Parallel()
 	require.NoError(t, build())
@@ -102,7 +102,7 @@ func onEachSeed(t *testing.T, kind func(*run)) {
 	}
 }
 
-// run is one run of the chaos.
+// run is one chaos run.
 type run struct {
 	t         *testing.T
 	chance    *rand.Rand
@@ -111,8 +111,8 @@ type run struct {
 	store     string
 	processes int
 	database  *pgtest.Database // nil without one
-	// thief is another consumer of the key, which also gets its permission anew. Then the run is short and the ledger is new: the
-	// search that fills it finds what was stolen. Otherwise only what the plugin noted as lost is searched for.
+	// thief is another client of the key, whose permission is also renewed. Then the run is short and the store is new: the
+	// search that fills it finds what was taken. Otherwise only known gaps are searched.
 	thief    bool
 	replicas []*replica
 	serial   int
@@ -144,7 +144,7 @@ func newRun(t *testing.T, seed uint64, kind func(*run)) *run {
 	return r
 }
 
-// live gives the ledger a past in which the queue was read to its end: else its first gap would hide every loss for a minute.
+// live gives the store a past in which the queue was read to its end. Otherwise its first gap would hide every loss for a minute.
 func (r *run) live() {
 	ledger, err := store.NewPostgres(store.PostgresConfig{DSN: r.database.DSN}, cbc.APIKey{URL: r.url, OrgKey: r.sim.OrgKey(), APIID: r.sim.Keys()[0].APIID})
 	require.NoError(r.t, err)
@@ -156,8 +156,8 @@ func (r *run) live() {
 	require.NoError(r.t, err)
 }
 
-// play lets things happen, then waits for the whole truth. A theft has to come before the first gap of a ledger closes: later it is
-// found by an audit only, a quarter of an hour after the one before.
+// play runs the steps, then waits for the complete truth. A theft must happen before the first gap of a store closes: later it is
+// found only by an audit, 15 minutes after the previous one.
 func (r *run) play() {
 	steps, most := 7, 30*time.Second
 	switch {
@@ -177,7 +177,7 @@ func (r *run) play() {
 	r.settle()
 }
 
-// known waits until a process vouches for the ledger, which shows that it has the past that it was given.
+// known waits until a process reports a complete store, which shows that it has the past that it was given.
 func (r *run) known() {
 	require.Eventually(r.t, func() bool {
 		last, _ := r.replicas[0].last()
@@ -185,7 +185,7 @@ func (r *run) known() {
 	}, 20*time.Second, 50*time.Millisecond)
 }
 
-// happen makes n events happen, so long ago, some of them twice.
+// happen adds n events of some time ago, some of them twice.
 func (r *run) happen(n int, ago time.Duration) {
 	at := time.Now().UTC().Add(-ago).Truncate(time.Millisecond)
 	for range n {
@@ -198,7 +198,7 @@ func (r *run) happen(n int, ago time.Duration) {
 	}
 }
 
-// settle waits until each process answers with exactly what happened and, in a whole run, says that nothing may be missing.
+// settle waits until each process answers with exactly the truth and, in a whole run, reports that nothing may be missing.
 func (r *run) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
@@ -217,7 +217,7 @@ func (r *run) settle() {
 	}
 }
 
-// truth is what happened, and how often.
+// truth returns what happened, and how often.
 func (r *run) truth() map[string]int {
 	counts := map[string]int{}
 	for _, e := range r.sim.Events() {

@@ -20,7 +20,7 @@ import (
 
 const uid = "chaos"
 
-// replica is a host with a plugin process of its own, and a viewer who asks it all the time.
+// replica is a workbench with its own plugin process, and a viewer that queries it all the time.
 type replica struct {
 	host     *workbench.Workbench
 	url      string
@@ -58,7 +58,7 @@ func (r *run) start() *replica {
 	return p
 }
 
-// save gives the host the settings.
+// save saves the settings in the workbench.
 func (p *replica) save(t *testing.T, method, path string) {
 	body, err := json.Marshal(map[string]any{
 		"uid": uid, "name": "Chaos", "type": "carbonblack-auditlog-datasource", "url": p.url, "jsonData": p.settings, "secureJsonData": p.secrets,
@@ -73,7 +73,7 @@ func (p *replica) save(t *testing.T, method, path string) {
 	require.Equal(t, http.StatusOK, response.StatusCode)
 }
 
-// view asks again and again. A process that is dead is started by the question.
+// view queries continuously. A query starts a dead process again.
 func (p *replica) view(ctx context.Context, truth func() map[string]int) {
 	for ctx.Err() == nil {
 		got := p.ask(ctx)
@@ -89,20 +89,20 @@ func (p *replica) view(ctx context.Context, truth func() map[string]int) {
 	}
 }
 
-// last is the last answer, and what any answer so far has held beyond the truth.
+// last returns the last answer, and the surplus events of all answers so far.
 func (p *replica) last() (latest answer, invented []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.latest, p.invented
 }
 
-// answer is what a process says there is in the queue's ledger.
+// answer is the content of the queue's store, as a process reports it.
 type answer struct {
 	asked            time.Time
 	counts           map[string]int
-	missing, surplus []string // when it came, compared with the truth
-	said             []string // its notices, or its error
-	vouched          bool     // it says nothing of missing events
+	missing, surplus []string // compared with the truth at that time
+	said             []string // notices, or the error
+	vouched          bool     // no notice of missing events
 }
 
 func (p *replica) ask(ctx context.Context) answer {
@@ -151,7 +151,7 @@ func field(f *data.Frame, name string, row int) any {
 	return nil
 }
 
-// compare lists what is missing of the truth, and what is beyond it.
+// compare lists missing events and surplus events.
 func compare(truth, got map[string]int) (missing, surplus []string) {
 	for id, n := range truth {
 		if got[id] < n {

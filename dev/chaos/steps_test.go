@@ -11,13 +11,13 @@ import (
 	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
-// step is one thing that happens.
+// step is an event of the script.
 type step struct {
 	name string
 	do   func()
 }
 
-// step lets one thing happen, and says which.
+// step runs a random step and returns its name.
 func (r *run) step() {
 	r.happen(r.chance.IntN(40), 0)
 	steps := []step{
@@ -52,7 +52,7 @@ func (r *run) faults() []simulator.Fault {
 			Status: status, RetryAfterS: 1, DelayMS: 20 + r.chance.IntN(4000), Bytes: 100 + r.chance.IntN(3000),
 		}
 		switch kind {
-		case "status", "text", "html", "errorMessage": // a refusal comes before the work, or it would not be one
+		case "status", "text", "html", "errorMessage": // a rejected call does no work
 			rules[i].AfterWork = (kind != "status" || status != http.StatusTooManyRequests) && r.chance.IntN(2) == 0
 		case "slow":
 			rules[i].DelayMS /= 20
@@ -61,19 +61,19 @@ func (r *run) faults() []simulator.Fault {
 	return rules
 }
 
-// signal sends a signal to a process, if it runs.
+// signal sends a signal to a process if it runs.
 func (r *run) signal(p *replica, s syscall.Signal) {
 	if pid := p.host.PID(); pid > 0 {
-		_ = syscall.Kill(pid, s) // it may just have ended
+		_ = syscall.Kill(pid, s) // it may have just exited
 	}
 }
 
-// killWhileReading kills the process that has a batch of the queue on the wire: Carbon Black Cloud has cleared it, and no ledger
-// has it. Which process that is cannot be seen from here, so all of them die, as when a machine does.
+// killWhileReading kills the process that is receiving a batch of the queue: Carbon Black Cloud has removed it, and no store
+// has it. Which process that is cannot be seen here, so all are killed, as when a machine fails.
 func (r *run) killWhileReading() {
 	r.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "slow", Endpoint: "queue", Next: 1, DelayMS: 200, Bytes: 40}}})
 	before := r.slowReads()
-	for range 120 { // a poll comes within ten seconds, unless something else is in the way
+	for range 120 { // a poll happens within ten seconds unless something else interferes
 		if r.slowReads() > before {
 			break
 		}
@@ -94,21 +94,21 @@ func (r *run) slowReads() (n int) {
 	return n
 }
 
-// pause stops a process for a while, as a machine does that is moved to another host.
+// pause stops a process for a while, as when a virtual machine is moved.
 func (r *run) pause(p *replica) {
 	r.signal(p, syscall.SIGSTOP)
 	time.Sleep(time.Duration(1+r.chance.IntN(4)) * time.Second)
 	r.signal(p, syscall.SIGCONT)
 }
 
-// change saves other settings, from which Grafana makes a new instance while the old one goes on for a few seconds.
+// change saves other settings. Grafana then creates a new instance while the old one runs on for a few seconds.
 func (r *run) change(p *replica) {
 	p.settings["queuePollSeconds"] = 10 + r.chance.IntN(3)
 	p.settings["settleSeconds"] = 30 + r.chance.IntN(60)
 	p.save(r.t, http.MethodPut, "/api/datasources/uid/"+uid)
 }
 
-// steal takes a batch out of the queue, as another consumer with the same key does.
+// steal reads a batch of the queue, as another client of the key does.
 func (r *run) steal() {
 	key := r.sim.Keys()[0]
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -117,7 +117,7 @@ func (r *run) steal() {
 	require.NoError(r.t, err)
 	request.Header.Set("X-Auth-Token", key.Token())
 	request.Close = true
-	if response, err := http.DefaultClient.Do(request); err == nil { // it fares no better than others
+	if response, err := http.DefaultClient.Do(request); err == nil { // this request may fail like any other
 		_ = response.Body.Close()
 	}
 }

@@ -11,18 +11,18 @@ import (
 	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
-// tag is what the dashboards of this project have in common.
+// tag is the tag of this project's dashboards.
 const tag = "audit"
 
-// printBoards asks every panel of every dashboard twice, one after the other, and prints what each took: the first time what the
-// panels before it have not read, the second time what cannot be kept.
+// printBoards queries every panel of every dashboard twice, in turn, and prints the cost of each. The first time shows what
+// earlier panels have not read, the second time what cannot be cached.
 func printBoards(ctx context.Context, out io.Writer, base string) error {
 	boards, err := workbench.ListDashboards(ctx, http.DefaultClient, base, tag)
 	if err != nil {
 		return err
 	}
 	if len(boards) == 0 {
-		return errors.New("no dashboard is provisioned")
+		return errors.New("no dashboards are provisioned")
 	}
 	var failed []error
 	for _, board := range boards {
@@ -52,7 +52,7 @@ func printBoard(out io.Writer, title string, first, again []workbench.PanelResul
 			fmt.Fprintf(table, "%v", err)
 			failed = append(failed, fmt.Errorf("dashboard %q, panel %q: %w", title, r.Title, err))
 		case r.Rows == 0 && r.Type == "table":
-			fmt.Fprint(table, "none") // a table of what is rare may be empty, a number, a chart or a log may not
+			fmt.Fprint(table, "none") // a table of rare events may be empty, but not a number, chart or log
 		case r.Rows == 0:
 			fmt.Fprint(table, "no rows")
 			failed = append(failed, fmt.Errorf("dashboard %q, panel %q has no rows", title, r.Title))

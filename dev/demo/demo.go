@@ -1,5 +1,5 @@
-// Package demo shows the built plugin at work on a simulated Carbon Black Cloud: in Grafana where there is one, and in the
-// workbench otherwise.
+// Package demo runs the built plugin against a simulated Carbon Black Cloud: in Grafana if it is installed, otherwise in the
+// workbench.
 package demo
 
 import (
@@ -15,30 +15,30 @@ import (
 	"carbonblack-auditlog-datasource/dev/workbench"
 )
 
-// Config says what to show and where.
+// Config configures the demo.
 type Config struct {
 	PluginDir    string // the built plugin
 	PageDir      string // the workbench's built page
 	Provisioning string // data source and dashboards
 	DashboardUID string
-	Grafana      *Grafana // nil: show it in the workbench
+	Grafana      *Grafana // nil: use the workbench
 	Addr         string   // loopback address to listen on
-	Once         bool     // end after the printout
+	Once         bool     // exit after the printout
 	Out          io.Writer
-	Log          io.Writer // takes what the plugin or Grafana logs
+	Log          io.Writer // receives the log of the plugin or Grafana
 }
 
-// perDay makes the simulated history lively enough for every panel at any time of a weekend, and small enough for one page a day.
+// perDay is large enough for data in every panel on a weekend, and small enough for one page per day.
 const perDay = 6000
 
-// host is what shows the plugin.
+// host is a server that runs the plugin.
 type host interface {
 	URL() string
 	Close() error
 }
 
-// Run shows the demo, prints what each panel of each dashboard cost, and stays until ctx is done, or ends there with Once. It
-// fails when a panel failed, or had nothing to show.
+// Run starts the demo, prints the cost of each panel of each dashboard, and serves until ctx is done; with Once it returns. It
+// fails if a panel failed or was empty.
 func Run(ctx context.Context, c Config) (err error) {
 	environment, stop, err := cloud(ctx)
 	if err != nil {
@@ -57,12 +57,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	if failed != nil {
 		fmt.Fprintf(c.Out, "%v\n", failed)
 	}
-	fmt.Fprintf(c.Out, "\nOpen %s — Ctrl+C ends it.\n", address(c, h.URL()))
+	fmt.Fprintf(c.Out, "\nOpen %s (Ctrl+C to stop)\n", address(c, h.URL()))
 	<-ctx.Done()
 	return nil
 }
 
-// address is where the dashboard is.
+// address returns the URL of the dashboard.
 func address(c Config, base string) string {
 	if c.Grafana != nil {
 		return base + "/d/" + c.DashboardUID
@@ -85,7 +85,7 @@ func start(ctx context.Context, c Config, environment map[string]string) (host, 
 	})
 }
 
-// cloud starts the simulated Carbon Black Cloud, and returns the variables of the provisioned data source.
+// cloud starts the simulated Carbon Black Cloud and returns the variables of the provisioned data source.
 func cloud(ctx context.Context) (environment map[string]string, stop func() error, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -18,7 +18,7 @@ type Grafana struct {
 	Home   string // the folder with conf/ and public/
 }
 
-// FindGrafana looks for a Grafana in home, if it is not empty, and else for the executable on the PATH.
+// FindGrafana looks for Grafana in home if it is set, otherwise on the PATH.
 func FindGrafana(home string) *Grafana {
 	if home != "" {
 		for _, binary := range []string{"bin/grafana", "grafana"} {
@@ -43,10 +43,10 @@ func FindGrafana(home string) *Grafana {
 	return nil
 }
 
-// patience is how long a Grafana may take to start: the first start makes its database.
-const patience = 3 * time.Minute
+// startTimeout is how long Grafana may take to start; the first start creates its database.
+const startTimeout = 3 * time.Minute
 
-// process is a running Grafana with data of its own, which go with it.
+// process is a running Grafana with temporary data.
 type process struct {
 	url    string
 	cmd    *exec.Cmd
@@ -101,7 +101,7 @@ func (g *Grafana) start(ctx context.Context, c Config, environment map[string]st
 
 const pluginID = "carbonblack-auditlog-datasource"
 
-// installPlugin makes the built plugin the only one in Grafana's plugin folder.
+// installPlugin creates a plugin folder with only the built plugin.
 func installPlugin(data, pluginDir string) error {
 	built, err := filepath.Abs(pluginDir)
 	if err != nil {
@@ -114,7 +114,7 @@ func installPlugin(data, pluginDir string) error {
 	return os.Symlink(built, filepath.Join(plugins, pluginID))
 }
 
-// freePort is the wanted address if nobody listens there, and a free port of its host otherwise.
+// freePort returns addr if nobody listens there, otherwise a free port of its host.
 func freePort(ctx context.Context, wanted string) (host, port string, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", wanted)
 	if err != nil {
@@ -128,7 +128,7 @@ func freePort(ctx context.Context, wanted string) (host, port string, err error)
 
 // healthy waits until Grafana answers.
 func (p *process) healthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/api/health", nil)
@@ -143,21 +143,21 @@ func (p *process) healthy(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("Grafana does not answer at %s: %w", p.url, ctx.Err())
+			return fmt.Errorf("Grafana does not respond at %s: %w", p.url, ctx.Err())
 		case err := <-p.exited:
 			p.exited <- err
-			return fmt.Errorf("Grafana ended: %w", err)
+			return fmt.Errorf("Grafana exited: %w", err)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
 
-// URL is Grafana's address.
+// URL returns Grafana's address.
 func (p *process) URL() string { return p.url }
 
-// Close ends Grafana and removes its data.
+// Close stops Grafana and removes its data.
 func (p *process) Close() error {
-	_ = p.cmd.Process.Signal(os.Interrupt) // it may be gone already
+	_ = p.cmd.Process.Signal(os.Interrupt) // it may have exited already
 	select {
 	case <-p.exited:
 	case <-time.After(15 * time.Second):

