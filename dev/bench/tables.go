@@ -54,7 +54,11 @@ func boundsOf(f figures) []bound {
 		bound{name: fmt.Sprintf("time, grouping %s cached events by actor and hour", grouped(c.events)), got: ms(c.group), most: 100, unit: " ms", timed: true},
 	)
 	for _, b := range f.tests.classify {
-		out = append(out, bound{name: "time, classifying an event (" + b.name + ")", got: b.figures["ns/op"], most: 1000, unit: " ns", timed: true})
+		most := 1000.0
+		if b.name == "ClassifyWithRules" { // 500 rules that start with a placeholder are tried one after the other
+			most = 20_000
+		}
+		out = append(out, bound{name: "time, classifying an event (" + b.name + ")", got: b.figures["ns/op"], most: most, unit: " ns", timed: true})
 	}
 	out = append(out, f.ledger.bounds()...)
 	out = append(out, f.export.bounds()...)

@@ -18,7 +18,7 @@ func Account(actor string) string {
 // isMailAddress reports whether s is one word with an @ inside.
 func isMailAddress(s string) bool {
 	at := strings.LastIndexByte(s, '@')
-	return at > 0 && at < len(s)-1 && len(strings.Fields(s)) == 1
+	return at > 0 && at < len(s)-1 && strings.IndexFunc(s, unicode.IsSpace) < 0
 }
 
 // Address returns the first IP address in an event's actor_ip, without port and zone, in canonical spelling: IPv6 compressed and in
