@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +69,7 @@ func TestBadRows(t *testing.T) {
 			require.Equal(t, len(rows), m.Rows)
 			require.Equal(t, 1, m.Skipped, "%q at %d: %s", bad, place, m.Note)
 			require.False(t, m.Complete)
-			require.Contains(t, m.Note, fmt.Sprintf("rows that cannot be read: 1; row %d is left out, since it", place+1))
+			require.Contains(t, m.Note, fmt.Sprintf("1 of the 4 rows of the job's file cannot be read and are left out, the first is row %d (it", place+1))
 		}
 	}
 	for _, bad := range badCSV {
@@ -119,6 +121,37 @@ func TestBadRowsAndTheFilter(t *testing.T) {
 	require.Equal(t, 1, m.Skipped, m.Note)
 }
 
+// A record that cannot be read costs itself only in a file by searches, too.
+func TestBadRecordsInSearches(t *testing.T) {
+	for _, bad := range []string{"", "yesterday", "2026-02-30T00:00:00Z", "null"} {
+		events := sample(300)
+		for _, i := range []int{7, 150} {
+			events[i].Actor = "broken"
+		}
+		c := &clock{at: origin}
+		sim := simulator.New(simulator.Config{Now: c.now, Events: events})
+		w := serve(t, sim, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			sim.ServeHTTP(answer, r)
+			rw.WriteHeader(answer.Code)
+			broken := regexp.MustCompile(`(\{[^{}]*"actor": ?"broken"[^{}]*"create_time": ?)"[^"]*"`)
+			_, _ = rw.Write(broken.ReplaceAll(answer.Body.Bytes(), []byte(`${1}"`+bad+`"`)))
+		}), c)
+		w.Service = w.service(t, 1) // the key for audit logs only
+		for _, format := range []cbc.ExportFormat{cbc.ExportCSV, cbc.ExportJSON} {
+			x := w.complete(t, order(format))
+			require.Equal(t, KindSearch, x.Kind)
+			require.Len(t, parsed(t, fetch(t, w.Service, x.ID, false)), 298)
+			m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
+			require.NoError(t, err)
+			require.Equal(t, 2, m.Skipped, m.Note)
+			require.Equal(t, 298, m.Rows)
+			require.False(t, m.Complete)
+			require.Contains(t, m.Note, "2 records that Carbon Black Cloud returned cannot be read")
+		}
+	}
+}
+
 // A file that cannot be read for the most part is replaced by searches.
 func TestMostlyBadRows(t *testing.T) {
 	w := serveRows(t, 3, csvHeader+goodCSV(1)+"yesterday,x,y\r\ntomorrow,x,y\r\n")
@@ -127,7 +160,7 @@ func TestMostlyBadRows(t *testing.T) {
 	x, err := w.Get(context.Background(), x.ID)
 	require.NoError(t, err)
 	require.Equal(t, KindSearch, x.Kind)
-	require.Contains(t, x.Reason, "2 of its 3 rows cannot be read: row 2 is left out, since its create_time is no time")
+	require.Contains(t, x.Reason, "2 of its 3 rows cannot be read, the first is row 2 (its create_time is no time)")
 }
 
 // Rows whose quotes do not match are not read again and again without end.

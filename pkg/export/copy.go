@@ -53,7 +53,9 @@ func (s *Service) copyRows(in *rowBuffer, t token, options Options, out *chunkWr
 		}
 	}
 	made.Rows, made.Received, made.Raw, made.Missing = f.rows, f.received, f.raw, f.missing
-	made.Skipped, made.SkippedReason = f.skipped, f.reason
+	if made.Skipped = f.skipped; f.skipped > 0 {
+		made.SkippedNote = fmt.Sprintf("%d of the %d rows of the job's file cannot be read and are left out, the first is %s", f.skipped, f.raw, f.first)
+	}
 	if err == nil {
 		err = f.check()
 	}
@@ -118,7 +120,7 @@ type rowFilter struct {
 	received int      // of those, the ones of the time range
 	rows     int      // of those, the ones that pass the filter
 	skipped  int      // rows that cannot be read
-	reason   string   // why the first of them cannot
+	first    string   // the first of them, and why it cannot be read
 	missing  []string // columns of an audit log that a CSV does not have
 }
 
@@ -165,7 +167,7 @@ func (f *rowFilter) skip(reason string) {
 	f.raw++
 	f.skipped++
 	if f.skipped == 1 {
-		f.reason = fmt.Sprintf("row %d is left out, since %s", f.raw, reason)
+		f.first = fmt.Sprintf("row %d (%s)", f.raw, reason)
 	}
 }
 
@@ -188,7 +190,7 @@ func (f *rowFilter) mayDrop() bool {
 // range, or to be mostly unreadable. Rows that cannot be read may belong to the time range.
 func (f *rowFilter) check() error {
 	if f.skipped > f.raw-f.skipped {
-		return &unusable{fmt.Sprintf("%d of its %d rows cannot be read: %s", f.skipped, f.raw, f.reason)}
+		return &unusable{fmt.Sprintf("%d of its %d rows cannot be read, the first is %s", f.skipped, f.raw, f.first)}
 	}
 	expected := f.token.Expected
 	if f.token.known() && (f.raw < expected.Sent || f.received+f.skipped < expected.Count) {

@@ -102,20 +102,20 @@ func (s *Service) ready(ctx context.Context, id string) (*trackedExport, error) 
 
 // facts describe a file that was read to its end.
 type facts struct {
-	Kind          string
-	Format        cbc.ExportFormat
-	Reason        string   // why it was made by searches
-	Rows          int      // in the file
-	Received      int      // events of the time range, before this plugin's part of the filter
-	Raw           int      // rows of the job's file, including those that were left out; -1 for a file made by searches
-	Skipped       int      // rows that could not be read
-	SkippedReason string   // why the first of them could not
-	Missing       []string // columns of an audit log that the job's CSV does not have
-	Unwrapped     bool     // the members around the list of events were left out
-	Marked        bool     // it begins with a byte order mark
-	Bytes         int64
-	SHA256        string
-	At            time.Time // when it was read
+	Kind        string
+	Format      cbc.ExportFormat
+	Reason      string   // why it was made by searches
+	Rows        int      // in the file
+	Received    int      // events of the time range, before this plugin's part of the filter
+	Raw         int      // rows of the job's file, including those that were left out; -1 for a file made by searches
+	Skipped     int      // rows that could not be read
+	SkippedNote string   // says so, and why the first of them could not
+	Missing     []string // columns of an audit log that the job's CSV does not have
+	Unwrapped   bool     // the members around the list of events were left out
+	Marked      bool     // it begins with a byte order mark
+	Bytes       int64
+	SHA256      string
+	At          time.Time // when it was read
 }
 
 // writeFile writes the file of an export if there is a place for it.

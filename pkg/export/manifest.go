@@ -159,7 +159,7 @@ func (s *Service) verdict(t token, made facts) (count *int, complete bool, note 
 // remarks are what else there is to say about a file.
 func (f facts) remarks() (text string) {
 	if f.Skipped > 0 {
-		text += fmt.Sprintf("; rows that cannot be read: %d; %s", f.Skipped, f.SkippedReason)
+		text += "; " + f.SkippedNote
 	}
 	if len(f.Missing) > 0 {
 		text += fmt.Sprintf("; the job's file has no column %s, and so says less than a search answers: export as JSON", strings.Join(f.Missing, ", "))

@@ -52,7 +52,7 @@ func (s *Service) search(ctx context.Context, t token, extras []string, options 
 		})
 	var bad *cbc.BadRecordsError
 	if errors.As(err, &bad) { // all others were read
-		made.Skipped, made.SkippedReason, err = bad.Count, bad.Error(), nil
+		made.Skipped, made.SkippedNote, err = bad.Count, bad.Error(), nil
 	}
 	switch {
 	case failed != nil:
