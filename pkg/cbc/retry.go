@@ -25,7 +25,7 @@ type effort struct {
 // *Error. A request that may be repeated is tried again when the failure is one that passes, as long as the deadline and the
 // HTTP client's timeout, which holds for all tries together, allow.
 func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) (effort, error) {
-	ctx, cancel := withMargin(ctx)
+	ctx, cancel := WithMargin(ctx)
 	defer cancel()
 	var spent effort
 	left := c.http.Timeout
@@ -55,12 +55,12 @@ func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) 
 	}
 }
 
-// withMargin ends a little before the deadline of its parent, so that the error of a request that takes too long reaches the caller in
-// words, before the caller's own deadline ends everything.
-func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
+// WithMargin returns a context that ends a little before the deadline of its parent, so that an error in words reaches the caller before
+// the caller's own deadline ends everything.
+func WithMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
-		return ctx, func() {}
+		return context.WithCancel(ctx)
 	}
 	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/10, maxMargin)))
 }

@@ -46,10 +46,13 @@ func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest)
 // alertTime is how long an alert rule waits for all its queries: an answer is given within 10 seconds, be it an error.
 const alertTime = 9 * time.Second
 
-// inTime bounds how long an alert rule waits.
+// inTime bounds how long an alert rule waits. Whoever else asks is answered before the deadline, too, be it with an error.
 func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if cbc.LaneOf(ctx) != cbc.LaneAlert {
-		return context.WithCancel(ctx)
+		return cbc.WithMargin(ctx)
+	}
+	if deadline, bounded := ctx.Deadline(); bounded && time.Until(deadline) < alertTime {
+		return cbc.WithMargin(ctx)
 	}
 	return context.WithTimeout(ctx, alertTime)
 }
