@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// mostRedirects bounds the hops from a job to where its file is kept.
-	mostRedirects = 5
+	// maxRedirects bounds the hops from a job to where its file is kept.
+	maxRedirects = 5
 	// quiet is how long Carbon Black Cloud may bring nothing of a download before it is given up. Who reads it may take any time.
 	quiet = 60 * time.Second
 )
@@ -32,7 +32,7 @@ func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error)
 	for tries := 1; ; tries++ {
 		file, err := c.open(ctx, r)
 		var failed *Error
-		if err == nil || tries >= mostTries || !errors.As(err, &failed) || !failed.transient {
+		if err == nil || tries >= maxTries || !errors.As(err, &failed) || !failed.transient {
 			return file, err
 		}
 		if c.config.Sleep(ctx, c.delay(tries)) != nil {
@@ -75,7 +75,7 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 	}
 	hr.Header.Set("Accept", "*/*")
 	first := hr.URL
-	for range mostRedirects {
+	for range maxRedirects {
 		resp, err := c.sendFor(hr).Do(hr)
 		if err != nil {
 			return nil, c.transportError(ctx, err)
@@ -100,22 +100,31 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 	return nil, &Error{Kind: KindAnswer, Message: "the file is redirected again and again"}
 }
 
-// wantsToken tells whether the configured host itself refuses a redirect that was followed without the token.
+// wantsToken reports whether the configured host itself refuses a redirect that was followed without the token.
 func (c *Client) wantsToken(hr *http.Request, resp *http.Response) bool {
 	refused := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
 	return refused && c.home(hr.URL) && hr.Header.Get("X-Auth-Token") == ""
 }
 
-// home tells whether an address is one of the configured host.
+// home reports whether an address is one of the configured host.
 func (c *Client) home(u *url.URL) bool { return u.Scheme == c.base.Scheme && u.Host == c.base.Host }
 
-// unopened explains why there is no file. What a storage refuses has nothing to do with the API key: the address of a file is
-// signed for a while, and a new one may do.
+// unopened explains why there is no file. What a storage refuses has nothing to do with the API key, and a wait that it asks for holds
+// for it alone: the address of a file is signed for a while, and a new one may do.
 func (c *Client) unopened(r request, resp *http.Response, redirected bool) error {
-	if redirected && resp.StatusCode != http.StatusNotFound {
-		return &Error{Kind: KindServer, Message: fmt.Sprintf("where the file is kept answers HTTP %d", resp.StatusCode), transient: true}
+	if !redirected {
+		return c.statusError(r, resp)
 	}
-	return c.statusError(r, resp)
+	wait := retryAfter(resp.Header.Get("Retry-After"), c.config.Now())
+	resp.Header.Del("Retry-After")
+	if resp.StatusCode == http.StatusNotFound {
+		return c.statusError(r, resp)
+	}
+	message := fmt.Sprintf("the storage of the file answers HTTP %d", resp.StatusCode)
+	if wait > 0 {
+		message += fmt.Sprintf(" and asks to wait %s", max(wait.Round(time.Second), time.Second))
+	}
+	return &Error{Kind: KindServer, Message: message, transient: wait == 0}
 }
 
 // sendFor is the client for where a request goes: that of the settings serves their host alone.
@@ -179,7 +188,7 @@ func (d *download) unzip() error {
 	return err
 }
 
-// EndProven tells whether an end of the file that is read is its own: by its length, by the frames that it comes in, or by the sum
+// EndProven reports whether an end of the file that is read is its own: by its length, by the frames that it comes in, or by the sum
 // of what is compressed. Where a file merely ends with the connection, it may have been cut.
 func (d *download) EndProven() bool {
 	_, zipped := d.plain.(*gzip.Reader)

@@ -45,7 +45,7 @@ func (c *Client) ExportPath() string {
 }
 
 // Export starts a job that makes a file, and returns the job's id. The request is sent once: sent again, it would start another
-// job. A failure is an *Error whose Lost tells whether a job may have been started all the same.
+// job. A failure is an *Error whose Lost reports whether a job may have been started all the same.
 func (c *Client) Export(ctx context.Context, r ExportRequest) (jobID string, err error) {
 	location := ""
 	call := request{
@@ -117,7 +117,7 @@ func jobIn(address string) string {
 
 var jobIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// ValidJobID tells whether a text can be the id of a job, and so a part of an address.
+// ValidJobID reports whether a text can be the id of a job, and so a part of an address.
 func ValidJobID(id string) bool { return jobIDs.MatchString(id) }
 
 // flexible is a JSON value that is a text in one answer and a number in another; anything else is "".

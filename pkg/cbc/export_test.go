@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -196,4 +197,42 @@ func TestDownload(t *testing.T) {
 	require.Zero(t, client.config.Governor.Status(everything).InFlight)
 	require.NoError(t, file.Close())
 	require.Equal(t, 4, calls)
+}
+
+// A storage that asks to wait is not asked again at once, and its wait does not hold for Carbon Black Cloud.
+func TestStorageAsksToWait(t *testing.T) {
+	for status, says := range map[int]string{503: "the storage of the file answers HTTP 503 and asks to wait 30s", 404: "HTTP 404", 429: "asks to wait 30s"} {
+		stored := 0
+		client := exportClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/download") {
+				http.Redirect(w, r, "/files/1", http.StatusFound)
+				return
+			}
+			stored++
+			w.Header().Set("Retry-After", "30")
+			w.WriteHeader(status)
+		})
+		client.config.Governor = NewGovernor(GovernorConfig{})
+		_, err := client.Download(context.Background(), "1")
+		require.ErrorContains(t, err, says)
+		require.Equal(t, 1, stored)
+		require.Nil(t, client.config.Governor.Status(everything).PausedUntil)
+	}
+}
+
+// A wait is believed for an hour at most. After it one request probes.
+func TestLongWaitIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, cloud := scripted(t, Config{Governor: NewGovernor(GovernorConfig{})}, step{status: 429, header: "31449600"}, step{status: 429, header: "31449600"}, fine)
+		begin := time.Now()
+		_, err := searchOnce(context.Background(), client)
+		require.ErrorContains(t, err, "wait 1h0m0s")
+		background := WithLane(context.Background(), LaneBackground)
+		_, err = searchOnce(background, client)
+		require.ErrorContains(t, err, "wait 1h0m0s")
+		_, err = searchOnce(background, client)
+		require.NoError(t, err)
+		require.Equal(t, 2*(time.Hour+safety), time.Since(begin))
+		require.Equal(t, []time.Duration{0, time.Hour + safety, 2 * (time.Hour + safety)}, cloud.at)
+	})
 }

@@ -16,8 +16,8 @@ const Window = 5 * time.Minute
 const (
 	// DefaultLimit is the most requests a window has when nobody says otherwise.
 	DefaultLimit = 600
-	// mostInFlight bounds how many requests a host answers at a time.
-	mostInFlight = 4
+	// maxInFlight bounds how many requests a host answers at a time.
+	maxInFlight = 4
 )
 
 // GovernorConfig is what a Governor takes from outside.
@@ -185,7 +185,7 @@ func latestStart(ctx context.Context, lane Lane, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// tooLate tells whether a start at that time is not worth waiting for. One that needs no wait always is.
+// tooLate reports whether a start at that time is not worth waiting for. One that needs no wait always is.
 func tooLate(at, now, latest time.Time) bool {
 	return !latest.IsZero() && at.After(latest) && at.After(now)
 }
@@ -263,7 +263,7 @@ func (g *Governor) release(t *ticket, err error) {
 	g.advance()
 }
 
-// answeredWell tells whether a failure shows that requests are let through again: a refusal of this one, not a trouble of all.
+// answeredWell reports whether a failure shows that requests are let through again: a refusal of this one, not a trouble of all.
 func answeredWell(e *Error) bool {
 	return e.Status != 0 && e.Status < 500 && e.Kind != KindThrottled
 }

@@ -6,8 +6,8 @@ const (
 	// safety is added to what the vendor asks for: its clock is another one, and its dates are cut to seconds.
 	safety = time.Second
 	// The back-off after a 429 that does not say how long to wait.
-	firstBackOff = 30 * time.Second
-	mostBackOff  = 5 * time.Minute
+	firstBackoff = 30 * time.Second
+	maxBackoff   = 5 * time.Minute
 )
 
 // pause is the silence after a 429.
@@ -29,7 +29,7 @@ func (p *pause) begin(now time.Time, wait time.Duration, epoch int) {
 	if wait > 0 {
 		wait += safety
 	} else {
-		wait = backOff(p.strikes)
+		wait = backoff(p.strikes)
 	}
 	if until := now.Add(wait); until.After(p.until) {
 		p.until = until
@@ -43,10 +43,10 @@ func (p *pause) end(epoch int) {
 	}
 }
 
-func backOff(strikes int) time.Duration {
-	wait := firstBackOff
-	for ; strikes > 1 && wait < mostBackOff; strikes-- {
+func backoff(strikes int) time.Duration {
+	wait := firstBackoff
+	for ; strikes > 1 && wait < maxBackoff; strikes-- {
 		wait *= 2
 	}
-	return min(wait, mostBackOff)
+	return min(wait, maxBackoff)
 }

@@ -112,14 +112,14 @@ func TestGovernorHolds(t *testing.T) {
 				}
 			}
 			require.LessOrEqual(rt, inWindow, p.lane.share(limit), "starts in the window of %v", p)
-			require.LessOrEqual(rt, inFlight, mostInFlight, "in flight with %v", p)
+			require.LessOrEqual(rt, inFlight, maxInFlight, "in flight with %v", p)
 			for _, other := range sent {
 				if other.result != "429" || other.ended >= p.started {
 					continue
 				}
 				wait := other.wait + safety
 				if other.wait == 0 {
-					wait = firstBackOff
+					wait = firstBackoff
 				}
 				require.GreaterOrEqual(rt, p.started, other.ended+wait, "%v starts in the pause of %v", p, other)
 			}
@@ -133,7 +133,7 @@ func TestGovernorHolds(t *testing.T) {
 	})
 }
 
-// cleared tells whether, at that time, a request that started after the last 429 had been let through.
+// cleared reports whether, at that time, a request that started after the last 429 had been let through.
 func cleared(sent []past, at time.Duration) bool {
 	last := time.Duration(-1)
 	for _, p := range sent {

@@ -44,16 +44,16 @@ func (g *Governor) next() *ticket {
 	return nil
 }
 
-// room tells whether one more request of a lane may run. The first one after a pause runs alone, and the last place is kept
+// room reports whether one more request of a lane may run. The first one after a pause runs alone, and the last place is kept
 // for alert rules: panels whose answers take long must not hold them up.
 func (g *Governor) room(lane Lane) bool {
 	if g.pause.alone {
 		return len(g.running) == 0
 	}
 	if lane == LaneAlert {
-		return len(g.running) < mostInFlight
+		return len(g.running) < maxInFlight
 	}
-	return len(g.running) < mostInFlight-1
+	return len(g.running) < maxInFlight-1
 }
 
 func (g *Governor) start(t *ticket, now time.Time) {
@@ -65,7 +65,7 @@ func (g *Governor) start(t *ticket, now time.Time) {
 	t.ready <- nil
 }
 
-// drop takes a request out of its lane and tells whether it was there.
+// drop takes a request out of its lane and reports whether it was there.
 func (g *Governor) drop(t *ticket) bool {
 	i := slices.Index(g.waiting[t.lane], t)
 	if i < 0 {

@@ -80,7 +80,7 @@ func TestLanesGoInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
-		for range mostInFlight {
+		for range maxInFlight {
 			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		var order []string
@@ -205,7 +205,7 @@ func TestWaitersLearnOfAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
-		for range mostInFlight {
+		for range maxInFlight {
 			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		errs := make(chan error, 1)
@@ -239,10 +239,10 @@ func TestBackOffDoublesAndIsReset(t *testing.T) {
 		for _, seconds := range []int{0, 30, 60, 120, 240, 300, 300} {
 			require.Equal(t, time.Duration(seconds)*time.Second, pauses())
 		}
-		pass(mostBackOff)
+		pass(maxBackoff)
 		spend(t, g, context.Background(), 1)
 		require.Zero(t, pauses())
-		require.Equal(t, firstBackOff, pauses())
+		require.Equal(t, firstBackoff, pauses())
 	})
 }
 
@@ -251,13 +251,13 @@ func TestABurstIsOneStrike(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
-		for range mostInFlight {
+		for range maxInFlight {
 			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		for _, ticket := range running {
 			g.release(ticket, &Error{Kind: KindThrottled, Status: 429})
 		}
-		require.Equal(t, time.Now().Add(firstBackOff).UnixMilli(), *g.Status(everything).PausedUntil)
+		require.Equal(t, time.Now().Add(firstBackoff).UnixMilli(), *g.Status(everything).PausedUntil)
 	})
 }
 
@@ -293,7 +293,7 @@ func TestAWaitHasAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGovernor(GovernorConfig{})
 		var running []*ticket
-		for range mostInFlight {
+		for range maxInFlight {
 			running = append(running, started(t, g, lane(LaneAlert)))
 		}
 		for l, want := range map[Lane]time.Duration{LaneAlert: 8 * time.Second, LanePanel: 20 * time.Second} {

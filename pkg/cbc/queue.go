@@ -26,7 +26,7 @@ func (c *Client) QueuePath() string {
 }
 
 // Queue takes the next batch of new events out of the API key's queue, which forgets them. The request is sent once and never
-// again, neither here nor by the transport. A failure is an *Error whose Lost tells whether the batch may be gone.
+// again, neither here nor by the transport. A failure is an *Error whose Lost reports whether the batch may be gone.
 func (c *Client) Queue(ctx context.Context) (Batch, error) {
 	var batch Batch
 	var reached connection
@@ -52,7 +52,7 @@ func (c *Client) Queue(ctx context.Context) (Batch, error) {
 	return Batch{Waited: spent.waited}, err
 }
 
-// refused tells whether the answer says that nothing was done. A 5xx does not: it may come from a gateway whose upstream has
+// refused reports whether the answer says that nothing was done. A 5xx does not: it may come from a gateway whose upstream has
 // cleared the queue already.
 func (e *Error) refused() bool { return e.Status >= 300 && e.Status < 500 }
 
@@ -66,7 +66,7 @@ func (c *connection) watch(ctx context.Context) context.Context {
 	})
 }
 
-// never tells whether there was certainly no connection. A transport that tells nothing may have had one.
+// never reports whether there was certainly no connection. A transport that tells nothing may have had one.
 func (c *connection) never() bool { return c.wanted.Load() && !c.got.Load() }
 
 // unrepeatable is an empty body that cannot be had a second time. Go's transport sends a GET without a body again when a

@@ -100,9 +100,9 @@ func TestWaitersAreNotSentAfterARejection(t *testing.T) {
 			})
 		}
 		asking.Wait()
-		require.Len(t, cloud.at, mostInFlight-1)
-		require.Equal(t, mostInFlight-1, g.Status(everything).Budget.Used)
-		require.EqualValues(t, mostInFlight-1, g.Status(everything).Calls)
+		require.Len(t, cloud.at, maxInFlight-1)
+		require.Equal(t, maxInFlight-1, g.Status(everything).Budget.Used)
+		require.EqualValues(t, maxInFlight-1, g.Status(everything).Calls)
 		require.Zero(t, g.Status(everything).InFlight)
 	})
 }

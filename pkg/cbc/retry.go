@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	mostTries  = 3
+	maxTries   = 3
 	firstDelay = 250 * time.Millisecond
 	// maxAttemptTime bounds one request, whatever the settings say: it takes a place that all data sources of the host share.
 	maxAttemptTime = 5 * time.Minute
@@ -37,7 +37,7 @@ func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) 
 			spent.tries++
 		}
 		var failed *Error
-		if !r.repeatable || spent.tries >= mostTries || !errors.As(err, &failed) || !failed.transient {
+		if !r.repeatable || spent.tries >= maxTries || !errors.As(err, &failed) || !failed.transient {
 			return spent, err
 		}
 		delay := c.delay(spent.tries)

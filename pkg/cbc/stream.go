@@ -285,7 +285,7 @@ func bracketEnd(b []byte, pos int) (int, error) {
 	return 0, ErrMore
 }
 
-// plain tells whether a string's inside is its value: no escape, no control character, no broken UTF-8.
+// plain reports whether a string's inside is its value: no escape, no control character, no broken UTF-8.
 func plain(b []byte) bool {
 	ascii := true
 	for _, c := range b {
