@@ -27,7 +27,7 @@ func TestWatchHeap(t *testing.T) {
 
 func TestBoundsAndReport(t *testing.T) {
 	r := report{
-		bounds: []bound{{name: "kept", got: 2, most: 2}, {name: "missed", got: 3, most: 2, unit: " B"}, {name: "slow", got: 3, most: 2, timed: true}},
+		bounds: []bound{{name: "kept", got: 2, max: 2}, {name: "missed", got: 3, max: 2, unit: " B"}, {name: "slow", got: 3, max: 2, timed: true}},
 		tables: []table{{title: "First", text: "Meaning.", header: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}},
 	}
 	require.Equal(t, []string{"PASS", "MISS", "SLOW"}, []string{r.bounds[0].verdict(), r.bounds[1].verdict(), r.bounds[2].verdict()})

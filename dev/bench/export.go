@@ -167,9 +167,9 @@ func (f exportFigures) bounds() []bound {
 	for _, way := range f.ways {
 		name := fmt.Sprintf("an export of %s rows as %s", grouped(f.rows), way.name)
 		if way.hasBare() {
-			all = append(all, bound{name: "time, " + name + ", against a bare download", got: way.against(), most: maxExportRatio, unit: " x", timed: true})
+			all = append(all, bound{name: "time, " + name + ", against a bare download", got: way.against(), max: maxExportRatio, unit: " x", timed: true})
 		}
-		all = append(all, bound{name: "memory, " + name, got: way.memory(), most: maxExportGrownMiB, unit: " MiB"})
+		all = append(all, bound{name: "memory, " + name, got: way.memory(), max: maxExportGrownMiB, unit: " MiB"})
 	}
 	return all
 }

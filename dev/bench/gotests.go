@@ -14,7 +14,7 @@ import (
 type goFigures struct {
 	page     []benchmark
 	classify []benchmark
-	crowd    []crowdLine // what the tests of a throttled crowd say
+	crowd    []crowdLine // lines of the tests of many rate-limited viewers
 }
 
 // crowdLine is a line that a test logged, or its result.

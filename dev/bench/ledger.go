@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// ledgerFigures are those of the queue's ledger: writing, reading by panels, and the live tail.
+// ledgerFigures holds the figures of the queue's store: writing, reading by panels, and the live tail.
 type ledgerFigures struct{ write, panels, tail []benchmark }
 
 func (l *lab) ledger(ctx context.Context) (f ledgerFigures, err error) {
@@ -16,7 +16,7 @@ func (l *lab) ledger(ctx context.Context) (f ledgerFigures, err error) {
 	}{
 		{&f.write, "./pkg/store", "Add", "2s"},
 		{&f.panels, "./pkg/panel", "LedgerPanel", "5x"},
-		{&f.tail, "./pkg/queue", "Tail", "100x"}, // ten seconds, as one event comes each tenth
+		{&f.tail, "./pkg/queue", "Tail", "100x"}, // ten seconds: an event arrives every tenth of a second
 	} {
 		out, err := l.goTest(ctx, part.room, "-run", "^$", "-bench", part.name, "-benchtime", part.time, "-timeout", "20m")
 		if err != nil {
@@ -27,12 +27,12 @@ func (l *lab) ledger(ctx context.Context) (f ledgerFigures, err error) {
 	return f, nil
 }
 
-// The stores and questions of the benchmarks, in words, with what they may take.
+// The names of the stores and queries in the benchmarks, with their bounds.
 var (
 	ledgerStores = []struct {
 		name, words string
-		write       float64 // most microseconds an event
-		day         float64 // most milliseconds to count 1,000,000 events by actor
+		write       float64 // maximum microseconds per event
+		day         float64 // maximum milliseconds to count 1,000,000 events by actor
 	}{
 		{"memory", "memory", 20, 500},
 		{"postgres", "PostgreSQL", 50, 3000},
@@ -43,11 +43,11 @@ var (
 )
 
 const (
-	mostHour = 500  // milliseconds to list an hour
-	mostTail = 1100 // milliseconds: one poll of a second, and a tenth
+	maxHour = 500  // milliseconds to list an hour
+	maxTail = 1100 // milliseconds: a poll of one second, and a tenth
 )
 
-// figure returns the figure of a benchmark by its name, or NaN where it was not measured.
+// figure returns the figure of a benchmark by name, or NaN if it was not measured.
 func figure(list []benchmark, name, unit string) float64 {
 	i := slices.IndexFunc(list, func(b benchmark) bool { return b.name == name })
 	if i < 0 {
@@ -59,10 +59,10 @@ func figure(list []benchmark, name, unit string) float64 {
 func (f ledgerFigures) bounds() (out []bound) {
 	for _, s := range ledgerStores {
 		out = append(out,
-			bound{name: "time, writing an event to the ledger in " + s.words, got: 1e6 / figure(f.write, "Add/"+s.name, "events/s"), most: s.write, unit: " µs", timed: true},
-			bound{name: "time, the last hour of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/hour", "ns/op") / 1e6, most: mostHour, unit: " ms", timed: true},
-			bound{name: "time, the count by actor of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/day", "ns/op") / 1e6, most: s.day, unit: " ms", timed: true},
-			bound{name: "time, from the queue to a live tail, one poll of 1 s included, by " + s.words, got: figure(f.tail, "Tail/"+s.name, "longest-ms"), most: mostTail, unit: " ms", timed: true},
+			bound{name: "time, writing an event to the ledger in " + s.words, got: 1e6 / figure(f.write, "Add/"+s.name, "events/s"), max: s.write, unit: " µs", timed: true},
+			bound{name: "time, the last hour of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/hour", "ns/op") / 1e6, max: maxHour, unit: " ms", timed: true},
+			bound{name: "time, the count by actor of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/day", "ns/op") / 1e6, max: s.day, unit: " ms", timed: true},
+			bound{name: "time, from the queue to a live tail, one poll of 1 s included, by " + s.words, got: figure(f.tail, "Tail/"+s.name, "longest-ms"), max: maxTail, unit: " ms", timed: true},
 		)
 	}
 	return out

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// sample is what a run took: the calls and bytes that the cloud answered, the time, and by how much the heap grew at most
-// (garbage that was not collected yet is part of it).
+// sample is the cost of a run: the cloud's calls and bytes, the time, and the maximum growth of the heap
+// (uncollected garbage included).
 type sample struct {
 	calls int
 	bytes int64
@@ -23,10 +23,10 @@ type sample struct {
 
 const (
 	repetitions = 3
-	enough      = 12 * time.Second // after so much no further repetition is made
+	enough      = 12 * time.Second // no repetition starts after this time
 )
 
-// repeat measures a run several times. prepare makes what each of them needs and is not measured.
+// repeat measures a run several times. prepare sets up each run and is not measured.
 func repeat(ctx context.Context, c *cloud, prepare func() (run func() error, err error)) (sample, error) {
 	var all []sample
 	var spent time.Duration
@@ -45,7 +45,7 @@ func repeat(ctx context.Context, c *cloud, prepare func() (run func() error, err
 	return summary(all), nil
 }
 
-// summary is the median of the times, and the worst of everything else.
+// summary returns the median of the times and the worst of everything else.
 func summary(all []sample) sample {
 	var out sample
 	times := make([]time.Duration, len(all))
@@ -57,7 +57,7 @@ func summary(all []sample) sample {
 	return out
 }
 
-// median of an even number of times is the larger of the two in the middle.
+// median returns the larger of the two middle values for an even number of times.
 func median(times []time.Duration) time.Duration {
 	sorted := slices.Sorted(slices.Values(times))
 	return sorted[len(sorted)/2]
@@ -81,7 +81,7 @@ func measure(ctx context.Context, c *cloud, run func() error) (sample, error) {
 	return sample{calls: callsAfter - callsBefore, bytes: c.relay.received.Load() - bytesBefore, took: took, heap: grown}, err
 }
 
-// watchHeap looks at the heap every two milliseconds until peak is called, which tells by how much it had grown at most.
+// watchHeap samples the heap every two milliseconds until peak is called, which returns the maximum growth.
 func watchHeap() (peak func() int64) {
 	before := liveHeap()
 	stop, stopped := make(chan struct{}), make(chan int64)
@@ -105,10 +105,10 @@ func watchHeap() (peak func() int64) {
 	}
 }
 
-// liveHeap is what is left after collecting garbage.
+// liveHeap returns the size of the heap after garbage collection.
 func liveHeap() int64 {
 	runtime.GC()
-	runtime.GC() // what a finalizer or a pool let go in the first
+	runtime.GC() // collects what finalizers and pools released in the first
 	return heapNow()
 }
 
@@ -118,11 +118,11 @@ func heapNow() int64 {
 	return int64(read[0].Value.Uint64())
 }
 
-// forgetPeak lets peakBytes begin anew. Where that is not allowed, the peak is that of the process's whole life.
+// forgetPeak resets peakBytes. If that is not allowed, the peak is that of the whole process.
 func forgetPeak(pid int) { _ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) }
 
-// peakBytes is the most memory that a process had, by Linux's own account: looking now and then would miss some of it, and take
-// time from what is measured. Where the system does not tell, that is 0.
+// peakBytes returns the peak memory of a process as Linux counts it. Sampling would miss peaks and take
+// time. It is 0 on other systems.
 func peakBytes(pid int) int64 {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	_, peak, found := strings.Cut(string(raw), "VmHWM:")

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// reach is the most events that one search of Carbon Black Cloud can get at, page by page.
+// reach is the maximum number of events that one search can return, page by page.
 const reach = 10_000
 
-// naive asks as a simple data source does: every panel for itself, the newest events first in pages of 10,000 by offset as far
-// as a search reaches, read with encoding/json and forgotten afterwards.
+// naive queries like a simple data source: each panel on its own, newest events first, in pages of 10,000 by offset as far
+// as a search reaches, decoded with encoding/json and not cached.
 type naive struct {
 	http  *http.Client
 	cloud *cloud
@@ -23,7 +23,7 @@ func newNaive(c *cloud) naive {
 	return naive{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, cloud: c}
 }
 
-// naiveEvent is an event as encoding/json reads it.
+// naiveEvent is an event for encoding/json.
 type naiveEvent struct {
 	CreateTime  time.Time `json:"create_time"`
 	OrgKey      string    `json:"org_key"`
@@ -40,7 +40,7 @@ type naivePage struct {
 	Results []naiveEvent `json:"results"`
 }
 
-// read returns what can be reached of a window, and how many events it holds.
+// read returns the reachable events of a window, and the number of its events.
 func (n naive) read(ctx context.Context, w window) (events []naiveEvent, found int, err error) {
 	for start := 0; start < reach; start += reach {
 		var page naivePage
@@ -64,7 +64,7 @@ func (n naive) page(ctx context.Context, w window, start int, into *naivePage) e
 	return json.NewDecoder(resp.Body).Decode(into)
 }
 
-// send asks for one page.
+// send requests a page.
 func (n naive) send(ctx context.Context, w window, start int) (*http.Response, error) {
 	body, err := json.Marshal(map[string]any{
 		"criteria": map[string]any{"create_time": map[string]any{"start": w.from.UTC(), "end": w.to.UTC()}},
@@ -88,7 +88,7 @@ func (n naive) send(ctx context.Context, w window, start int) (*http.Response, e
 	return resp, err
 }
 
-// panel reads and groups, the work that every panel needs.
+// panel reads and groups events, as every panel does.
 func (n naive) panel(ctx context.Context, w window) (counted int, err error) {
 	events, _, err := n.read(ctx, w)
 	if err != nil {

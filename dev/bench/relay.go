@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// relay forwards connections to a server and counts the bytes that come back.
+// relay forwards connections to a server and counts the bytes of the answers.
 type relay struct {
 	url      string
 	target   string
@@ -33,21 +33,21 @@ func (r *relay) accept(ctx context.Context) {
 	for {
 		client, err := r.listener.Accept()
 		if err != nil {
-			return // it was closed
+			return // the listener was closed
 		}
 		go r.forward(ctx, client)
 	}
 }
 
-// forward joins two connections until either ends.
+// forward connects two connections until one is closed.
 func (r *relay) forward(ctx context.Context, client net.Conn) {
 	defer func() { _ = client.Close() }()
 	server, err := (&net.Dialer{}).DialContext(ctx, "tcp", r.target)
 	if err != nil {
-		return // the client sees its connection end
+		return // the client's connection is closed
 	}
 	go func() {
-		_, _ = io.Copy(server, client) // ends when either side hangs up
+		_, _ = io.Copy(server, client) // ends when either side closes
 		_ = server.Close()
 	}()
 	_, _ = io.Copy(counter{client, &r.received}, server)
@@ -62,7 +62,7 @@ func (r *relay) close() error {
 	return err
 }
 
-// counter counts what is written.
+// counter counts written bytes.
 type counter struct {
 	w io.Writer
 	n *atomic.Int64

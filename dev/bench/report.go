@@ -9,17 +9,17 @@ import (
 	"text/tabwriter"
 )
 
-// bound is a figure and the most that it may be.
+// bound is a figure with its maximum.
 type bound struct {
-	name      string
-	got, most float64
-	unit      string
-	timed     bool // it depends on the machine: over the bound is a warning
+	name     string
+	got, max float64
+	unit     string
+	timed    bool // depends on the machine, so exceeding it is a warning
 }
 
 func (b bound) verdict() string {
 	switch {
-	case b.got <= b.most:
+	case b.got <= b.max:
 		return "PASS"
 	case b.timed:
 		return "SLOW"
@@ -29,13 +29,13 @@ func (b bound) verdict() string {
 
 func (b bound) row() []string {
 	ratio := "—"
-	if b.most > 0 {
-		ratio = fmt.Sprintf("%.2f", b.got/b.most)
+	if b.max > 0 {
+		ratio = fmt.Sprintf("%.2f", b.got/b.max)
 	}
-	return []string{b.name, short(b.got) + b.unit, short(b.most) + b.unit, ratio, b.verdict()}
+	return []string{b.name, short(b.got) + b.unit, short(b.max) + b.unit, ratio, b.verdict()}
 }
 
-// short writes a figure with no more digits than it is good for.
+// short formats a figure with few digits.
 func short(x float64) string {
 	if x >= 100 || x == float64(int64(x)) {
 		return fmt.Sprintf("%.0f", x)
@@ -43,7 +43,7 @@ func short(x float64) string {
 	return fmt.Sprintf("%.2f", x)
 }
 
-// table is figures with a title, and text that says what its lines mean.
+// table holds figures, with a title and an explanation.
 type table struct {
 	title  string
 	text   string
@@ -51,7 +51,7 @@ type table struct {
 	rows   [][]string
 }
 
-// report is what is printed and written.
+// report is the complete report.
 type report struct {
 	bounds []bound
 	tables []table
@@ -68,19 +68,19 @@ func newReport(f figures) report {
 	return r
 }
 
-// missed is an error that names every bound that the machine cannot be blamed for.
+// missed returns an error that names every exceeded bound that does not depend on the machine.
 func (r report) missed() error {
 	var all []error
 	for _, b := range r.bounds {
 		if b.verdict() == "MISS" {
-			all = append(all, fmt.Errorf("missed: %s: %s%s, at most %s%s", b.name, short(b.got), b.unit, short(b.most), b.unit))
+			all = append(all, fmt.Errorf("missed: %s: %s%s, at most %s%s", b.name, short(b.got), b.unit, short(b.max), b.unit))
 		}
 	}
 	return errors.Join(all...)
 }
 
 func (r report) print(out io.Writer) error {
-	for _, t := range append(r.tables[1:len(r.tables):len(r.tables)], r.tables[0]) { // the verdict comes last, where it is seen
+	for _, t := range append(r.tables[1:len(r.tables):len(r.tables)], r.tables[0]) { // the bounds are printed last, where they are seen
 		fmt.Fprintf(out, "\n%s\n", t.title)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, row := range append([][]string{t.header}, t.rows...) {

@@ -8,57 +8,58 @@ import (
 
 const introduction = `# Benchmarks
 
-Written by ` + "`go tool mage bench`" + `, which measures everything anew, prints these tables and replaces this page. It needs
-nothing but Go and the npm packages, of which PostgreSQL is one, and takes some minutes. It fails when an answer is wrong or a bound on calls or bytes is missed; a bound on time is a matter of the
-machine and is marked SLOW when it is missed.
+Written by ` + "`go tool mage bench`" + `, which measures everything, prints these tables and replaces this page. It needs Go
+and the npm packages, which include PostgreSQL, and takes some minutes. It fails if an answer is wrong, or exceeds a bound on calls or
+bytes. Bounds on time depend on the machine; a missed one is marked SLOW.
 
 Measured on %d cores, %s/%s, %s.
 
-The plugin runs in the measuring process and is asked as Grafana asks it. The simulated Carbon Black Cloud is another process on the
-loopback interface and takes 150 ms before each answer. *Calls* are counted by that cloud, *bytes* are what it sent, headers included,
-and *heap* is by how much the measuring process's heap grew at most, garbage included, looked at every 2 ms. Times are the median of
-three runs, everything else is the worst of them; a run of many seconds is made fewer times. Each cold run has an instance of its own
-with an empty cache. The pace of the governor is set so high that it holds nothing back.
+The plugin runs in the measuring process and is called as Grafana calls it. The simulated Carbon Black Cloud is another process on the
+loopback interface and delays each answer by 150 ms. It counts *calls*. *Bytes* are what it sent, headers included. *Heap* is the maximum
+growth of the measuring process's heap, garbage included, sampled every 2 ms.
 
-The *naive client* asks as a simple data source does: one request a panel, pages of 10,000 events by offset as far as a search reaches,
+Times are the median of three runs, everything else is the worst of them. Long runs are repeated less often. Each cold run has a new
+instance with an empty cache. The rate limit is too high to delay anything.
+
+The *naive client* queries like a simple data source: one request per panel, pages of 10,000 events by offset as far as a search reaches,
 ` + "`encoding/json`" + `, no cache.
 `
 
-const boundsText = `What has to be kept. The share is what was measured, divided by the bound.`
+const boundsText = `The bounds that must hold. The share is the measured value, divided by the bound.`
 
-const sizesText = `Every answer was compared with a count of the simulated events one by one. An answer that would have to read more than ` + "`maxEvents`" + `
-(100,000 unless raised) takes the newest and says so. The series has buckets of 12 hours. Each line has a new instance, which once checks
-how the cloud treats the bounds of a search before it relies on a count: one call.`
+const sizesText = `Every answer was compared with a count of the simulated events. An answer that would have to read more than ` + "`maxEvents`" + `
+(100,000 unless raised) uses the newest ones and says so. Buckets of the series are 12 hours wide. Each line has a new instance, which
+tests the bounds of a search once before it trusts a count: one call.`
 
 func boundsOf(f figures) []bound {
 	b := f.board
 	out := []bound{
-		{name: "calls, board over 24 h, cold", got: float64(b.cold.calls), most: 2},
-		{name: "time, the same, against one bare full page", got: b.cold.took.Seconds() / b.page.took.Seconds(), most: 1.5, unit: " x", timed: true},
-		{name: "calls, the board's refresh", got: float64(b.warm.calls), most: 1},
-		{name: "calls, five viewers at once, cold: those of one", got: float64(b.coldCrowd.calls), most: float64(b.cold.calls)},
-		{name: "calls, five viewers' refresh: those of one", got: float64(b.warmCrowd.calls), most: float64(max(b.warm.calls, 1))},
+		{name: "calls, board over 24 h, cold", got: float64(b.cold.calls), max: 2},
+		{name: "time, the same, against one bare full page", got: b.cold.took.Seconds() / b.page.took.Seconds(), max: 1.5, unit: " x", timed: true},
+		{name: "calls, the board's refresh", got: float64(b.warm.calls), max: 1},
+		{name: "calls, five viewers at once, cold: those of one", got: float64(b.coldCrowd.calls), max: float64(b.cold.calls)},
+		{name: "calls, five viewers' refresh: those of one", got: float64(b.warmCrowd.calls), max: float64(max(b.warm.calls, 1))},
 	}
 	for _, size := range f.sizes {
 		if size.events >= largest {
 			out = append(out, largeBounds(size)...)
 		} else {
 			name := fmt.Sprintf("calls, reading %s events", grouped(size.events))
-			out = append(out, bound{name: name, got: float64(size.of(shapes[2].name).calls), most: readBound(size.events)})
+			out = append(out, bound{name: name, got: float64(size.of(shapes[2].name).calls), max: readBound(size.events)})
 		}
 	}
 	c := f.cache
 	out = append(out,
-		bound{name: "heap an event in the cache", got: c.bytesAnEvent, most: 250, unit: " B"},
-		bound{name: "calls, grouping them once more", got: float64(c.calls), most: 0},
-		bound{name: fmt.Sprintf("time, grouping %s cached events by actor and hour", grouped(c.events)), got: ms(c.group), most: 100, unit: " ms", timed: true},
+		bound{name: "heap an event in the cache", got: c.bytesAnEvent, max: 250, unit: " B"},
+		bound{name: "calls, grouping them once more", got: float64(c.calls), max: 0},
+		bound{name: fmt.Sprintf("time, grouping %s cached events by actor and hour", grouped(c.events)), got: ms(c.group), max: 100, unit: " ms", timed: true},
 	)
 	for _, b := range f.tests.classify {
-		most := 1000.0
+		limit := 1000.0
 		if b.name == "ClassifyWithRules" { // 500 rules that start with a placeholder are tried one after the other
-			most = 20_000
+			limit = 20_000
 		}
-		out = append(out, bound{name: "time, classifying an event (" + b.name + ")", got: b.figures["ns/op"], most: most, unit: " ns", timed: true})
+		out = append(out, bound{name: "time, classifying an event (" + b.name + ")", got: b.figures["ns/op"], max: limit, unit: " ns", timed: true})
 	}
 	out = append(out, f.ledger.bounds()...)
 	out = append(out, f.export.bounds()...)
@@ -69,10 +70,10 @@ func largeBounds(size sizeFigures) []bound {
 	n := grouped(size.events)
 	counted := size.of(count)
 	return []bound{
-		{name: "calls, count of " + n + " events", got: float64(counted.calls), most: 3},
-		{name: "heap, the same", got: mib(counted.heap), most: 64, unit: " MiB"},
-		{name: "calls, series of 60 buckets over " + n + " events", got: float64(size.of(series).calls), most: 64},
-		{name: "calls, reading " + n + " events", got: float64(size.of(readAll.name).calls), most: readBound(size.events)},
+		{name: "calls, count of " + n + " events", got: float64(counted.calls), max: 3},
+		{name: "heap, the same", got: mib(counted.heap), max: 64, unit: " MiB"},
+		{name: "calls, series of 60 buckets over " + n + " events", got: float64(size.of(series).calls), max: 64},
+		{name: "calls, reading " + n + " events", got: float64(size.of(readAll.name).calls), max: readBound(size.events)},
 	}
 }
 
@@ -93,8 +94,8 @@ func pageBounds(f goFigures) []bound {
 		}
 	}
 	return []bound{
-		{name: "time, a full page to frames, against encoding/json", got: ours.figures["ns/event"] / plain.figures["ns/event"], most: 0.5, unit: " x", timed: true},
-		{name: "allocations an event, a full page to frames", got: ours.figures["allocs/event"], most: 6},
+		{name: "time, a full page to frames, against encoding/json", got: ours.figures["ns/event"] / plain.figures["ns/event"], max: 0.5, unit: " x", timed: true},
+		{name: "allocations an event, a full page to frames", got: ours.figures["allocs/event"], max: 6},
 	}
 }
 
@@ -118,7 +119,7 @@ func boardTable(f boardFigures) table {
 	t := table{
 		title: fmt.Sprintf("The bundled board, %d panels over 24 hours", f.panels),
 		text: fmt.Sprintf("About %s events. *Refresh* is 6 seconds after the last look, when the end of the log has to be asked for again. The five\n"+
-			"viewers come 40 ms after one another, each with a time range of their own.", grouped(boardEvents)),
+			"viewers start 40 ms apart, each with their own time range.", grouped(boardEvents)),
 		header: sampleHeader,
 	}
 	t.rows = [][]string{
@@ -134,7 +135,7 @@ func boardTable(f boardFigures) table {
 func alertTable(f boardFigures) table {
 	return table{
 		title:  "An alert rule",
-		text:   "The count of failed log-ins of the last hour, evaluated on its own.",
+		text:   "The count of failed logins of the last hour, evaluated on its own.",
 		header: sampleHeader,
 		rows: [][]string{
 			against("cold", f.alertCold, f.alertNaive),
@@ -169,7 +170,7 @@ func sizeTables(all []sizeFigures) (tables []table) {
 func cacheTable(c cacheFigures) table {
 	return table{
 		title:  grouped(c.events) + " events in the cache",
-		text:   "With a cache that is large enough for all (an instance keeps 64 MiB). Grouping is the way from the cache to frames: a series an actor.",
+		text:   "With a cache that is large enough for all events (an instance keeps 64 MiB). Grouping goes from the cache to frames, with one series per actor.",
 		header: []string{"What", "Figure"},
 		rows: [][]string{
 			{"reading them all", seconds(c.fill) + " s"},
@@ -182,7 +183,7 @@ func cacheTable(c cacheFigures) table {
 func pageTable(f goFigures) table {
 	t := table{
 		title:  "Decoding and classifying",
-		text:   "*Page* is the way of 10,000 events from the wire to a log frame, against `encoding/json` with a plain frame. *Classify* is the catalog.",
+		text:   "*Page* goes from 10,000 events on the wire to a log frame, compared with `encoding/json` and a plain frame. *Classify* is the catalog.",
 		header: []string{"Benchmark", "ns an event", "Bytes an event", "Allocations an event"},
 	}
 	for _, b := range f.page {
@@ -197,7 +198,7 @@ func pageTable(f goFigures) table {
 func crowdTable(f goFigures) table {
 	t := table{
 		title: "The throttled crowd",
-		text: "Twelve panels every 5 s and 20 alert rules every 10 s, for ten simulated minutes under a limit of 60 calls a minute. *Within*: questions\n" +
+		text: "Twelve panels every 5 s and 20 alert rules every 10 s, for ten simulated minutes with a limit of 60 calls per minute. *Within*: questions\n" +
 			"that share what is read. *Beyond*: questions that only the cloud can answer, more than the limit allows, by the form in which a 429\n" +
 			"says how long to wait. No call was sent during a penalty; who is not answered hears when it goes on.",
 		header: []string{"Test", "Result"},
