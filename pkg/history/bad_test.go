@@ -159,3 +159,42 @@ func TestBadRecordOutsideTheFilter(t *testing.T) {
 	require.True(t, errors.As(err, &bad))
 	require.Zero(t, n)
 }
+
+// inflated is a server that counts more events than it has.
+type inflated struct {
+	*damaged
+	more int
+}
+
+func (i inflated) Search(ctx context.Context, r cbc.SearchRequest) (cbc.Page, error) {
+	page, err := i.damaged.Search(ctx, r)
+	page.Found += i.more
+	return page, err
+}
+
+// Events that are counted and do not exist are looked for a few times, and not millisecond by millisecond.
+func TestWrongCountIsBounded(t *testing.T) {
+	base := int64(1_700_000_000_000)
+	for _, n := range []int{0, 1, 3, 200} {
+		for _, more := range []int{1, 1000, 1_000_000_000_000} {
+			for _, order := range []cbc.Order{cbc.NewestFirst, cbc.OldestFirst} {
+				server := &damaged{}
+				for i := range n {
+					server.records = append(server.records, record{at: base + int64(i)*1000 + 137, actor: fmt.Sprint(i)})
+				}
+				h := history.New(history.Config{Searcher: inflated{server, more}})
+				got := 0
+				var cost history.Cost
+				question := history.Question{Window: auditlog.TimeRange{From: base, To: base + 3_600_000}, Order: order, Max: math.MaxInt, All: true}
+				coverage, err := h.Scan(context.Background(), question, &cost, func(b history.Batch) bool {
+					got += b.Len()
+					return true
+				})
+				require.ErrorIs(t, err, history.ErrWithheld)
+				require.False(t, coverage.Complete)
+				require.Equal(t, n, got, "what there is comes out")
+				require.LessOrEqual(t, cost.Calls, 20)
+			}
+		}
+	}
+}

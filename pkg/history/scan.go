@@ -208,7 +208,10 @@ func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
 		s.pass(nil, s.second(), true) // all that was seen lies beyond the edge, in what wide bounds add to this second
 		return nil
 	}
-	if len(page.Events) == 0 && records(page) > 0 { // a page of bad records says nothing of where it ends
+	if records(page) == 0 {
+		return ErrWithheld
+	}
+	if len(page.Events) == 0 { // a page of bad records says nothing of where it ends
 		return s.halves(ctx)
 	}
 	part := auditlog.TimeRange{From: max(s.rest.To-s.unit(), s.rest.From), To: s.rest.To}
