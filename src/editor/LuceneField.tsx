@@ -18,10 +18,12 @@ interface Props {
   error?: string;
   onChange: (value: string) => void;
   onRunQuery: () => void;
+  /** Returns what moves the conditions on derived fields to the filters, where that is possible. */
+  moveToFilters: (text: string) => (() => void) | undefined;
 }
 
 /** One line of Lucene that grows with its text. Shift+Enter runs the query; leaving the field only keeps the text. */
-export function LuceneField({ value, error, onChange, onRunQuery }: Props) {
+export function LuceneField({ value, error, onChange, onRunQuery, moveToFilters }: Props) {
   const styles = useStyles2(getStyles);
   const [height, setHeight] = useState(LINE_HEIGHT);
   const { text, type } = useDraft(value, () => undefined);
@@ -85,21 +87,36 @@ export function LuceneField({ value, error, onChange, onRunQuery }: Props) {
           </div>
         )}
       </div>
-      {warnings.length > 0 && <Warnings warnings={warnings} onFix={() => commit(applyFixes(text, warnings), true)} />}
+      {warnings.length > 0 && (
+        <Warnings warnings={warnings} onFix={() => commit(applyFixes(text, warnings), true)} onMove={moveToFilters(text)} />
+      )}
     </EditorField>
   );
 }
 
-/** Names each kind of mark once, with one button for all of them. */
-function Warnings({ warnings, onFix }: { warnings: LuceneWarning[]; onFix: () => void }) {
+interface WarningsProps {
+  warnings: LuceneWarning[];
+  onFix: () => void;
+  onMove?: () => void;
+}
+
+/** Names each kind of mark once, with one button per kind of fix. */
+function Warnings({ warnings, onFix, onMove }: WarningsProps) {
   const styles = useStyles2(getStyles);
   const messages = [...new Set(warnings.map(({ message }) => message))];
   return (
     <div role="status" className={styles.warnings} data-testid={texts.warnings}>
       <span>{messages.join(' ')}</span>
-      <Button size="sm" variant="secondary" fill="text" onClick={onFix}>
-        {texts.fix}
-      </Button>
+      {warnings.some(({ replacement }) => replacement !== undefined) && (
+        <Button size="sm" variant="secondary" fill="text" onClick={onFix}>
+          {texts.fix}
+        </Button>
+      )}
+      {onMove && (
+        <Button size="sm" variant="secondary" fill="text" onClick={onMove}>
+          {texts.move}
+        </Button>
+      )}
     </div>
   );
 }

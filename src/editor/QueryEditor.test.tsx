@@ -211,6 +211,22 @@ describe('Lucene query', () => {
     expect(screen.queryByTestId(texts.lucene.warnings)).not.toBeInTheDocument();
   });
 
+  it('names derived fields, and moves them to the filters on request', async () => {
+    const { user, last, run } = await setup({ query: 'login AND category:authentication', criteria: { outcome: ['failure'] } });
+    expect(screen.getByTestId(texts.lucene.warnings)).toHaveTextContent('cannot search category');
+    expect(screen.queryByRole('button', { name: texts.lucene.fix })).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: texts.lucene.move }));
+    expect(last()).toMatchObject({ query: 'login', criteria: { outcome: ['failure'], category: ['authentication'] } });
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(screen.queryByTestId(texts.lucene.warnings)).not.toBeInTheDocument();
+  });
+
+  it('names derived fields that cannot be moved', async () => {
+    await setup({ query: 'login OR category:auth*' });
+    expect(screen.getByTestId(texts.lucene.warnings)).toHaveTextContent('cannot search category');
+    expect(screen.queryByRole('button', { name: texts.lucene.move })).not.toBeInTheDocument();
+  });
+
   it('of a stored query is marked from the start', async () => {
     await setup({ query: 'a or b' });
     expect(markersOnShow).toHaveLength(1);

@@ -5,6 +5,7 @@ import { useDescribedBy } from '../components/describedBy';
 import { EditorField } from '../components/EditorField';
 import { FieldWords } from '../components/fieldWords';
 import { PickMany } from '../components/Pickers';
+import { moveToFilters } from '../query/derived';
 import { FIELD_OPTIONS } from '../query/fields';
 import { fromRows, toRows, type FilterRow } from '../query/filterRows';
 import { limitProblem, parseCount } from '../query/problems';
@@ -22,17 +23,27 @@ import type { TypeEditorProps } from './props';
 const texts = queryStrings;
 
 /** Which events take part: the Lucene query, which the queue does not know, and the filters. */
-export function Conditions({ query, datasource, problemAt, edit, onRunQuery }: TypeEditorProps) {
+export function Conditions({ query, datasource, problemAt, edit, editAndRun, onRunQuery }: TypeEditorProps) {
   const editRows = (rows: FilterRow[]) => {
     edit(fromRows(rows));
     if (conditionsOf(rows) !== conditionsOf(toRows(query))) {
       onRunQuery();
     }
   };
+  const move = (text: string) => {
+    const moved = moveToFilters({ ...query, query: text });
+    return moved && (() => editAndRun({ query: moved.query, criteria: moved.criteria, exclusions: moved.exclusions }));
+  };
   return (
     <>
       {(query.source !== 'queue' || query.query !== '') && (
-        <LuceneField value={query.query} error={problemAt('lucene')} onChange={(text) => edit({ query: text })} onRunQuery={onRunQuery} />
+        <LuceneField
+          value={query.query}
+          error={problemAt('lucene')}
+          onChange={(text) => edit({ query: text })}
+          onRunQuery={onRunQuery}
+          moveToFilters={move}
+        />
       )}
       <FieldWords.Provider value={datasource.fieldWords}>
         <FilterRows rows={toRows(query)} error={problemAt('filters')} onChange={editRows} />

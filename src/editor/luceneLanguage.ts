@@ -41,7 +41,7 @@ export function setLuceneMarkers(editor: MonacoEditor, monaco: Monaco): void {
 function quickFixes(model: monacoTypes.editor.ITextModel, range: monacoTypes.IRange): monacoTypes.languages.CodeAction[] {
   return findLuceneWarnings(model.getValue()).flatMap(({ start, end, replacement }) => {
     const place = rangeAt(model, start, end);
-    if (place.endLineNumber < range.startLineNumber || place.startLineNumber > range.endLineNumber) {
+    if (replacement === undefined || place.endLineNumber < range.startLineNumber || place.startLineNumber > range.endLineNumber) {
       return [];
     }
     const edit = { resource: model.uri, versionId: model.getVersionId(), textEdit: { range: place, text: replacement } };

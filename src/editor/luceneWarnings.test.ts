@@ -23,7 +23,18 @@ test.each([
 });
 
 test.each([
+  ['category:authentication', ['category']],
+  ['x AND (outcome:failure OR account : a)', ['outcome', 'account']],
+  ['"category:x" AND severity:error and y', ['severity', 'and']],
+])('%j: marks %j, and leaves the derived fields to a move', (text, places) => {
+  expect(marked(text)).toEqual(places);
+  expect(fixed(text)).toBe(text.replace(' and ', ' AND '));
+});
+
+test.each([
   '',
+  'categories:x',
+  'description:category',
   'description:login AND NOT flagged:true',
   'a && b || !c',
   'description:"this and that or not"',

@@ -34,6 +34,8 @@ export const queryStrings = {
     run: 'Run query',
     warnings: 'data-testid cbc lucene warnings',
     fix: 'Fix and run',
+    move: 'Move to filters and run',
+    derivedField: (field: string) => `Carbon Black Cloud cannot search ${field}, which this plugin derives. Use a filter.`,
     quickFix: (replacement: string) => `Replace with ${replacement}`,
     curlyQuote: (quote: string) => `${quote} does not begin or end a phrase.`,
     lowerCaseOperator: (word: string) => `"${word}" is a word to search for, not an operator.`,

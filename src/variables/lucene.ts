@@ -41,7 +41,8 @@ export function interpolateLucene(text: string, templates: Templates, scopedVars
 // + - ! are operators at a word's start and part of the word inside it.
 const SEGMENT = /"(?:\\[^]|[^"\\])*"?|[+\-!](?=.)|(?:\\[^]|[^\s"():[\]{}^~\\])+|[^]/g;
 
-function segments(text: string): string[] {
+/** Splits a Lucene query into phrases, words, and the characters between them. */
+export function segments(text: string): string[] {
   return text.match(SEGMENT) ?? [];
 }
 

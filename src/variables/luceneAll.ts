@@ -13,7 +13,7 @@ export function withoutAll(segments: string[], isAll: (segment: string) => boole
 }
 
 /** Returns the parts between top-level ANDs, or nothing where the query is not a plain conjunction. */
-function conjunction(segments: string[]): string[][] | undefined {
+export function conjunction(segments: string[]): string[][] | undefined {
   const parts: string[][] = [[]];
   let depth = 0;
   for (const segment of segments) {
@@ -33,7 +33,8 @@ const CLOSING = [')', ']', '}'];
 const AND = ['AND', '&&'];
 const NEGATIONS = ['NOT', '-', '!'];
 
-function trim(part: string[]): string[] {
+/** Drops the blanks around a part. */
+export function trim(part: string[]): string[] {
   const isBlank = (segment: string) => segment.trim() === '';
   const start = part.findIndex((segment) => !isBlank(segment));
   const end = part.findLastIndex((segment) => !isBlank(segment));
@@ -51,7 +52,8 @@ function isSingle(part: string[]): boolean {
   return condition.length > 0 && !joined;
 }
 
-function isNegation([first]: string[]): boolean {
+/** Reports whether a part begins with a negation. */
+export function isNegation([first]: string[]): boolean {
   return NEGATIONS.includes(first);
 }
 
