@@ -114,9 +114,9 @@ type Export struct {
 
 // Request asks for an export.
 type Request struct {
-	Query  json.RawMessage // as it was sent, for the list and the manifest
-	Filter auditlog.Filter // of the query
-	Window auditlog.TimeRange
-	Format cbc.ExportFormat
-	Who    string
+	Query     json.RawMessage // as it was sent, for the list and the manifest
+	Filter    auditlog.Filter // of the query
+	TimeRange auditlog.TimeRange
+	Format    cbc.ExportFormat
+	Who       string
 }

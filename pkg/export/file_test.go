@@ -81,9 +81,9 @@ func TestCoarseTimes(t *testing.T) {
 			}
 		})
 		r := order(cbc.ExportCSV)
-		r.Window.From += 2 // behind the first second's first events
+		r.TimeRange.From += 2 // behind the first second's first events
 		x := w.complete(t, r)
-		same(t, w.records(auditlog.Filter{}, r.Window, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
+		same(t, w.records(auditlog.Filter{}, r.TimeRange, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
 		x, err := w.Get(context.Background(), x.ID)
 		require.NoError(t, err)
 		require.Contains(t, x.Reason, words)
@@ -186,7 +186,7 @@ func TestCutWithinTheLastCell(t *testing.T) {
 			_ = connection.Close()
 		})
 		x := w.complete(t, order(cbc.ExportCSV))
-		same(t, w.records(auditlog.Filter{}, order(cbc.ExportCSV).Window, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
+		same(t, w.records(auditlog.Filter{}, order(cbc.ExportCSV).TimeRange, time.Millisecond), parsed(t, fetch(t, w.Service, x.ID, false)))
 		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		require.True(t, m.Complete)

@@ -90,7 +90,7 @@ func TestFileIsTheSearch(t *testing.T) {
 			to = from.Add(time.Hour)
 		}
 		r := Request{
-			Query: json.RawMessage(`{}`), Window: auditlog.NewTimeRange(from, to), Who: "mary",
+			Query: json.RawMessage(`{}`), TimeRange: auditlog.NewTimeRange(from, to), Who: "mary",
 			Filter: auditlog.Filter{Criteria: drawTerms(rt, "criteria"), Exclusions: drawTerms(rt, "exclusions")},
 			Format: rapid.SampledFrom([]cbc.ExportFormat{cbc.ExportCSV, cbc.ExportJSON}).Draw(rt, "format"),
 		}
@@ -102,9 +102,9 @@ func TestFileIsTheSearch(t *testing.T) {
 		x := w.complete(rt, r)
 		d := fetch(rt, w.Service, x.ID, false)
 		units := map[string]time.Duration{"3": time.Millisecond, "6": time.Microsecond}
-		want := w.records(r.Filter, r.Window, max(units[sw.TimeDigits], time.Nanosecond))
+		want := w.records(r.Filter, r.TimeRange, max(units[sw.TimeDigits], time.Nanosecond))
 		if sw.TimeDigits == "0" || sw.TimeDigits == "trim" || phrases || r.Filter.Query != "" {
-			want = w.searched(rt, r.Filter, r.Window) // only the server knows: then its choice is the search's
+			want = w.searched(rt, r.Filter, r.TimeRange) // only the server knows: then its choice is the search's
 		}
 		same(rt, want, parsed(rt, d), x.Reason, d.String())
 		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})

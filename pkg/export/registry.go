@@ -17,7 +17,7 @@ const (
 // settings change. It only saves asking again: every id works without it.
 type Registry struct {
 	stores   *lru.Cache[Owner, *JobStore]
-	starters *lru.Cache[jobKey, DataSource]
+	starters *lru.Cache[jobKey, Owner]
 	places   places
 }
 
@@ -33,7 +33,7 @@ func NewRegistry() *Registry {
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	starters, err := lru.New[jobKey, DataSource](maxStarters)
+	starters, err := lru.New[jobKey, Owner](maxStarters)
 	if err != nil {
 		panic(err)
 	}
@@ -65,16 +65,17 @@ func (r *Registry) store(o Owner) *JobStore {
 // recordStart notes who started a job. What was noted of a job with the same id was another job: a test system that starts anew
 // counts its jobs anew.
 func (r *Registry) recordStart(o Owner, jobID string) {
-	r.starters.Add(jobKey{o.APIKey, jobID}, o.DataSource)
+	r.starters.Add(jobKey{o.APIKey, jobID}, o)
 }
 
 // recordStarter notes who an id says has started a job, unless that is known.
 func (r *Registry) recordStarter(o Owner, jobID string) {
-	r.starters.ContainsOrAdd(jobKey{o.APIKey, jobID}, o.DataSource)
+	r.starters.ContainsOrAdd(jobKey{o.APIKey, jobID}, o)
 }
 
-// startedByAnother reports whether a job is known to have been started by another data source, whatever its secret.
+// startedByAnother reports whether a job is known to have been started by another owner, which may be the same data source before its
+// secret has changed.
 func (r *Registry) startedByAnother(o Owner, jobID string) bool {
 	starter, known := r.starters.Get(jobKey{o.APIKey, jobID})
-	return known && starter != o.DataSource
+	return known && starter != o
 }

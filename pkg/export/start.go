@@ -18,14 +18,14 @@ const countTimeout = 20 * time.Second
 
 // Start starts an export.
 func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
-	if err := r.Window.Validate(); err != nil {
+	if err := r.TimeRange.Validate(); err != nil {
 		return Export{}, fail(Bad, "%v", err)
 	}
 	if r.Format != cbc.ExportCSV && r.Format != cbc.ExportJSON {
 		return Export{}, fail(Bad, "format has an unknown value %q: allowed are csv, json", r.Format)
 	}
 	t := token{
-		Query: r.Query, Filter: &r.Filter, From: r.Window.From, To: r.Window.To, Format: r.Format, Who: r.Who,
+		Query: r.Query, Filter: &r.Filter, From: r.TimeRange.From, To: r.TimeRange.To, Format: r.Format, Who: r.Who,
 		Created: s.config.Now().UnixMilli(), Nonce: make([]byte, 9), Reason: whyNoJob(r.Filter),
 	}
 	if _, err := io.ReadFull(s.config.Random, t.Nonce); err != nil {
@@ -35,7 +35,7 @@ func (s *Service) Start(ctx context.Context, r Request) (Export, error) {
 		return Export{}, errTooLong // a job whose id does not fit would be started in vain
 	}
 	var err error
-	if t.Expected, err = s.count(ctx, r.Filter.Cloud(), r.Window); err != nil {
+	if t.Expected, err = s.count(ctx, r.Filter.Cloud(), r.TimeRange); err != nil {
 		return Export{}, err
 	}
 	if t.Job, err = s.startJob(ctx, &t); err != nil {

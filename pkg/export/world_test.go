@@ -160,7 +160,7 @@ func (d *download) Write(chunk []byte) error {
 // order asks for everything of the last day.
 func order(format cbc.ExportFormat) Request {
 	return Request{
-		Query: json.RawMessage(`{"refId":"A"}`), Window: auditlog.NewTimeRange(origin.Add(-24*time.Hour), origin.Add(-time.Hour)), Format: format, Who: "mary",
+		Query: json.RawMessage(`{"refId":"A"}`), TimeRange: auditlog.NewTimeRange(origin.Add(-24*time.Hour), origin.Add(-time.Hour)), Format: format, Who: "mary",
 	}
 }
 

@@ -194,12 +194,15 @@ func TestRotatedSecretHasItsOwnExports(t *testing.T) {
 	t.Cleanup(server.Close)
 	settings := settingsOf(sim, server.URL, 0, nil)
 	owner := sourceOf(t, settings, 1, "first", nil)
-	id := owner.export(t, exportBody("csv", searchExport))
+	ids := []string{owner.export(t, exportBody("csv", searchExport)), owner.export(t, exportBody("json", jobExport))}
 	rotated := sourceOf(t, settings, 1, "first", func(s *backend.DataSourceInstanceSettings) { s.DecryptedSecureJSONData["apiSecret"] = "ROTATED" })
-	requireForeign(t, rotated, id, "rotated secret")
-	require.Len(t, rotated.export(t, exportBody("csv", searchExport)), len(id))
-	require.Len(t, rotated.list(t), 1)
-	require.Len(t, owner.list(t), 1)
+	for _, id := range ids {
+		requireForeign(t, rotated, id, "rotated secret")
+	}
+	rotated.export(t, exportBody("csv", searchExport))
+	rotated.export(t, exportBody("json", jobExport))
+	require.Len(t, rotated.list(t), 2)
+	require.Len(t, owner.list(t), 2)
 }
 
 // Settings that change while a download runs do not touch it.

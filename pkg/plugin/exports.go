@@ -133,7 +133,7 @@ func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Re
 		return export.Request{}, errors.New(`"after" cannot be exported: a file holds all events that match a filter`)
 	}
 	return export.Request{
-		Query: body.Query, Filter: query.Filter, Window: auditlog.TimeRange{From: *body.From, To: *body.To},
+		Query: body.Query, Filter: query.Filter, TimeRange: auditlog.TimeRange{From: *body.From, To: *body.To},
 		Format: cbc.ExportFormat(body.Format), Who: loginOf(r),
 	}, nil
 }
