@@ -8,21 +8,29 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// tableRows returns the cells of every table row in a document, headers and separators excluded.
-func tableRows(t *testing.T, path string) [][]string {
+func read(t *testing.T, path string) string {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
+	return string(raw)
+}
+
+// tableRows returns the cells of every table row in a text, headers and separators excluded.
+func tableRows(t *testing.T, text string) [][]string {
+	t.Helper()
 	var rows [][]string
 	header := true
-	for line := range strings.Lines(string(raw)) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		switch {
 		case !strings.HasPrefix(line, "|"):
@@ -115,7 +123,7 @@ func literal(e ast.Expr) (string, bool) {
 
 func TestSettingsReferenceMatchesTheCode(t *testing.T) {
 	documented := map[string]setting{}
-	for _, row := range tableRows(t, "reference/settings.md") {
+	for _, row := range tableRows(t, read(t, "reference/settings.md")) {
 		for _, key := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[0], -1) {
 			documented[key[1]] = setting{row[2], ""}
 			if len(row) == 5 {
@@ -143,19 +151,14 @@ func uiStrings(t *testing.T) string {
 	require.NotEmpty(t, files)
 	var all strings.Builder
 	for _, path := range files {
-		raw, err := os.ReadFile(path)
-		require.NoError(t, err)
-		all.Write(raw)
+		all.WriteString(read(t, path))
 	}
 	return all.String()
 }
 
 func TestReferenceNamesTheLabelsOfTheUI(t *testing.T) {
 	shown := uiStrings(t)
-	raw, err := os.ReadFile("reference/editor.md")
-	require.NoError(t, err)
-	require.Contains(t, string(raw), "## Inspector")
-	for _, row := range tableRows(t, "reference/editor.md") {
+	for _, row := range tableRows(t, read(t, "reference/editor.md")) {
 		if isStat(t, row[0]) {
 			continue
 		}
@@ -163,7 +166,7 @@ func TestReferenceNamesTheLabelsOfTheUI(t *testing.T) {
 			require.Contains(t, shown, "'"+strings.TrimSpace(label)+"'", "docs/reference/editor.md: %s", row[0])
 		}
 	}
-	for _, row := range tableRows(t, "reference/settings.md") {
+	for _, row := range tableRows(t, read(t, "reference/settings.md")) {
 		if row[1] != "" {
 			require.Contains(t, shown, "'"+row[1]+"'", "docs/reference/settings.md")
 		}
@@ -173,7 +176,73 @@ func TestReferenceNamesTheLabelsOfTheUI(t *testing.T) {
 // isStat reports whether a label is one that pkg/frame gives to a statistic of an answer.
 func isStat(t *testing.T, label string) bool {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(root, "pkg", "frame", "frame.go"))
-	require.NoError(t, err)
-	return strings.Contains(string(raw), `"`+label+`"`)
+	return strings.Contains(read(t, filepath.Join(root, "pkg", "frame", "frame.go")), `"`+label+`"`)
+}
+
+// queryKeysInCode returns the keys of the Go map that reads a query, which is the one with the key queryType.
+func queryKeysInCode(t *testing.T) []string {
+	t.Helper()
+	var keys []string
+	require.NoError(t, filepath.WalkDir(filepath.Join(root, "pkg"), func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			literals, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			if found := stringKeys(literals); slices.Contains(found, "queryType") && slices.Contains(found, "baseline") {
+				keys = append(keys, found...)
+			}
+			return true
+		})
+		return nil
+	}))
+	return keys
+}
+
+func stringKeys(composite *ast.CompositeLit) []string {
+	var keys []string
+	for _, element := range composite.Elts {
+		if pair, ok := element.(*ast.KeyValueExpr); ok {
+			if key, ok := literal(pair.Key); ok {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+func TestQueryReferenceMatchesTheCode(t *testing.T) {
+	var documented []string
+	for _, row := range sectionRows(t, "reference/query.md", "Keys") {
+		documented = append(documented, strings.Trim(row[0], "`"))
+	}
+	require.ElementsMatch(t, queryKeysInCode(t), documented, "the table of keys in docs/reference/query.md")
+
+	var fields []string
+	for _, row := range sectionRows(t, "reference/query.md", "Filters") {
+		for _, field := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[0], -1) {
+			fields = append(fields, field[1])
+		}
+	}
+	var keys []string
+	for _, key := range auditlog.Keys() {
+		keys = append(keys, string(key))
+	}
+	require.ElementsMatch(t, keys, fields, "the table of fields in docs/reference/query.md")
+}
+
+// sectionRows returns the rows of the tables below a heading, up to the next one.
+func sectionRows(t *testing.T, path, title string) [][]string {
+	t.Helper()
+	_, section, found := strings.Cut(read(t, path), "\n## "+title+"\n")
+	require.True(t, found, title)
+	section, _, _ = strings.Cut(section, "\n## ")
+	return tableRows(t, section)
 }

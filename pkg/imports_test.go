@@ -31,7 +31,7 @@ var allowedImports = map[string][]string{
 	"pkg/panel":    {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
 	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/panel", "pkg/tail", "pkg/export"},
 
-	"docs":              {},
+	"docs":              {"pkg/auditlog"},
 	"dev/pgtest":        {},
 	"dev/simulator":     {},
 	"dev/simulator/cmd": {"dev/simulator"},
