@@ -129,7 +129,7 @@ func (c *Catalog) find(in *input) (row int, p *pattern) {
 	if found := c.texts.find(in); found != nil {
 		return found.row, found.pattern
 	}
-	if row, ok := c.words.find(in.text[:in.trimmed]); ok {
+	if row, ok := c.words.find(in.text[:in.trimmed], in.actor); ok {
 		return row, nil
 	}
 	return -1, nil

@@ -72,6 +72,22 @@ func TestActorNamesThatLookLikeDescriptions(t *testing.T) {
 	})
 }
 
+// Word rows do not look into the actor's name either.
+func TestWordsOfTheActorDoNotCount(t *testing.T) {
+	for _, tt := range []struct{ actor, description, code string }{
+		{"", "Something created by connector@example.com", "connector.created"},
+		{"connector@example.com", "Something created by connector@example.com", "other.unknown"},
+		{"Connector Smith", "Something created by Connector Smith for the watchlist", "intel.watchlist"},
+		{"Note Live Response", "Note Live Response logged out", "other.unknown"},
+		{"note", "note: footnotes and noted", "other.unknown"},
+		{"note", "noted note, Note", "other.note"},
+		{"A1B2C3D4E5", "Session of connector A1B2C3D4E5", "connector.session"},
+	} {
+		e := auditlog.Event{Actor: tt.actor, Description: tt.description}
+		require.Equal(t, tt.code, Default().ClassifyEvent(&e).Code, "%q by %q", tt.description, tt.actor)
+	}
+}
+
 func TestAccountsThatLogIn(t *testing.T) {
 	for _, tt := range []struct{ actor, account, code string }{
 		{"", "jane@example.com", "login.succeeded_user"},

@@ -56,8 +56,9 @@ func (x *wordIndex) bit(text string) (uint64, error) {
 	return p.bit, nil
 }
 
-func (x *wordIndex) find(text string) (row int, ok bool) {
-	found := x.scan(text)
+// find returns the first row whose words a text has. Words in the actor's name do not count.
+func (x *wordIndex) find(text, actor string) (row int, ok bool) {
+	found := x.scan(text, actor)
 	if found == 0 {
 		return 0, false
 	}
@@ -69,14 +70,17 @@ func (x *wordIndex) find(text string) (row int, ok bool) {
 	return 0, false
 }
 
-func (x *wordIndex) scan(text string) (found uint64) {
-	inWord := false
+func (x *wordIndex) scan(text, actor string) (found uint64) {
+	inWord, nameEnd := false, 0
 	for i := range len(text) {
 		b := text[i]
 		atStart := !inWord
 		inWord = isWordByte(b)
+		if atStart && inWord && startsWithName(text[i:], actor) {
+			nameEnd = i + len(actor)
+		}
 		letter := b | 0x20 // lower case, for a letter
-		if !atStart || letter < 'a' || letter > 'z' {
+		if !atStart || i < nameEnd || letter < 'a' || letter > 'z' {
 			continue
 		}
 		for _, p := range x.phrases[letter-'a'] {
@@ -86,6 +90,11 @@ func (x *wordIndex) scan(text string) (found uint64) {
 		}
 	}
 	return found
+}
+
+// startsWithName reports whether a text starts with a name and the name ends there.
+func startsWithName(text, name string) bool {
+	return name != "" && strings.HasPrefix(text, name) && (len(text) == len(name) || !isWordByte(text[len(name)]))
 }
 
 // startsAt reports whether text starts with the phrase, in any case, and a word ends there.
