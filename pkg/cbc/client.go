@@ -1,7 +1,6 @@
-// Package cbc speaks HTTP with Carbon Black Cloud: a page of a search, a batch of the queue, an export, a job.
+// Package cbc is the HTTP client of Carbon Black Cloud: pages of a search, batches of the queue, exports and jobs.
 //
-// It knows the wire and nothing of panels: every request goes through one pipe, [Client.do], which signs it, bounds the answer
-// and turns whatever goes wrong into an [Error] that says what to mend.
+// Every request is signed, waits for the rate limit, is bounded in size and time, and fails with an [Error] that says what to do.
 package cbc
 
 import (
@@ -19,9 +18,9 @@ import (
 // DefaultMaxResponseBytes bounds an answer. A full page of 10,000 events takes about 5 MB.
 const DefaultMaxResponseBytes = 64 << 20
 
-// Config says where Carbon Black Cloud is and who asks.
+// Config describes a Client.
 type Config struct {
-	URL       string // the console's address, https (http for a loopback host)
+	URL       string // address of the console: https, or http for a loopback host
 	OrgKey    string
 	APIID     string
 	APISecret string
@@ -30,19 +29,19 @@ type Config struct {
 	Redact []string
 	// MaxResponseBytes bounds the body of one answer; 0 means DefaultMaxResponseBytes.
 	MaxResponseBytes int64
-	// Storage follows the redirects of a download. It must not add headers or certificates of its own: they would go to other
-	// hosts. Nil means the client that sends everything else.
+	// Storage follows the redirects of a download to other hosts, and so must not add headers or certificates. Nil means the client
+	// of all other requests.
 	Storage *http.Client
-	// Now tells the time against which a Retry-After date is measured; nil means time.Now.
+	// Now returns the current time; nil means time.Now.
 	Now func() time.Time
 	// Governor decides when a request may start; nil lets all start at once.
 	Governor *Governor
 	// RequestsPerFiveMinutes is the client's limit. It holds for all who ask the host once the API key is accepted, and for this client
 	// alone until then; 0 is none.
 	RequestsPerFiveMinutes int
-	// Observe is told of every request that was sent; nil is nobody.
+	// Observe is called after every request that was sent, unless it is nil.
 	Observe func(Call)
-	// Sleep waits between two tries, and Jitter, a number from 0 to 1, makes that wait differ; nil means real ones.
+	// Sleep waits between two tries, and Jitter returns a number from 0 to 1 that varies the wait; nil means real ones.
 	Sleep  func(context.Context, time.Duration) error
 	Jitter func() float64
 }
@@ -54,7 +53,7 @@ type Call struct {
 	Err      error         // an *Error, or nil
 }
 
-// Client asks one organization of Carbon Black Cloud with one API key. It is safe for concurrent use.
+// Client sends the requests of one API key. It is safe for concurrent use.
 type Client struct {
 	config  Config
 	base    *url.URL
@@ -64,8 +63,8 @@ type Client struct {
 	secrets *strings.Replacer // takes secrets out of what an error quotes
 }
 
-// New returns a client that sends its requests by hc, which decides about proxies, TLS and timeouts. A redirect is never
-// followed: the token belongs to the configured host alone.
+// New returns a client that sends its requests through hc, which provides proxy, TLS and timeout. It never follows a redirect of an API
+// request: the token belongs to the configured host only.
 func New(config Config, hc *http.Client) (*Client, error) {
 	base, err := url.Parse(strings.TrimRight(strings.TrimSpace(config.URL), "/"))
 	if err != nil || base.Host == "" {
@@ -100,18 +99,18 @@ func New(config Config, hc *http.Client) (*Client, error) {
 	}, nil
 }
 
-// request is one call of the API: what do needs to send it and to explain its failure.
+// request is one call of the API.
 type request struct {
-	endpoint   string // its name, for those who count
+	endpoint   string // its name in metrics
 	method     string
 	path       string                // below the host
 	body       []byte                // JSON, nil for none
-	permission string                // what the key must be allowed
-	repeatable bool                  // asking twice does no harm
-	made       func(location string) // is told where what was made is; a redirect is a good answer then, too
+	permission string                // that the key needs
+	repeatable bool                  // sending it twice does no harm
+	made       func(location string) // receives the address of what was created; a redirect is a success, too, then
 }
 
-// send sends one request, once, and hands the body of a good answer to read.
+// send sends one request once and passes the body of a successful answer to read.
 func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error) error {
 	hr, err := c.signed(ctx, r)
 	if err != nil {
@@ -134,7 +133,7 @@ func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error
 		r.made(resp.Header.Get("Location"))
 	}
 	if resp.StatusCode == http.StatusNoContent {
-		return nil // how an empty answer is told is not documented
+		return nil // the vendor does not document how it answers with nothing
 	}
 	limited := &boundedReader{r: resp.Body, left: c.config.MaxResponseBytes}
 	if err := read(limited); err != nil {
@@ -144,7 +143,7 @@ func (c *Client) send(ctx context.Context, r request, read func(io.Reader) error
 	return nil
 }
 
-// signed is the request as it goes out, with the token.
+// signed returns the HTTP request with its token.
 func (c *Client) signed(ctx context.Context, r request) (*http.Request, error) {
 	hr, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(r.body))
 	if err != nil {
@@ -162,16 +161,16 @@ func (c *Client) signed(ctx context.Context, r request) (*http.Request, error) {
 	return hr, nil
 }
 
-// token is what the API key sends: the secret first.
+// token returns the value of X-Auth-Token: the secret comes first.
 func (c *Client) token() string { return c.config.APISecret + "/" + c.config.APIID }
 
-// boundedReader fails once more than left bytes were read: the bound is an error, never a silent end.
+// boundedReader fails once more than left bytes have been read, so that a bound never looks like the end.
 type boundedReader struct {
 	r    io.Reader
 	left int64
 	read int64
 	over bool
-	err  error // what the connection said, to tell a broken one from a bad answer
+	err  error // of the connection, as opposed to the content
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
@@ -187,4 +186,4 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errTooLarge = errors.New("the answer is larger than the bound")
+var errTooLarge = errors.New("the answer exceeds the bound")

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxRedirects bounds the hops from a job to where its file is kept.
+	// maxRedirects bounds the hops from a job to the storage of its file.
 	maxRedirects = 5
 	// quiet is how long Carbon Black Cloud may bring nothing of a download before it is given up. Who reads it may take any time.
 	quiet = 60 * time.Second
@@ -97,7 +97,7 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 			return nil, err
 		}
 	}
-	return nil, &Error{Kind: KindAnswer, Message: "the file is redirected again and again"}
+	return nil, &Error{Kind: KindAnswer, Message: "the download is redirected too often"}
 }
 
 // wantsToken reports whether the configured host itself refuses a redirect that was followed without the token.
@@ -143,7 +143,7 @@ func (c *Client) sendFor(hr *http.Request) *http.Client {
 func (c *Client) onwards(ctx context.Context, from *url.URL, location string) (*http.Request, error) {
 	to, err := from.Parse(location)
 	if err != nil {
-		return nil, &Error{Kind: KindAnswer, Message: "it redirects to what is no address"}
+		return nil, &Error{Kind: KindAnswer, Message: "it redirects to an invalid address"}
 	}
 	if to.Scheme != "https" && (to.Scheme != "http" || !loopback(to.Hostname()) || !loopback(c.base.Hostname())) {
 		return nil, &Error{Kind: KindAnswer, Message: "it redirects to an address that is not https"}
@@ -151,7 +151,7 @@ func (c *Client) onwards(ctx context.Context, from *url.URL, location string) (*
 	to.User = nil
 	hr, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
 	if err != nil {
-		return nil, &Error{Kind: KindAnswer, Message: "it redirects to what is no address"}
+		return nil, &Error{Kind: KindAnswer, Message: "it redirects to an invalid address"}
 	}
 	hr.Header.Set("User-Agent", c.config.UserAgent)
 	return hr, nil
@@ -182,7 +182,7 @@ func (d *download) unzip() error {
 	d.plain = begin
 	magic, err := begin.Peek(2)
 	if err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return nil // an empty file, or one whose reading tells the error
+		return nil // an empty file, or one whose reading returns the error
 	}
 	d.plain, err = gzip.NewReader(begin)
 	return err

@@ -12,7 +12,7 @@ type Kind string
 
 // The kinds of failure.
 const (
-	KindHost       Kind = "host"       // there is no connection to the host, or its answer is not Carbon Black Cloud's
+	KindHost       Kind = "host"       // there is no connection to the host, or something else answers
 	KindNetwork    Kind = "network"    // the connection broke
 	KindOrgKey     Kind = "org key"    // the organization is unknown to the host, or not the key's
 	KindKey        Kind = "API key"    // API ID or API secret are not accepted

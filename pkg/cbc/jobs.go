@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Job is what the vendor's Job service tells of one job. Which of its optional members a job has depends on its type.
+// Job is a job of the vendor's Job service. Which optional members a job has depends on its type.
 type Job struct {
 	ID         string
 	Type       string // EXTERNAL, event_export, …: what the audit log's jobs are called is not documented
-	Parameters string // what it was started with, as JSON, if it tells
+	Parameters string // its request as JSON, if the service returns it
 	Status     string // upper case: CREATED, IN_PROGRESS, COMPLETED, FAILED or a word that no document has
 	Total      int    // rows, -1 if it does not tell
 	Completed  int    // rows done, -1 if it does not tell

@@ -12,9 +12,9 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Batch is what one read took out of the queue of the API key.
+// Batch is what one read took out of the API key's queue.
 type Batch struct {
-	Events []auditlog.Event // in the order of the answer, which means nothing
+	Events []auditlog.Event // in no particular order
 	Bad    []BadRecord      // records that are no usable events
 	Bytes  int64
 	Waited time.Duration // for the governor
@@ -25,8 +25,8 @@ func (c *Client) QueuePath() string {
 	return "/audit_log/v1/orgs/" + c.config.OrgKey + "/logs/_queue"
 }
 
-// Queue takes the next batch of new events out of the API key's queue, which forgets them. The request is sent once and never
-// again, neither here nor by the transport. A failure is an *Error whose Lost reports whether the batch may be gone.
+// Queue takes the next batch of events out of the API key's queue, which does not return them again. The request is sent once, and never
+// repeated here or by the transport. A failure is an *Error whose Lost reports whether the batch may be gone.
 func (c *Client) Queue(ctx context.Context) (Batch, error) {
 	var batch Batch
 	var reached connection
@@ -66,7 +66,7 @@ func (c *connection) watch(ctx context.Context) context.Context {
 	})
 }
 
-// never reports whether there was certainly no connection. A transport that tells nothing may have had one.
+// never reports whether there was certainly no connection. A transport that does not report its connections may have had one.
 func (c *connection) never() bool { return c.wanted.Load() && !c.got.Load() }
 
 // unrepeatable is an empty body that cannot be had a second time. Go's transport sends a GET without a body again when a

@@ -231,7 +231,7 @@ func valueEnd(b []byte, pos int) (int, error) {
 	return 0, ErrMore
 }
 
-// endsLiteral tells which characters end a number, true, false or null.
+// endsLiteral holds the characters that end a number, true, false or null.
 var endsLiteral = [256]bool{
 	',': true, ':': true, '}': true, ']': true, ' ': true, '\n': true, '\r': true, '\t': true, '"': true, '{': true, '[': true,
 }
