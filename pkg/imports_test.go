@@ -28,8 +28,9 @@ var allowedImports = map[string][]string{
 	"pkg/frame":    {"pkg/auditlog"},
 	"pkg/export":   {"pkg/auditlog", "pkg/cbc", "pkg/history"},
 	"pkg/tail":     {"pkg/auditlog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
-	"pkg/panel":    {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
-	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/panel", "pkg/tail", "pkg/export"},
+	"pkg/query":    {"pkg/auditlog"},
+	"pkg/panel":    {"pkg/query", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
+	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/query", "pkg/panel", "pkg/tail", "pkg/export"},
 
 	"docs":              {"pkg/auditlog"},
 	"dev/pgtest":        {},
@@ -39,7 +40,7 @@ var allowedImports = map[string][]string{
 	"dev/workbench/cmd": {"dev/workbench"},
 	"dev/chaos":         {},
 	"dev/demo":          {"dev/workbench", "dev/simulator"},
-	"dev/bench":         {"dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/panel", "pkg/plugin"},
+	"dev/bench":         {"pkg/query", "dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/panel", "pkg/plugin"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // cacheFigures holds the cost of a million cached events.
@@ -37,7 +38,7 @@ func measureCache(ctx context.Context, c *cloud, t *truth) (cacheFigures, error)
 		return cacheFigures{}, err
 	}
 	classifier := catalog.Default()
-	query, err := panel.ParseQuery([]byte(readAll.query), classifier, raisedMaxEvents)
+	query, err := query.Parse([]byte(readAll.query), classifier, raisedMaxEvents)
 	if err != nil {
 		return cacheFigures{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 const loginAfterFailures = `{"queryType":"count","criteria":{"category":["authentication"],"outcome":["success"]},"groupBy":["actor"],
@@ -17,7 +18,7 @@ const loginAfterFailures = `{"queryType":"count","criteria":{"category":["authen
 
 // A sequence finds what a look at all pairs of events finds, in whatever order it gets them.
 func TestSequenceFindsWhatComesAfter(t *testing.T) {
-	query, err := ParseQuery([]byte(loginAfterFailures), catalog.Default(), 100)
+	query, err := query.Parse([]byte(loginAfterFailures), catalog.Default(), 100)
 	require.NoError(t, err)
 	rapid.Check(t, func(t *rapid.T) {
 		drawn := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) auditlog.Event {
@@ -53,16 +54,16 @@ func TestSequenceFindsWhatComesAfter(t *testing.T) {
 
 // The events before are those of the query, but for the keys that after names.
 func TestAfterReplacesKeys(t *testing.T) {
-	query, err := ParseQuery([]byte(`{"queryType":"top","query":"x","criteria":{"category":["authentication"],"outcome":["success"],"flagged":false},
+	query, err := query.Parse([]byte(`{"queryType":"top","query":"x","criteria":{"category":["authentication"],"outcome":["success"],"flagged":false},
 		"exclusions":{"actor":["z"]},"groupBy":["actor_ip"],"after":{"criteria":{"outcome":["failure"]},"exclusions":{"flagged":true}}}`), catalog.Default(), 100)
 	require.NoError(t, err)
 	require.Equal(t, 1, query.After.AtLeast)
 	require.Equal(t, auditlog.Filter{
 		Query: "x", Criteria: auditlog.Terms{"category": {"authentication"}}, Exclusions: auditlog.Terms{"actor": {"z"}},
-	}, query.After.both(query.Filter))
+	}, query.After.Combined(query.Filter))
 	require.Equal(t, auditlog.Filter{
 		Query: "x", Criteria: auditlog.Terms{"category": {"authentication"}, "outcome": {"failure"}}, Exclusions: auditlog.Terms{"actor": {"z"}, "flagged": {"true"}},
-	}, query.After.before(query.Filter))
+	}, query.After.Before(query.Filter))
 }
 
 func TestAfterThatMakesNoSense(t *testing.T) {
@@ -78,8 +79,8 @@ func TestAfterThatMakesNoSense(t *testing.T) {
 		`"queryType":"count","after":{"criteria":{"outcome":["failure"]}}`:                                   `needs "groupBy"`,
 		`"queryType":"events","groupBy":["actor"],"after":{"criteria":{"outcome":["failure"]}}`:              `the queryType count, series or top`,
 	} {
-		_, err := ParseQuery(fmt.Appendf(nil, "{%s}", raw), catalog.Default(), 100)
-		var wrong *QueryError
+		_, err := query.Parse(fmt.Appendf(nil, "{%s}", raw), catalog.Default(), 100)
+		var wrong *query.Error
 		require.ErrorAs(t, err, &wrong, raw)
 		require.ErrorContains(t, err, want, raw)
 	}

@@ -1,6 +1,9 @@
 package panel
 
-import "time"
+import (
+	"carbonblack-auditlog-datasource/pkg/query"
+	"time"
+)
 
 // widen makes the time range of an alert rule begin earlier, when it ends so near to the present that events of it can still be on
 // their way. An event that comes late then lies in the range of the next evaluation at the latest, as long as the rule's range
@@ -12,7 +15,7 @@ func (a *answer) widen(view time.Duration) {
 		a.late = late
 		r.Window.From -= late.Milliseconds()
 	}
-	if r.Numbers && a.query.Shape == ShapeSeries {
+	if r.Numbers && a.query.Type == query.TypeSeries {
 		r.Window.From = a.buckets(r.MaxDataPoints).start
 	}
 	if a.late > 0 {

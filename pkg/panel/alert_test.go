@@ -12,11 +12,12 @@ import (
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // rule asks as an alert rule does.
-func (w *evening) rule(q panel.Query, window auditlog.TimeRange) (map[string]int64, []string, error) {
-	q.Source, q.Limit = panel.SourceSearch, 1000
+func (w *evening) rule(q query.Query, window auditlog.TimeRange) (map[string]int64, []string, error) {
+	q.Source, q.Limit = query.SourceSearch, 1000
 	frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: window, Numbers: true, Alert: true, Now: w.now,
 		Interval: time.Second, MaxDataPoints: 1000})
 	if err != nil {
@@ -26,7 +27,7 @@ func (w *evening) rule(q panel.Query, window auditlog.TimeRange) (map[string]int
 	for _, n := range frames[0].Meta.Notices {
 		said = append(said, n.Text)
 	}
-	if q.Shape != panel.ShapeSeries {
+	if q.Type != query.TypeSeries {
 		return labelled(q.GroupBy, frames), said, nil
 	}
 	sums := map[string]int64{}
@@ -56,13 +57,13 @@ func TestNoEventIsMissedBetweenEvaluations(t *testing.T) {
 		}
 		w := newEvening(t, origin, dusk{events: events, settle: settle, fresh: 5 * time.Second, maxEvents: 1000})
 		span := every + time.Duration(rapid.SampledFrom([]int{0, 0, 1, 240}).Draw(t, "more"))*time.Second
-		q := panel.Query{GroupBy: byActor, Baseline: time.Hour, Shape: rapid.SampledFrom([]panel.Shape{panel.ShapeCount, panel.ShapeSeries, panel.ShapeFirstSeen}).Draw(t, "shape")}
+		q := query.Query{GroupBy: byActor, Baseline: time.Hour, Type: rapid.SampledFrom([]query.Type{query.TypeCount, query.TypeSeries, query.TypeFirstSeen}).Draw(t, "shape")}
 		found := map[string]bool{}
 		for round := range rounds {
 			tick := origin.Add(time.Duration(round+1) * every)
 			started := tick.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "jitter")) * time.Millisecond)
 			w.now = started.Add(-time.Duration(rapid.IntRange(0, 4999).Draw(t, "glance")) * time.Millisecond)
-			_, err := w.ask(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor, Limit: 1000}, auditlog.NewTimeRange(w.now.Add(-time.Hour), w.now), false)
+			_, err := w.ask(query.Query{Type: query.TypeCount, GroupBy: byActor, Limit: 1000}, auditlog.NewTimeRange(w.now.Add(-time.Hour), w.now), false)
 			require.NoError(t, err)
 			w.now = started
 			groups, _, err := w.rule(q, auditlog.NewTimeRange(tick.Add(-span), tick))
@@ -86,7 +87,7 @@ func TestWhereTheRangeOfARuleBegins(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Minute, fresh: 5 * time.Second, maxEvents: 1000,
 		events: []simulator.Event{at(time.Second), at(5 * time.Minute), at(5*time.Minute + 64*time.Second), at(5*time.Minute + 66*time.Second), at(time.Hour)}})
 	window := auditlog.NewTimeRange(origin.Add(-5*time.Minute), origin.Add(-time.Second))
-	q := panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}
+	q := query.Query{Type: query.TypeCount, GroupBy: byActor}
 	count, said, err := w.rule(q, window)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{`actor="a"`: 2}, count)
@@ -100,7 +101,7 @@ func TestWhereTheRangeOfARuleBegins(t *testing.T) {
 	require.Empty(t, said)
 
 	w.now = origin
-	frames, err := w.ask(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor, Limit: 10}, window, true)
+	frames, err := w.ask(query.Query{Type: query.TypeCount, GroupBy: byActor, Limit: 10}, window, true)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{`actor="a"`: 1}, labelled(byActor, frames))
 }
@@ -117,16 +118,16 @@ func TestNoRuleGetsANumberOfAPart(t *testing.T) {
 	}
 	failed := auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyOutcome: {"failure"}}}
 	for name, c := range map[string]struct {
-		query panel.Query
+		query query.Query
 		whole bool
 	}{
-		"by what the catalog says": {panel.Query{Shape: panel.ShapeCount, Filter: failed}, false},
-		"groups of it":             {panel.Query{Shape: panel.ShapeCount, Filter: failed, GroupBy: byActor}, false},
-		"groups":                   {panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}, false},
-		"lines":                    {panel.Query{Shape: panel.ShapeSeries, GroupBy: byActor}, false},
-		"a table":                  {panel.Query{Shape: panel.ShapeTop, GroupBy: byActor}, false},
-		"a list":                   {panel.Query{Shape: panel.ShapeEvents}, false},
-		"a total":                  {panel.Query{Shape: panel.ShapeCount}, true},
+		"by what the catalog says": {query.Query{Type: query.TypeCount, Filter: failed}, false},
+		"groups of it":             {query.Query{Type: query.TypeCount, Filter: failed, GroupBy: byActor}, false},
+		"groups":                   {query.Query{Type: query.TypeCount, GroupBy: byActor}, false},
+		"lines":                    {query.Query{Type: query.TypeSeries, GroupBy: byActor}, false},
+		"a table":                  {query.Query{Type: query.TypeTop, GroupBy: byActor}, false},
+		"a list":                   {query.Query{Type: query.TypeEvents}, false},
+		"a total":                  {query.Query{Type: query.TypeCount}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: events, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
@@ -145,7 +146,7 @@ func TestNoRuleGetsANumberOfAPart(t *testing.T) {
 func TestATableOfNothingIsZero(t *testing.T) {
 	before := simulator.Event{CreateTime: origin.Add(-2 * time.Hour), Description: "Login failed"}
 	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: []simulator.Event{before}})
-	frames, err := w.ask(panel.Query{Shape: panel.ShapeTop, GroupBy: byActor, Limit: 10}, auditlog.NewTimeRange(origin.Add(-time.Hour), origin), true)
+	frames, err := w.ask(query.Query{Type: query.TypeTop, GroupBy: byActor, Limit: 10}, auditlog.NewTimeRange(origin.Add(-time.Hour), origin), true)
 	require.NoError(t, err)
 	require.Equal(t, 1, frames[0].Rows())
 	require.Equal(t, int64(0), frames[0].Fields[0].At(0))
@@ -164,7 +165,7 @@ func TestNoEventIsMissedAfterAnAnswerOutOfDate(t *testing.T) {
 		if round == 1 {
 			w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 429, RetryAfterS: 30, Next: 1}}})
 		}
-		groups, _, err := w.rule(panel.Query{Shape: panel.ShapeCount, GroupBy: byActor}, auditlog.NewTimeRange(w.now.Add(-time.Minute), w.now))
+		groups, _, err := w.rule(query.Query{Type: query.TypeCount, GroupBy: byActor}, auditlog.NewTimeRange(w.now.Add(-time.Minute), w.now))
 		require.NoError(t, err)
 		found += groups[`actor="a"`]
 		w.now = w.now.Add(time.Minute)

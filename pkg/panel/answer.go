@@ -12,13 +12,14 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // answer is one query on its way to frames.
 type answer struct {
 	panel   *Panel
 	request Request
-	query   Query
+	query   query.Query
 	cloud   auditlog.Filter  // what Carbon Black Cloud decides
 	matcher auditlog.Matcher // what is decided here
 
@@ -50,7 +51,7 @@ func (a *answer) read(ctx context.Context, all bool, take taker) error {
 
 // readEvents visits the events that pass the filter as they are.
 func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
-	if a.query.Source == SourceQueue {
+	if a.query.Source == query.SourceQueue {
 		return a.readLedger(ctx, take)
 	}
 	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.panel.MaxEvents, All: all, Pages: a.pages}
@@ -130,7 +131,7 @@ func (a *answer) events(ctx context.Context) (frame.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.query.Format == FormatTable {
+	if a.query.Format == query.FormatTable {
 		return frame.Table(rows, meta), nil
 	}
 	return frame.Logs(rows, meta), nil
@@ -170,7 +171,7 @@ func sum(groups []frame.Group) int {
 // meta tells how much there is beyond what was read.
 func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 	found, atLeast := a.matched, false
-	if !a.coverage.Complete && a.query.Shape == ShapeEvents && a.query.Source != SourceQueue && a.broken == nil && a.coverage.Failure == nil {
+	if !a.coverage.Complete && a.query.Type == query.TypeEvents && a.query.Source != query.SourceQueue && a.broken == nil && a.coverage.Failure == nil {
 		if n, whole := a.recall(ctx); whole {
 			a.limits(n, false, shown)
 			return a.describe(n, false, shown), nil
@@ -180,7 +181,7 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 		atLeast = true
 		a.counted++
 		// After a failure nothing more is asked, and a number that may be capped takes many requests to verify.
-		capped := a.query.Shape == ShapeEvents && a.coverage.Found == a.panel.History.PageSize()
+		capped := a.query.Type == query.TypeEvents && a.coverage.Found == a.panel.History.PageSize()
 		if filter, ok := a.countable(); ok && a.broken == nil && a.coverage.Failure == nil && !capped {
 			n, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
 			if err == nil {
@@ -198,7 +199,7 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 // countable returns a filter whose number of hits Carbon Black Cloud can tell, if it is the one to be asked.
 func (a *answer) countable() (auditlog.Filter, bool) {
 	filter, ok := a.query.Filter.CloudCount()
-	return filter, ok && a.query.Source != SourceQueue && a.query.After == nil && !a.query.Fold
+	return filter, ok && a.query.Source != query.SourceQueue && a.query.After == nil && !a.query.Fold
 }
 
 // recall counts what passes the filter where the whole window is at hand, or a page away: counting would ask for it every time.
@@ -232,7 +233,7 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 		a.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", auditlog.TimeRange{From: a.coverage.Cut, To: a.coverage.Cut + 1}.Start().Format(stamp))
 	}
 	switch {
-	case a.query.Shape == ShapeEvents && shown == a.query.Limit:
+	case a.query.Type == query.TypeEvents && shown == a.query.Limit:
 		if found > shown || atLeast {
 			a.inform("the %s %d of %s events are shown: raise the limit or shorten the time range to see the others", which, shown, of)
 		}
@@ -263,7 +264,7 @@ func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
 		Executed:    a.executed(),
 		Notices:     a.notices,
 		Stats:       stats,
-		SearchWords: searchWords(a.query.Filter.Query),
+		SearchWords: a.query.SearchWords(),
 		Limit:       a.query.Limit,
 		Fold:        a.query.Fold,
 	}
@@ -275,7 +276,7 @@ const mostShownCalls = 5
 // executed is what was sent, without the token, or what would have been.
 func (a *answer) executed() string {
 	var b strings.Builder
-	if a.query.Source == SourceQueue {
+	if a.query.Source == query.SourceQueue {
 		return "answered from the ledger of the API key's queue; every filter was applied by the plugin"
 	}
 	if len(a.cost.Sent) == 0 {

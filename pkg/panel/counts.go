@@ -13,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // count makes one number a group.
@@ -315,7 +316,7 @@ func (a *answer) grouped(ctx context.Context, b buckets) (*grouping, error) {
 // tooFew is why a number is not given to what decides about an alert: it would be of a part of the events, and too low.
 func (a *answer) tooFew() error {
 	if a.coverage.Cut != 0 {
-		return badQuery("one millisecond of the time range holds more events than a search of Carbon Black Cloud gives, so a number would be too low: narrow the filter")
+		return query.Errorf("one millisecond of the time range holds more events than a search of Carbon Black Cloud gives, so a number would be too low: narrow the filter")
 	}
-	return badQuery("the time range holds more events than may be read (maxEvents %d), so a number would be too low and a group could be missing: shorten the range or narrow the filter", a.panel.MaxEvents)
+	return query.Errorf("the time range holds more events than may be read (maxEvents %d), so a number would be too low and a group could be missing: shorten the range or narrow the filter", a.panel.MaxEvents)
 }

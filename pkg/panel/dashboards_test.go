@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/catalog"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // board is the part of a provisioned dashboard that is looked at.
@@ -115,7 +116,7 @@ func TestDashboardsAreSound(t *testing.T) {
 					}
 				}
 				for _, raw := range p.Targets {
-					_, err := ParseQuery(variable.ReplaceAll(raw, nil), catalog.Default(), 100_000)
+					_, err := query.Parse(variable.ReplaceAll(raw, nil), catalog.Default(), 100_000)
 					require.NoError(t, err, p.Title)
 				}
 			}
@@ -168,9 +169,9 @@ func TestPublicDashboardNamesNobody(t *testing.T) {
 	for _, p := range b.Panels {
 		require.Empty(t, p.links(t), p.Title)
 		for _, raw := range p.Targets {
-			q, err := ParseQuery(raw, catalog.Default(), 100_000)
+			q, err := query.Parse(raw, catalog.Default(), 100_000)
 			require.NoError(t, err)
-			require.NotEqual(t, ShapeEvents, q.Shape, p.Title)
+			require.NotEqual(t, query.TypeEvents, q.Type, p.Title)
 			for _, key := range q.GroupBy {
 				require.True(t, key.Derived(), "%q groups by %s", p.Title, key)
 			}

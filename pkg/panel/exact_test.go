@@ -22,6 +22,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // origin is where the tests' events lie, well before the simulator's present.
@@ -198,18 +199,18 @@ func TestAnswersEqualBruteForce(t *testing.T) {
 		filter, window := drawFilter(t), drawWindow(t)
 		want := truth(sim, filter, window)
 
-		ask := func(q panel.Query) frame.Frames {
+		ask := func(q query.Query) frame.Frames {
 			if rapid.Bool().Draw(t, "cold") {
 				p, _ = newPanel(t, events, switches)
 			}
-			q.Filter, q.Source, q.Oldest = filter, panel.SourceSearch, rapid.Bool().Draw(t, "oldest")
+			q.Filter, q.Source, q.Oldest = filter, query.SourceSearch, rapid.Bool().Draw(t, "oldest")
 			frames, err := p.Answer(context.Background(), panel.Request{Query: q, Window: window, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
 			require.NoError(t, err)
 			require.Empty(t, warnings(frames))
 			return frames
 		}
 
-		count := ask(panel.Query{Shape: panel.ShapeCount, Limit: 10})
+		count := ask(query.Query{Type: query.TypeCount, Limit: 10})
 		require.Equal(t, int64(len(want)), count[0].Fields[0].At(0))
 
 		keys := rapid.SliceOfNDistinct(rapid.SampledFrom(auditlog.Keys()), 1, 3, rapid.ID[auditlog.Key]).Draw(t, "groupBy")
@@ -217,26 +218,26 @@ func TestAnswersEqualBruteForce(t *testing.T) {
 		for i := range want {
 			wantGroups[groupName(keys, &want[i])]++
 		}
-		require.Equal(t, wantGroups, labelled(keys, ask(panel.Query{Shape: panel.ShapeCount, GroupBy: keys, Limit: 1000})))
-		require.Equal(t, wantGroups, tabled(keys, ask(panel.Query{Shape: panel.ShapeTop, GroupBy: keys, Limit: 1000})[0]))
+		require.Equal(t, wantGroups, labelled(keys, ask(query.Query{Type: query.TypeCount, GroupBy: keys, Limit: 1000})))
+		require.Equal(t, wantGroups, tabled(keys, ask(query.Query{Type: query.TypeTop, GroupBy: keys, Limit: 1000})[0]))
 
 		limit := rapid.IntRange(1, 6).Draw(t, "series limit")
 		total := int64(0)
-		for _, f := range ask(panel.Query{Shape: panel.ShapeSeries, GroupBy: keys, Limit: limit}) {
+		for _, f := range ask(query.Query{Type: query.TypeSeries, GroupBy: keys, Limit: limit}) {
 			for i := range f.Rows() {
 				total += f.Fields[1].At(i).(int64)
 			}
 		}
 		require.Equal(t, int64(len(want)), total, "the sum of the series is the whole")
-		checkSeries(t, want, ask(panel.Query{Shape: panel.ShapeSeries, Limit: 10}))
+		checkSeries(t, want, ask(query.Query{Type: query.TypeSeries, Limit: 10}))
 
 		checkEvents(t, want, ask, rapid.IntRange(1, 200).Draw(t, "limit"))
 	})
 }
 
 // checkEvents compares a list with the newest or the oldest events. Among equal times at the cut any event will do.
-func checkEvents(t *rapid.T, want []auditlog.Event, ask func(panel.Query) frame.Frames, limit int) {
-	f := ask(panel.Query{Shape: panel.ShapeEvents, Format: panel.FormatTable, Limit: limit})[0]
+func checkEvents(t *rapid.T, want []auditlog.Event, ask func(query.Query) frame.Frames, limit int) {
+	f := ask(query.Query{Type: query.TypeEvents, Format: query.FormatTable, Limit: limit})[0]
 	require.Equal(t, min(limit, len(want)), f.Rows())
 	times, ids := []time.Time{}, map[string]bool{}
 	for i := range f.Rows() {
@@ -338,7 +339,7 @@ func TestCountsAreExactWithoutFractions(t *testing.T) {
 			ExclusiveStart: rapid.Bool().Draw(t, "exclusiveStart"), ExclusiveEnd: rapid.Bool().Draw(t, "exclusiveEnd"),
 		})
 		window := drawWindow(t)
-		frames, err := p.Answer(context.Background(), panel.Request{Query: panel.Query{Shape: panel.ShapeCount, Limit: 1}, Window: window})
+		frames, err := p.Answer(context.Background(), panel.Request{Query: query.Query{Type: query.TypeCount, Limit: 1}, Window: window})
 		require.NoError(t, err)
 		require.Equal(t, int64(len(truth(sim, auditlog.Filter{}, window))), frames[0].Fields[0].At(0))
 	})
@@ -352,18 +353,18 @@ func TestAnswersBeyondMaxEvents(t *testing.T) {
 		p.MaxEvents = rapid.IntRange(1, 60).Draw(t, "maxEvents")
 		window := drawWindow(t)
 		want := truth(sim, auditlog.Filter{}, window)
-		ask := func(q panel.Query) frame.Frames {
+		ask := func(q query.Query) frame.Frames {
 			frames, err := p.Answer(context.Background(), panel.Request{Query: q, Window: window, Interval: 100 * time.Millisecond})
 			require.NoError(t, err)
 			return frames
 		}
-		total := ask(panel.Query{Shape: panel.ShapeCount, Limit: 1})
+		total := ask(query.Query{Type: query.TypeCount, Limit: 1})
 		require.Equal(t, int64(len(want)), total[0].Fields[0].At(0))
 		require.Empty(t, warnings(total))
 
-		checkCutTop(t, want, p.MaxEvents, ask(panel.Query{Shape: panel.ShapeTop, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 1000}))
+		checkCutTop(t, want, p.MaxEvents, ask(query.Query{Type: query.TypeTop, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 1000}))
 
-		series := ask(panel.Query{Shape: panel.ShapeSeries, Limit: 1})
+		series := ask(query.Query{Type: query.TypeSeries, Limit: 1})
 		require.Empty(t, warnings(series), "a series without groups is exact at any size")
 		checkSeries(t, want, series)
 	})
@@ -404,7 +405,7 @@ func TestSeriesWithoutFractions(t *testing.T) {
 	p, _ := newPanel(t, []simulator.Event{{CreateTime: origin.Add(900 * time.Millisecond)}}, simulator.Switches{Reach: 1000, TimeDigits: "0"})
 	window := auditlog.NewTimeRange(origin.Add(300*time.Millisecond), origin.Add(5*time.Second))
 	frames, err := p.Answer(context.Background(), panel.Request{
-		Query: panel.Query{Shape: panel.ShapeSeries, Limit: 1}, Window: window, Interval: 64 * time.Millisecond, MaxDataPoints: 5000,
+		Query: query.Query{Type: query.TypeSeries, Limit: 1}, Window: window, Interval: 64 * time.Millisecond, MaxDataPoints: 5000,
 	})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), frames[0].Fields[1].At(0))
@@ -418,7 +419,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 10_000})
 	frames, err := p.Answer(context.Background(), panel.Request{
-		Query:  panel.Query{Shape: panel.ShapeSeries, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 100_000},
+		Query:  query.Query{Type: query.TypeSeries, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 100_000},
 		Window: auditlog.NewTimeRange(origin, origin.Add(11*time.Second)), Interval: time.Millisecond, MaxDataPoints: 11_000,
 	})
 	require.NoError(t, err)
@@ -442,7 +443,7 @@ func TestABlurredNumberVouchesForNothing(t *testing.T) {
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 1000, MaxRows: 1000, BoundPrecision: "s"})
 	p.MaxEvents = 20
 	frames, err := p.Answer(context.Background(), panel.Request{
-		Query: panel.Query{Shape: panel.ShapeCount, GroupBy: []auditlog.Key{auditlog.KeyAction}, Limit: 10,
+		Query: query.Query{Type: query.TypeCount, GroupBy: []auditlog.Key{auditlog.KeyAction}, Limit: 10,
 			Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyFlagged: {"true"}}}},
 		Window: auditlog.NewTimeRange(origin.Add(500*time.Millisecond), origin.Add(560*time.Millisecond)),
 	})

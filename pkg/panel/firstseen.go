@@ -8,6 +8,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // firstSeen shows the groups that occur in the window and nowhere in the baseline before it.
@@ -17,7 +18,7 @@ func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
 		return nil, err
 	}
 	back := newLookback(a, g)
-	if a.query.Source == SourceQueue {
+	if a.query.Source == query.SourceQueue {
 		err = back.searchLedger(ctx)
 	} else {
 		err = back.search(ctx)
@@ -77,7 +78,7 @@ type lookback struct {
 func newLookback(a *answer, g *grouping) *lookback {
 	from := a.request.Window.From
 	l := &lookback{answer: a, groups: g, cloud: a.query.Filter.Cloud(), baseline: auditlog.TimeRange{From: from - a.query.Baseline.Milliseconds(), To: from}}
-	if a.query.Source != SourceQueue {
+	if a.query.Source != query.SourceQueue {
 		l.memory = a.panel.Memory
 	}
 	for _, group := range g.groups {
@@ -140,7 +141,7 @@ func (l *lookback) confess() error {
 		reason = fmt.Sprintf("the baseline holds more events to look through than may be read (maxEvents %d)", a.panel.MaxEvents)
 	}
 	if a.request.Numbers {
-		return badQuery("it is not known whether %d of %d groups are new, such as %s: %s; narrow the filter or shorten the baseline", len(open), len(l.suspects), l.example(open), reason)
+		return query.Errorf("it is not known whether %d of %d groups are new, such as %s: %s; narrow the filter or shorten the baseline", len(open), len(l.suspects), l.example(open), reason)
 	}
 	a.warn("it is not known whether %d of %d groups are new, and they are left out, such as %s: %s", len(open), len(l.suspects), l.example(open), reason)
 	return nil
@@ -154,5 +155,5 @@ func (l *lookback) example(open []*suspect) string {
 	for _, s := range open[:min(len(open), mostExamples)] {
 		shown = append(shown, fmt.Sprintf("%q", strings.Join(s.group.Values, ", ")))
 	}
-	return list(shown)
+	return strings.Join(shown, ", ")
 }

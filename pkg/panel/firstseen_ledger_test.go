@@ -12,6 +12,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
@@ -58,7 +59,7 @@ func TestFirstSeenInTheLedger(t *testing.T) {
 			reach, err := time.ParseDuration(c.reach)
 			require.NoError(t, err)
 			classifier := catalog.Default()
-			query, err := panel.ParseQuery([]byte(`{"queryType":"firstSeen","source":"queue","groupBy":["actor"],"criteria":{"outcome":["failure"]},"baseline":"`+c.baseline+`"}`), classifier, 1000)
+			query, err := query.Parse([]byte(`{"queryType":"firstSeen","source":"queue","groupBy":["actor"],"criteria":{"outcome":["failure"]},"baseline":"`+c.baseline+`"}`), classifier, 1000)
 			require.NoError(t, err)
 			ledger := &heldLedger{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
 			p := &panel.Panel{Classifier: classifier, Queue: ledger, MaxEvents: 1000}

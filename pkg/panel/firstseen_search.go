@@ -63,7 +63,7 @@ func (l *lookback) batches() [][]*suspect {
 		}
 	}
 	var out [][]*suspect
-	for _, keys := range sortedKeys(alike) {
+	for _, keys := range slices.Sorted(maps.Keys(alike)) {
 		out = slices.AppendSeq(out, slices.Chunk(alike[keys], mostTogether))
 	}
 	return out

@@ -23,6 +23,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // evening is a panel on a simulated cloud whose clock is turned by hand.
@@ -90,8 +91,8 @@ func newEvening(t require.TestingT, start time.Time, d dusk) *evening {
 	return w
 }
 
-func (w *evening) ask(q panel.Query, window auditlog.TimeRange, alert bool) (frame.Frames, error) {
-	q.Source = panel.SourceSearch
+func (w *evening) ask(q query.Query, window auditlog.TimeRange, alert bool) (frame.Frames, error) {
+	q.Source = query.SourceSearch
 	return w.panel.Answer(context.Background(), panel.Request{Query: q, Window: window, Numbers: alert})
 }
 
@@ -112,7 +113,7 @@ func (w *evening) seen(f auditlog.Filter, window auditlog.TimeRange) []auditlog.
 }
 
 // newGroups is the brute-force answer.
-func (w *evening) newGroups(q panel.Query, window auditlog.TimeRange) map[string]int64 {
+func (w *evening) newGroups(q query.Query, window auditlog.TimeRange) map[string]int64 {
 	groups := map[string]int64{}
 	for _, e := range w.seen(q.Filter, window) {
 		groups[groupName(q.GroupBy, &e)]++
@@ -175,8 +176,8 @@ func TestFirstSeenEqualsBruteForce(t *testing.T) {
 				to -= int64(rapid.IntRange(0, 40_000).Draw(t, "ago"))
 			}
 			window := auditlog.TimeRange{From: to - int64(rapid.IntRange(1, 15_000).Draw(t, "span")), To: to}
-			q := panel.Query{
-				Shape: panel.ShapeFirstSeen, Limit: 1000, Filter: filter, GroupBy: groupBy,
+			q := query.Query{
+				Type: query.TypeFirstSeen, Limit: 1000, Filter: filter, GroupBy: groupBy,
 				Baseline: time.Duration(rapid.SampledFrom([]int{1, 10, 20, 60, 200}).Draw(t, "baseline")) * time.Second,
 			}
 			alert := rapid.Bool().Draw(t, "alert")
@@ -238,7 +239,7 @@ func TestFirstSeenIsCheapOnRepeat(t *testing.T) {
 				}
 			}
 			w := newEvening(t, origin, dusk{events: events, switches: limits, settle: time.Minute, fresh: 5 * time.Second, maxEvents: 100_000})
-			q := panel.Query{Shape: panel.ShapeFirstSeen, Limit: 500, Baseline: 90 * 24 * time.Hour, GroupBy: []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP},
+			q := query.Query{Type: query.TypeFirstSeen, Limit: 500, Baseline: 90 * 24 * time.Hour, GroupBy: []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP},
 				Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyAction: {"login"}, auditlog.KeyOutcome: {"success"}}}}
 			var calls []int
 			fired := 0
@@ -275,7 +276,7 @@ func TestFirstSeenKnowsLateEvents(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: []simulator.Event{
 		{CreateTime: origin.Add(-30 * time.Second), Arrives: origin.Add(20 * time.Second), Actor: "a"}, {CreateTime: origin.Add(-10 * time.Second), Actor: "a"},
 	}})
-	q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: time.Hour}
+	q := query.Query{Type: query.TypeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: time.Hour}
 	for _, want := range []map[string]int64{{`actor="a"`: 1}, {}} {
 		window := auditlog.NewTimeRange(origin.Add(-15*time.Second), w.now)
 		require.Equal(t, want, w.newGroups(q, window))
@@ -307,7 +308,7 @@ func TestFirstSeenBeyondMaxEvents(t *testing.T) {
 			open := func() *evening {
 				return newEvening(t, origin, dusk{settle: time.Second, maxEvents: 50, events: events})
 			}
-			q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: c.groupBy, Limit: 10, Baseline: time.Hour}
+			q := query.Query{Type: query.TypeFirstSeen, GroupBy: c.groupBy, Limit: 10, Baseline: time.Hour}
 			window := auditlog.NewTimeRange(origin.Add(-c.span), origin)
 			frames, tableErr := open().ask(q, window, false)
 			require.NoError(t, tableErr)
@@ -331,7 +332,7 @@ func TestFirstSeenGoesOn(t *testing.T) {
 		events = append(events, simulator.Event{CreateTime: origin.Add(time.Duration(i-100) * time.Second), Description: fmt.Sprint("event ", i)})
 	}
 	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 40, events: events, switches: simulator.Switches{Reach: 10, MaxRows: 10}})
-	q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyDescription}, Limit: 10, Baseline: time.Hour}
+	q := query.Query{Type: query.TypeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyDescription}, Limit: 10, Baseline: time.Hour}
 	window := auditlog.NewTimeRange(origin.Add(-10*time.Second), origin.Add(-5*time.Second))
 	for range 2 {
 		_, err := w.ask(q, window, true)
@@ -347,7 +348,7 @@ func TestFirstSeenThatBreaksOff(t *testing.T) {
 	events := season(20)
 	events = append(events, simulator.Event{CreateTime: origin.Add(-20 * time.Second), Actor: "stranger"})
 	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100_000, events: events, switches: simulator.Switches{Reach: 300, MaxRows: 300}})
-	q := panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 90 * 24 * time.Hour}
+	q := query.Query{Type: query.TypeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 90 * 24 * time.Hour}
 	window := auditlog.NewTimeRange(origin.Add(-time.Minute), origin.Add(-10*time.Second)) // settled, so that it is read once
 	w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 400, Skip: 1, Next: 1000}}})
 	_, err := w.ask(q, window, true)
@@ -380,7 +381,7 @@ func TestFirstSeenBelievesNoSilence(t *testing.T) {
 			}
 			w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 1000, events: events, finds: finds, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
 			for range 2 {
-				frames, err := w.ask(panel.Query{Shape: panel.ShapeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 24 * time.Hour}, auditlog.NewTimeRange(origin.Add(-2*time.Minute), origin), true)
+				frames, err := w.ask(query.Query{Type: query.TypeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 24 * time.Hour}, auditlog.NewTimeRange(origin.Add(-2*time.Minute), origin), true)
 				require.NoError(t, err)
 				require.Equal(t, map[string]int64{`actor="new"`: 1, `actor="NEW\\host"`: 1}, labelled(byActor, frames))
 			}

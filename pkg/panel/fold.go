@@ -3,7 +3,6 @@ package panel
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -21,13 +20,6 @@ import (
 // A second is folded whole, whatever part of it the time range holds: an edit belongs to the time of its most telling entry. So
 // two ranges that touch never share an edit, and never lose one. A time that is written without a fraction is the start of its
 // second.
-
-func (p *parser) fold(raw json.RawMessage) error {
-	if err := json.Unmarshal(raw, &p.query.Fold); err != nil {
-		return wrongType("fold", "true or false", raw)
-	}
-	return nil
-}
 
 // Subjects names what a description is about: its id and its name, each "" when the text does not tell.
 type Subjects interface {

@@ -16,6 +16,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // edited are descriptions of policy edits, each with the id and the name of its policy.
@@ -166,8 +167,8 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 		}
 		from := origin.UnixMilli() + int64(rapid.IntRange(-2, 3001).Draw(t, "from"))
 		window := auditlog.TimeRange{From: from, To: from + int64(rapid.IntRange(1, 3100).Draw(t, "span"))}
-		ask := func(w auditlog.TimeRange, q panel.Query) frame.Frames {
-			q.Filter, q.Source, q.Fold, q.Oldest = filter, panel.SourceSearch, true, rapid.Bool().Draw(t, "oldest")
+		ask := func(w auditlog.TimeRange, q query.Query) frame.Frames {
+			q.Filter, q.Source, q.Fold, q.Oldest = filter, query.SourceSearch, true, rapid.Bool().Draw(t, "oldest")
 			frames, err := p.Answer(context.Background(), panel.Request{Query: q, Window: w, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
 			require.NoError(t, err)
 			require.Empty(t, warnings(frames))
@@ -176,7 +177,7 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 		want := foldedTruth(sim, filter, window)
 
 		got := map[string]int64{}
-		table := ask(window, panel.Query{Shape: panel.ShapeEvents, Format: panel.FormatTable, Limit: 1000})[0]
+		table := ask(window, query.Query{Type: query.TypeEvents, Format: query.FormatTable, Limit: 1000})[0]
 		for i := range table.Rows() {
 			at := func(column int) any { return table.Fields[column].At(i) }
 			require.Equal(t, "folded", table.Fields[12].Name)
@@ -189,10 +190,10 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 		require.Equal(t, float64(sumOf(want)), table.Meta.Stats[0].Value, "what is found is counted in rows")
 
 		limit := rapid.IntRange(1, 10).Draw(t, "limit")
-		require.Equal(t, min(limit, table.Rows()), ask(window, panel.Query{Shape: panel.ShapeEvents, Limit: limit})[0].Rows())
+		require.Equal(t, min(limit, table.Rows()), ask(window, query.Query{Type: query.TypeEvents, Limit: limit})[0].Rows())
 
 		count := func(w auditlog.TimeRange) int64 {
-			return ask(w, panel.Query{Shape: panel.ShapeCount, Limit: 10})[0].Fields[0].At(0).(int64)
+			return ask(w, query.Query{Type: query.TypeCount, Limit: 10})[0].Fields[0].At(0).(int64)
 		}
 		require.Equal(t, sumOf(want), count(window))
 		if window.To-window.From > 1 {
@@ -209,9 +210,9 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 				}
 			}
 		}
-		require.Equal(t, byText, tabled(keys, ask(window, panel.Query{Shape: panel.ShapeTop, GroupBy: keys, Limit: 1000})[0]))
+		require.Equal(t, byText, tabled(keys, ask(window, query.Query{Type: query.TypeTop, GroupBy: keys, Limit: 1000})[0]))
 		total := int64(0)
-		series := ask(window, panel.Query{Shape: panel.ShapeSeries, Limit: 1})[0]
+		series := ask(window, query.Query{Type: query.TypeSeries, Limit: 1})[0]
 		for i := range series.Rows() {
 			total += series.Fields[1].At(i).(int64)
 		}
@@ -236,7 +237,7 @@ func TestOneEditIsOneRow(t *testing.T) {
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 1000})
 	ask := func(fold bool) frame.Frames {
 		frames, err := p.Answer(context.Background(), panel.Request{
-			Query:  panel.Query{Shape: panel.ShapeEvents, Format: panel.FormatLogs, Source: panel.SourceSearch, Limit: 100, Fold: fold, Oldest: true},
+			Query:  query.Query{Type: query.TypeEvents, Format: query.FormatLogs, Source: query.SourceSearch, Limit: 100, Fold: fold, Oldest: true},
 			Window: auditlog.NewTimeRange(origin, origin.Add(2*time.Second)),
 		})
 		require.NoError(t, err)
@@ -258,10 +259,10 @@ func TestOneEditIsOneRow(t *testing.T) {
 // Folding is a member of the query like any other. Carbon Black Cloud cannot count what is folded, so it is read.
 func TestFoldMember(t *testing.T) {
 	classifier := catalog.Default()
-	q, err := panel.ParseQuery([]byte(`{"fold":true}`), classifier, 100)
+	q, err := query.Parse([]byte(`{"fold":true}`), classifier, 100)
 	require.NoError(t, err)
 	require.True(t, q.Fold)
-	_, err = panel.ParseQuery([]byte(`{"fold":"yes"}`), classifier, 100)
+	_, err = query.Parse([]byte(`{"fold":"yes"}`), classifier, 100)
 	require.ErrorContains(t, err, "fold must be true or false")
 
 	events := make([]simulator.Event, 300)
@@ -271,7 +272,7 @@ func TestFoldMember(t *testing.T) {
 	for _, fold := range []bool{false, true} {
 		p, _ := newPanel(t, events, simulator.Switches{Reach: 100})
 		frames, err := p.Answer(context.Background(), panel.Request{
-			Query:  panel.Query{Shape: panel.ShapeCount, Source: panel.SourceSearch, Limit: 1, Fold: fold},
+			Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Limit: 1, Fold: fold},
 			Window: auditlog.NewTimeRange(origin, origin.Add(time.Hour)),
 		})
 		require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
@@ -96,7 +97,7 @@ func fill(b *testing.B, ledger store.Store, start time.Time) {
 // benchPanel answers a query and returns the rows of its frame.
 func benchPanel(b *testing.B, q *queue.Queue, text string, w auditlog.TimeRange) (rows int) {
 	classifier := catalog.Default()
-	query, err := panel.ParseQuery([]byte(text), classifier, 100_000)
+	query, err := query.Parse([]byte(text), classifier, 100_000)
 	require.NoError(b, err)
 	p := &panel.Panel{History: history.New(history.Config{}), Classifier: classifier, Queue: q, MaxEvents: 100_000}
 	for b.Loop() {

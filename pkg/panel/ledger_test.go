@@ -13,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
@@ -80,7 +81,7 @@ func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, numbers := range []bool{false, true} {
 				classifier := catalog.Default()
-				query, err := panel.ParseQuery([]byte(`{"queryType":"count","source":"queue"}`), classifier, 1000)
+				query, err := query.Parse([]byte(`{"queryType":"count","source":"queue"}`), classifier, 1000)
 				require.NoError(t, err)
 				p := &panel.Panel{Classifier: classifier, Queue: &fakeLedger{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
 				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: window, Numbers: numbers})

@@ -1,8 +1,10 @@
+// Package panel answers queries: events are read, counted or listed, and become data frames with notices on what they cover.
 package panel
 
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // History reads and counts events of the past.
@@ -50,7 +53,7 @@ type Panel struct {
 
 // Request is one query with its circumstances.
 type Request struct {
-	Query         Query
+	Query         query.Query
 	Window        auditlog.TimeRange
 	Interval      time.Duration // the wanted width of a series' buckets
 	MaxDataPoints int64
@@ -65,7 +68,7 @@ type Request struct {
 // frames say no more than what was sent.
 func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 	if err := r.Window.Validate(); err != nil {
-		return nil, badQuery("%v", err)
+		return nil, query.Errorf("%v", err)
 	}
 	if err := p.available(r.Query); err != nil {
 		return nil, err
@@ -90,26 +93,26 @@ func (p *Panel) prepare(r Request, view time.Duration) *answer {
 	a := &answer{panel: p, request: r, query: r.Query}
 	a.widen(view)
 	if r.Query.After != nil {
-		a.query.Filter = r.Query.After.both(r.Query.Filter)
+		a.query.Filter = r.Query.After.Combined(r.Query.Filter)
 	}
 	a.matcher, a.cloud = a.query.Filter.Local(), a.query.Filter.Cloud()
 	if r.Query.AskedLimit > r.Query.Limit && !r.Alert {
 		a.inform("at most %d rows or groups: the limit of %d is over the maximum events per query (maxEvents)", r.Query.Limit, r.Query.AskedLimit)
 	}
-	if r.Numbers && a.query.Shape == ShapeEvents && (r.Alert || a.query.Format != FormatTable) {
-		a.query.Shape = ShapeCount
+	if r.Numbers && a.query.Type == query.TypeEvents && (r.Alert || a.query.Format != query.FormatTable) {
+		a.query.Type = query.TypeCount
 		if len(a.query.GroupBy) == 0 {
 			a.query.GroupBy = []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP, auditlog.KeyAction, auditlog.KeyOutcome}
 		}
-		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", list(names(a.query.GroupBy)))
+		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", strings.Join(names(a.query.GroupBy), ", "))
 	}
 	switch {
-	case r.Alert, r.Numbers && (a.query.Shape == ShapeCount || a.query.Shape == ShapeSeries || a.query.Shape == ShapeFirstSeen):
+	case r.Alert, r.Numbers && (a.query.Type == query.TypeCount || a.query.Type == query.TypeSeries || a.query.Type == query.TypeFirstSeen):
 		a.whole, a.query.Limit = true, maxFrames
-	case a.query.Shape == ShapeCount || a.query.Shape == ShapeSeries:
+	case a.query.Type == query.TypeCount || a.query.Type == query.TypeSeries:
 		a.query.Limit = min(a.query.Limit, maxFrames)
 	}
-	a.classify = a.query.Shape == ShapeEvents || r.Query.derived() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived) || a.query.Fold
+	a.classify = a.query.Type == query.TypeEvents || r.Query.NeedsCatalog() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived) || a.query.Fold
 	return a
 }
 
@@ -119,27 +122,27 @@ const maxFrames = 10_000
 // tooManyGroups is what a rule or an expression gets that would have to leave groups out: whatever it decided, it would decide on a
 // part.
 func tooManyGroups(groups, most int) error {
-	return badQuery("there are %d groups, more than the %d that an alert rule or expression can evaluate: group by fewer fields, narrow the filter or shorten the time range", groups, most)
+	return query.Errorf("there are %d groups, more than the %d that an alert rule or expression can evaluate: group by fewer fields, narrow the filter or shorten the time range", groups, most)
 }
 
 // shapes say how each shape is answered.
-var shapes = map[Shape]func(*answer, context.Context) (frame.Frames, error){
-	ShapeEvents:    (*answer).events,
-	ShapeCount:     (*answer).count,
-	ShapeSeries:    (*answer).series,
-	ShapeTop:       (*answer).top,
-	ShapeFirstSeen: (*answer).firstSeen,
+var shapes = map[query.Type]func(*answer, context.Context) (frame.Frames, error){
+	query.TypeEvents:    (*answer).events,
+	query.TypeCount:     (*answer).count,
+	query.TypeSeries:    (*answer).series,
+	query.TypeTop:       (*answer).top,
+	query.TypeFirstSeen: (*answer).firstSeen,
 }
 
 // available refuses what the query model knows and this version or these settings cannot answer.
-func (p *Panel) available(q Query) error {
-	if q.Source == SourceQueue && p.Queue == nil {
-		return badQuery(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, so that no other consumer of the same key gets those events: use a key for this data source alone`)
+func (p *Panel) available(q query.Query) error {
+	if q.Source == query.SourceQueue && p.Queue == nil {
+		return query.Errorf(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, so that no other consumer of the same key gets those events: use a key for this data source alone`)
 	}
 	return nil
 }
 
-func order(q Query) cbc.Order {
+func order(q query.Query) cbc.Order {
 	if q.Oldest {
 		return cbc.OldestFirst
 	}

@@ -12,6 +12,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // Carbon Black Cloud cannot be asked for a category, an action or an outcome. Where there are more events than one answer may
@@ -63,7 +64,7 @@ func (w *WordSearch) learn(t trial) {
 
 // run answers the query, by words where too many events would have to be read otherwise.
 func (a *answer) run(ctx context.Context) (frame.Frames, error) {
-	shape := shapes[a.query.Shape]
+	shape := shapes[a.query.Type]
 	words, ok := a.prefilter()
 	if !ok || !a.exceeds(ctx, words.Sure) {
 		return shape(a, ctx)
@@ -82,7 +83,7 @@ func (a *answer) run(ctx context.Context) (frame.Frames, error) {
 // Cloud would read the two together is not documented.
 func (a *answer) prefilter() (catalog.Prefilter, bool) {
 	w := a.panel.Words
-	if w == nil || a.query.Source == SourceQueue || a.cloud.Query != "" {
+	if w == nil || a.query.Source == query.SourceQueue || a.cloud.Query != "" {
 		return catalog.Prefilter{}, false
 	}
 	if t, _ := w.known(); t.refused {
@@ -102,7 +103,7 @@ func (a *answer) exceeds(ctx context.Context, roughly bool) bool {
 	look := *a
 	look.notices = slices.Clip(a.notices)
 	defer func() { a.cost = look.cost }()
-	lists, limit := a.query.Shape == ShapeEvents, a.query.Limit
+	lists, limit := a.query.Type == query.TypeEvents, a.query.Limit
 	enough := func() bool {
 		return look.coverage.Complete || look.coverage.Failure != nil || lists && look.matched >= limit
 	}
@@ -126,7 +127,7 @@ func (a *answer) byWords(ctx context.Context, words catalog.Prefilter) (frame.Fr
 	plain := a.cloud
 	a.cloud.Query = words.Query
 	a.noteWords(words, t)
-	frames, err := shapes[a.query.Shape](a, ctx)
+	frames, err := shapes[a.query.Type](a, ctx)
 	if err != nil || !a.agrees(ctx, plain) {
 		if rejected(err) {
 			a.panel.Words.learn(trial{refused: true})

@@ -17,6 +17,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // finder is a Carbon Black Cloud with a way of its own to find descriptions by words. It searches for nothing else.
@@ -147,7 +148,7 @@ func TestWordsNeverMakeAWrongAnswer(t *testing.T) {
 				}
 			}
 			frames, err := p.Answer(context.Background(), panel.Request{
-				Query:  panel.Query{Shape: panel.ShapeTop, Source: panel.SourceSearch, Filter: filter, GroupBy: keys, Limit: 1000, Oldest: rapid.Bool().Draw(t, "oldest")},
+				Query:  query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 1000, Oldest: rapid.Bool().Draw(t, "oldest")},
 				Window: window,
 			})
 			require.NoError(t, err)
@@ -186,8 +187,8 @@ func bigLog() []auditlog.Event {
 	return events
 }
 
-func ask(t *testing.T, p *panel.Panel, q panel.Query) frame.Frames {
-	q.Source, q.Limit = panel.SourceSearch, max(q.Limit, 1)
+func ask(t *testing.T, p *panel.Panel, q query.Query) frame.Frames {
+	q.Source, q.Limit = query.SourceSearch, max(q.Limit, 1)
 	frames, err := p.Answer(context.Background(), panel.Request{
 		Query: q, Window: auditlog.NewTimeRange(origin, origin.Add(1000*time.Second)), Interval: 100 * time.Second, MaxDataPoints: 10,
 	})
@@ -204,7 +205,7 @@ func TestWordsFindWhatIsRare(t *testing.T) {
 	f := &finder{events: bigLog(), reach: 100, finds: byToken}
 	p := newWordPanel(f, 200)
 	quarantine := only(auditlog.KeyAction, "quarantine")
-	frames := ask(t, p, panel.Query{Shape: panel.ShapeCount, Filter: quarantine})
+	frames := ask(t, p, query.Query{Type: query.TypeCount, Filter: quarantine})
 	require.Equal(t, int64(10), frames[0].Fields[0].At(0))
 	require.Empty(t, warnings(frames))
 	require.Contains(t, frames[0].Meta.Notices[0].Text, "asked for words of the descriptions")
@@ -216,23 +217,23 @@ func TestWordsFindWhatIsRare(t *testing.T) {
 	}
 
 	total := int64(0)
-	for _, shown := range ask(t, p, panel.Query{Shape: panel.ShapeSeries, Filter: quarantine}) {
+	for _, shown := range ask(t, p, query.Query{Type: query.TypeSeries, Filter: quarantine}) {
 		for i := range shown.Rows() {
 			total += shown.Fields[1].At(i).(int64)
 		}
 	}
 	require.Equal(t, int64(10), total)
-	require.Equal(t, 10, ask(t, p, panel.Query{Shape: panel.ShapeEvents, Filter: quarantine, Limit: 50, Format: panel.FormatTable})[0].Rows())
+	require.Equal(t, 10, ask(t, p, query.Query{Type: query.TypeEvents, Filter: quarantine, Limit: 50, Format: query.FormatTable})[0].Rows())
 	require.Equal(t, 1, f.queries[words], "what has settled is kept")
 	require.Len(t, f.queries, 3, "words are tried out once an hour")
 
-	frames = ask(t, p, panel.Query{Shape: panel.ShapeCount, Filter: only(auditlog.KeyCategory, "live_response")})
+	frames = ask(t, p, query.Query{Type: query.TypeCount, Filter: only(auditlog.KeyCategory, "live_response")})
 	require.Equal(t, int64(10), frames[0].Fields[0].At(0))
 	require.Contains(t, warnings(frames)[0], "Possibly incomplete", "words alone have no sure edges")
 
 	f.queries = map[string]int{}
 	quarantine.Query = "description:quarantine" // of one's own
-	require.Equal(t, int64(10), ask(t, p, panel.Query{Shape: panel.ShapeCount, Filter: quarantine})[0].Fields[0].At(0))
+	require.Equal(t, int64(10), ask(t, p, query.Query{Type: query.TypeCount, Filter: quarantine})[0].Fields[0].At(0))
 	require.Equal(t, map[string]int{quarantine.Query: 1}, f.queries)
 }
 
@@ -240,10 +241,10 @@ func TestWordsFindWhatIsRare(t *testing.T) {
 func TestWordsAreNotAskedForInVain(t *testing.T) {
 	f := &finder{events: bigLog(), reach: 100, finds: byToken}
 	p := newWordPanel(f, 1000)
-	require.Equal(t, int64(10), ask(t, p, panel.Query{Shape: panel.ShapeCount, Filter: only(auditlog.KeyAction, "quarantine")})[0].Fields[0].At(0))
-	require.Equal(t, int64(10), ask(t, p, panel.Query{Shape: panel.ShapeCount, Filter: only(auditlog.KeyCategory, "live_response")})[0].Fields[0].At(0))
+	require.Equal(t, int64(10), ask(t, p, query.Query{Type: query.TypeCount, Filter: only(auditlog.KeyAction, "quarantine")})[0].Fields[0].At(0))
+	require.Equal(t, int64(10), ask(t, p, query.Query{Type: query.TypeCount, Filter: only(auditlog.KeyCategory, "live_response")})[0].Fields[0].At(0))
 	p.MaxEvents = 200
-	require.Equal(t, 20, ask(t, p, panel.Query{Shape: panel.ShapeEvents, Filter: only(auditlog.KeyAction, "login"), Limit: 20})[0].Rows())
+	require.Equal(t, 20, ask(t, p, query.Query{Type: query.TypeEvents, Filter: only(auditlog.KeyAction, "login"), Limit: 20})[0].Rows())
 	require.Len(t, f.queries, 1, "%v", f.queries)
 }
 
@@ -253,7 +254,7 @@ func TestWordsThatFailAreGivenUp(t *testing.T) {
 		f := &finder{events: bigLog(), reach: 100, finds: ways[way]}
 		p := newWordPanel(f, 200)
 		for range 2 {
-			frames := ask(t, p, panel.Query{Shape: panel.ShapeCount, Filter: only(auditlog.KeyAction, "quarantine")})
+			frames := ask(t, p, query.Query{Type: query.TypeCount, Filter: only(auditlog.KeyAction, "quarantine")})
 			if wrong {
 				require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: of at least", way)
 			} else {
@@ -277,7 +278,7 @@ func TestEventsAtHandMustComeBack(t *testing.T) {
 	}
 	p := newWordPanel(f, 200)
 	for range 2 {
-		frames := ask(t, p, panel.Query{Shape: panel.ShapeCount, Filter: only(auditlog.KeyAction, "read")})
+		frames := ask(t, p, query.Query{Type: query.TypeCount, Filter: only(auditlog.KeyAction, "read")})
 		require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: of at least")
 		require.Equal(t, int64(2), frames[0].Fields[0].At(0))
 	}
@@ -298,7 +299,7 @@ func TestWordsOverTheSimulator(t *testing.T) {
 				want[groupName(keys, &e)]++
 			}
 			frames, err := p.Answer(context.Background(), panel.Request{
-				Query:  panel.Query{Shape: panel.ShapeCount, Source: panel.SourceSearch, Filter: filter, GroupBy: keys, Limit: 100},
+				Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 100},
 				Window: window,
 			})
 			require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // Value is a value of a key and the number of events that have it.
@@ -28,11 +29,11 @@ type ValuesRequest struct {
 // may be read have been found or reading broke off.
 func (p *Panel) Values(ctx context.Context, r ValuesRequest) (values []Value, complete bool, err error) {
 	if err := r.Window.Validate(); err != nil {
-		return nil, false, badQuery("%v", err)
+		return nil, false, query.Errorf("%v", err)
 	}
 	a := &answer{
 		panel: p, request: Request{Window: r.Window},
-		query: Query{Shape: ShapeTop, Source: SourceSearch, GroupBy: []auditlog.Key{r.Key}, Limit: r.Most},
+		query: query.Query{Type: query.TypeTop, Source: query.SourceSearch, GroupBy: []auditlog.Key{r.Key}, Limit: r.Most},
 	}
 	a.classify = r.Key.Derived()
 	g, err := a.grouped(ctx, buckets{})

@@ -14,6 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // failedLogins are failed logins from n addresses, ending at origin.
@@ -29,9 +30,9 @@ func failedLogins(n int) []simulator.Event {
 }
 
 // parsed is a query as Grafana sends it.
-func parsed(t *testing.T, text string, maxEvents int) panel.Query {
+func parsed(t *testing.T, text string, maxEvents int) query.Query {
 	t.Helper()
-	q, err := panel.ParseQuery([]byte(text), catalog.Default(), maxEvents)
+	q, err := query.Parse([]byte(text), catalog.Default(), maxEvents)
 	require.NoError(t, err)
 	return q
 }
@@ -51,13 +52,13 @@ func TestRulesEvaluateEveryGroup(t *testing.T) {
 		w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100_000, events: failedLogins(groups)})
 		for _, alert := range []bool{true, false} {
 			q := parsed(t, text, 100_000)
-			if !alert && (q.Shape == panel.ShapeTop || q.Shape == panel.ShapeEvents && q.Format == panel.FormatTable) {
+			if !alert && (q.Type == query.TypeTop || q.Type == query.TypeEvents && q.Format == query.FormatTable) {
 				continue // an expression asked for these rows
 			}
 			frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: hour, Numbers: true, Alert: alert, Now: w.now,
 				Interval: time.Minute, MaxDataPoints: 100})
 			require.NoError(t, err, text)
-			if q.Shape == panel.ShapeTop {
+			if q.Type == query.TypeTop {
 				require.Equal(t, groups, frames[0].Rows(), text)
 				continue
 			}

@@ -11,6 +11,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // queryError is where our errors become Grafana's: its status, and whose fault it is. What the user wrote, the settings and
@@ -26,7 +27,7 @@ func queryError(err error) backend.DataResponse {
 }
 
 func classify(err error) (backend.Status, backend.ErrorSource) {
-	var bad *panel.QueryError
+	var bad *query.Error
 	var failed *cbc.Error
 	var ledger *panel.LedgerError
 	switch {

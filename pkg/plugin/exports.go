@@ -14,7 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // ownCacheBytes bounds the cache of a reader that reads a time range once.
@@ -122,18 +122,18 @@ func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Re
 	if len(body.Query) == 0 {
 		body.Query = json.RawMessage("{}")
 	}
-	query, err := panel.ParseQuery(body.Query, d.catalog, d.settings.maxEvents)
+	parsed, err := query.Parse(body.Query, d.catalog, d.settings.maxEvents)
 	if err != nil {
 		return export.Request{}, err
 	}
-	if query.Source == panel.SourceQueue {
+	if parsed.Source == query.SourceQueue {
 		return export.Request{}, errors.New(`"source":"queue" cannot be exported: use "source":"search" for the same events`)
 	}
-	if query.After != nil {
+	if parsed.After != nil {
 		return export.Request{}, errors.New(`"after" cannot be exported: a file holds all events that match a filter`)
 	}
 	return export.Request{
-		Query: body.Query, Filter: query.Filter, TimeRange: auditlog.TimeRange{From: *body.From, To: *body.To},
+		Query: body.Query, Filter: parsed.Filter, TimeRange: auditlog.TimeRange{From: *body.From, To: *body.To},
 		Format: cbc.ExportFormat(body.Format), Who: loginOf(r),
 	}, nil
 }

@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/frame"
-	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // measure answers a query about the plugin itself. It sends nothing and does not read the queue.
-func (d *Instance) measure(ctx context.Context, shape panel.Shape) frame.Frames {
-	if shape == panel.ShapeCallers {
+func (d *Instance) measure(ctx context.Context, shape query.Type) frame.Frames {
+	if shape == query.TypeCallers {
 		return d.callers(ctx)
 	}
 	governor, cache, now := d.limits(ctx), d.history.Status(), time.Now()

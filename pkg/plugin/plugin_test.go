@@ -100,7 +100,7 @@ func TestEachQueryFailsAlone(t *testing.T) {
 		"G": "queue",
 		"H": "not a JSON object",
 		"I": "groupBy",
-		"J": "criteria.actor must be a list of texts",
+		"J": "criteria.actor must be a list of strings",
 		"K": `"actor" twice`,
 		"L": "schemaVersion 2",
 		"M": "limit 0 is out of range: allowed are 1 to 100000",

@@ -16,6 +16,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // concurrentQueries bounds how many queries of one request are answered at a time.
@@ -85,15 +86,15 @@ func (d *Instance) respond(ctx context.Context, q backend.DataQuery, numbers boo
 }
 
 func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool) (frame.Frames, error) {
-	query, err := panel.ParseQuery(q.JSON, d.catalog, d.settings.maxEvents)
+	parsed, err := query.Parse(q.JSON, d.catalog, d.settings.maxEvents)
 	if err != nil {
 		return nil, err
 	}
-	if query.Shape == panel.ShapeStatus || query.Shape == panel.ShapeCallers {
-		return d.measure(ctx, query.Shape), nil
+	if parsed.Type == query.TypeStatus || parsed.Type == query.TypeCallers {
+		return d.measure(ctx, parsed.Type), nil
 	}
 	return d.panel.Answer(ctx, panel.Request{
-		Query:         query,
+		Query:         parsed,
 		Window:        auditlog.NewTimeRange(q.TimeRange.From, q.TimeRange.To),
 		Interval:      q.Interval,
 		MaxDataPoints: q.MaxDataPoints,

@@ -13,7 +13,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"carbonblack-auditlog-datasource/pkg/frame"
-	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/tail"
 )
 
@@ -39,7 +39,7 @@ func newLifetime() lifetime {
 
 // live is a live tail that was asked for.
 type live struct {
-	query panel.Query
+	query query.Query
 	refID string
 }
 
@@ -93,7 +93,7 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 
 // run tails the source that the query names.
 func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, deliver tail.Deliver) (tail.Checkpoint, error) {
-	if l.query.Source == panel.SourceQueue {
+	if l.query.Source == query.SourceQueue {
 		return d.ledgerTail(l).Run(ctx, from, deliver)
 	}
 	return tail.Search{
@@ -130,18 +130,18 @@ func (d *Instance) parseLive(text string) (live, error) {
 	}{RefID: "A"}
 	_ = json.Unmarshal([]byte(text), &named) // what is wrong with it is said below
 	l := live{refID: named.RefID}
-	query, err := panel.ParseQuery([]byte(text), d.catalog, d.settings.maxEvents)
+	parsed, err := query.Parse([]byte(text), d.catalog, d.settings.maxEvents)
 	switch {
 	case err != nil:
 		return l, err
-	case query.Shape != panel.ShapeEvents:
-		return l, fmt.Errorf(`"queryType":"%s" has no live tail: only "events" has`, query.Shape)
-	case query.After != nil:
+	case parsed.Type != query.TypeEvents:
+		return l, fmt.Errorf(`"queryType":"%s" has no live tail: only "events" has`, parsed.Type)
+	case parsed.After != nil:
 		return l, errors.New(`"after" has no live tail: leave it out to tail the events themselves`)
-	case query.Source == panel.SourceQueue && d.queue == nil:
+	case parsed.Source == query.SourceQueue && d.queue == nil:
 		return l, errors.New(`"source":"queue" is off: set queueEnabled in the data source's settings, or tail "source":"search"`)
 	}
-	l.query = query
+	l.query = parsed
 	return l, nil
 }
 
@@ -154,7 +154,7 @@ func (l live) show(sender *backend.StreamSender) tail.Deliver {
 
 func (l live) meta(notices []frame.Notice) frame.Meta {
 	executed := "live tail by searches of Carbon Black Cloud"
-	if l.query.Source == panel.SourceQueue {
+	if l.query.Source == query.SourceQueue {
 		executed = "live tail of the ledger of the API key's queue"
 	}
 	if l.query.Fold {

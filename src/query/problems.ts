@@ -18,14 +18,14 @@ export interface Abilities {
   queueEnabled: boolean;
 }
 
-const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly string[]][] = [
+export const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', readonly string[]][] = [
   ['queryType', 'queryType', ['events', 'count', 'series', 'top', 'firstSeen', 'status', 'callers']],
   ['source', 'source', ['search', 'queue']],
   ['format', 'format', ['logs', 'table']],
   ['sort', 'sort', ['desc', 'asc']],
 ];
 
-const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold after'.split(' ');
+export const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold after'.split(' ');
 // Set by this plugin in the browser; a query that has it is never sent.
 const BROWSER_KEYS = ['variableError'];
 // What Grafana itself adds to a query. Its alert rule editor writes instant and range into every query.

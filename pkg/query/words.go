@@ -1,4 +1,4 @@
-package panel
+package query
 
 import (
 	"regexp"

@@ -1,4 +1,4 @@
-package panel
+package query
 
 import (
 	"encoding/json"
@@ -19,7 +19,7 @@ func (p *parser) terms(name string, raw json.RawMessage) (auditlog.Terms, error)
 	for _, member := range sortedKeys(object) {
 		key := auditlog.Key(member)
 		if !slices.Contains(auditlog.Keys(), key) {
-			return nil, badQuery("%s has an unknown key %q: allowed are %s", name, cut(member), list(keyNames()))
+			return nil, Errorf("%s has an unknown key %q: allowed are %s", name, cut(member), list(keyNames()))
 		}
 		values, err := p.values(name+"."+member, key, object[member])
 		if err != nil {
@@ -48,12 +48,20 @@ func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]s
 			return nil, wrongType(name, "true or false", raw)
 		}
 	case !isList:
-		return nil, wrongType(name, "a list of texts", raw)
+		return nil, wrongType(name, "a list of strings", raw)
+	}
+	if n := len(values); n > rules.Limits.ValuesPerField {
+		return nil, Errorf("%s has %d values, more than the %d that are allowed: use fewer, a wildcard, or a network such as 203.0.113.0/24", name, n, rules.Limits.ValuesPerField)
+	}
+	for _, v := range values {
+		if len(v) > rules.Limits.ValueBytes {
+			return nil, Errorf("%s has a value of %d bytes, more than the %d that are allowed: %q", name, len(v), rules.Limits.ValueBytes, cut(v))
+		}
 	}
 	if allowed := p.allowed(key); allowed != nil {
 		for _, v := range values {
 			if !slices.Contains(allowed, v) {
-				return nil, badQuery("%s has an unknown value %q: allowed are %s", name, cut(v), list(allowed))
+				return nil, Errorf("%s has an unknown value %q: allowed are %s", name, cut(v), list(allowed))
 			}
 		}
 	}

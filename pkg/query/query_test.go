@@ -1,4 +1,4 @@
-package panel
+package query
 
 import (
 	"testing"
@@ -10,12 +10,12 @@ import (
 
 // A rule that was made in Grafana's editor has instant and range in its query; nobody could save one otherwise.
 func TestWhatGrafanasAlertEditorAddsIsNoUnknownKey(t *testing.T) {
-	plain, err := ParseQuery([]byte(`{"queryType":"count","groupBy":["actor"]}`), catalog.Default(), 100)
+	plain, err := Parse([]byte(`{"queryType":"count","groupBy":["actor"]}`), catalog.Default(), 100)
 	require.NoError(t, err)
-	made, err := ParseQuery([]byte(`{"refId":"A","hide":false,"datasource":{"uid":"x"},"queryType":"count","groupBy":["actor"],"instant":true,"range":false,
+	made, err := Parse([]byte(`{"refId":"A","hide":false,"datasource":{"uid":"x"},"queryType":"count","groupBy":["actor"],"instant":true,"range":false,
 		"intervalMs":1000,"maxDataPoints":43200}`), catalog.Default(), 100)
 	require.NoError(t, err)
 	require.Equal(t, plain, made)
-	_, err = ParseQuery([]byte(`{"queryType":"count","instants":true}`), catalog.Default(), 100)
+	_, err = Parse([]byte(`{"queryType":"count","instants":true}`), catalog.Default(), 100)
 	require.ErrorContains(t, err, `unknown key "instants"`)
 }

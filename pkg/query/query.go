@@ -1,6 +1,6 @@
-// Package panel answers panel queries: a query is parsed and checked, its events are read, counted or listed, and what comes
-// out is made into data frames, with a word on what it covers.
-package panel
+// Package query is the query model: what a panel, an alert rule, an export or a live tail asks for. A query is parsed, checked and
+// given its defaults here, and nothing is read. It is pure.
+package query
 
 import (
 	"bytes"
@@ -15,19 +15,19 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Shape is what an answer looks like.
-type Shape string
+// Type is what an answer looks like.
+type Type string
 
 // The shapes of an answer.
 const (
-	ShapeEvents    Shape = "events"
-	ShapeCount     Shape = "count"
-	ShapeSeries    Shape = "series"
-	ShapeTop       Shape = "top"
-	ShapeFirstSeen Shape = "firstSeen"
+	TypeEvents    Type = "events"
+	TypeCount     Type = "count"
+	TypeSeries    Type = "series"
+	TypeTop       Type = "top"
+	TypeFirstSeen Type = "firstSeen"
 	// The last two tell of the plugin itself, and not of events: how it is, and who spends its requests.
-	ShapeStatus  Shape = "status"
-	ShapeCallers Shape = "callers"
+	TypeStatus  Type = "status"
+	TypeCallers Type = "callers"
 )
 
 // Source is where an answer comes from.
@@ -55,7 +55,7 @@ const defaultLimit = 500
 
 // Query is a panel query in the words of the domain: everything is checked and has its default.
 type Query struct {
-	Shape   Shape
+	Type    Type
 	Source  Source
 	Format  Format
 	Filter  auditlog.Filter
@@ -70,13 +70,13 @@ type Query struct {
 	Fold       bool          // one row for all entries of one policy edit
 }
 
-// QueryError is a query that cannot be answered as it is. Its text names the key and lists what is allowed.
-type QueryError struct{ text string }
+// Error is a query that cannot be answered as it is. Its text names the key and lists what is allowed.
+type Error struct{ text string }
 
-func (e *QueryError) Error() string { return e.text }
+func (e *Error) Error() string { return e.text }
 
-func badQuery(format string, args ...any) *QueryError {
-	return &QueryError{text: fmt.Sprintf(format, args...)}
+func Errorf(format string, args ...any) *Error {
+	return &Error{text: fmt.Sprintf(format, args...)}
 }
 
 // Vocabulary lists the values that the derived keys can have.
@@ -84,12 +84,6 @@ type Vocabulary interface {
 	Categories() []string
 	Actions() []string
 	Outcomes() []string
-}
-
-// grafanaKeys are members of a query that Grafana adds for itself. Its editor of alert rules writes instant and range into every query.
-var grafanaKeys = []string{
-	"refId", "datasource", "datasourceId", "hide", "key", "intervalMs", "maxDataPoints", "timeRange", "relativeTimeRange",
-	"queryCachingTTL", "requestId", "queryGroupId", "scopes", "adhocFilters", "type", "resultAssertions", "instant", "range",
 }
 
 // parser reads one query.
@@ -118,17 +112,17 @@ var members = map[string]func(*parser, json.RawMessage) error{
 	"supportingQueryType": (*parser).supporting,
 }
 
-// ParseQuery reads a query as Grafana sends it. maxEvents bounds the limit.
-func ParseQuery(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
+// Parse reads a query as Grafana sends it. maxEvents bounds the limit.
+func Parse(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
 	p := &parser{
-		query:      Query{Shape: ShapeEvents, Source: SourceSearch, Format: FormatLogs, Limit: min(defaultLimit, maxEvents), Baseline: defaultBaseline},
+		query:      Query{Type: TypeEvents, Source: SourceSearch, Format: FormatLogs, Limit: min(defaultLimit, maxEvents), Baseline: defaultBaseline},
 		vocabulary: v,
 		maxEvents:  maxEvents,
 	}
 	var object map[string]json.RawMessage
 	if len(bytes.TrimSpace(raw)) > 0 {
 		if err := json.Unmarshal(raw, &object); err != nil {
-			return Query{}, badQuery("the query is not a JSON object: %v", err)
+			return Query{}, Errorf("the query is not a JSON object: %v", err)
 		}
 	}
 	for _, name := range sortedKeys(object) {
@@ -141,8 +135,8 @@ func ParseQuery(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
 			if err := read(p, object[name]); err != nil {
 				return Query{}, err
 			}
-		case !slices.Contains(grafanaKeys, name):
-			return Query{}, badQuery("the query has an unknown key %q: allowed are %s", cut(name), list(queryKeys()))
+		case !slices.Contains(rules.GrafanaKeys, name):
+			return Query{}, Errorf("the query has an unknown key %q: allowed are %s", cut(name), list(rules.Keys))
 		}
 	}
 	return p.query, p.check()
@@ -150,11 +144,11 @@ func ParseQuery(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
 
 // check looks at what only the whole query shows.
 func (p *parser) check() error {
-	if p.query.Shape == ShapeFirstSeen && len(p.query.GroupBy) == 0 {
-		return badQuery(`"queryType":"firstSeen" needs "groupBy": name the keys whose first appearance is wanted, such as ["actor","actor_ip"]`)
+	if p.query.Type == TypeFirstSeen && len(p.query.GroupBy) == 0 {
+		return Errorf(`"queryType":"firstSeen" needs "groupBy": name the keys whose first appearance is wanted, such as ["actor","actor_ip"]`)
 	}
 	if p.query.Source == SourceQueue && strings.TrimSpace(p.query.Filter.Query) != "" {
-		return badQuery(`Lucene text cannot be applied to "source":"queue": use criteria and exclusions, or "source":"search"`)
+		return Errorf(`Lucene text cannot be applied to "source":"queue": use criteria and exclusions, or "source":"search"`)
 	}
 	return p.checkAfter()
 }
@@ -165,7 +159,7 @@ func (p *parser) schemaVersion(raw json.RawMessage) error {
 		return wrongType("schemaVersion", "a whole number", raw)
 	}
 	if version < 1 || version > SchemaVersion {
-		return badQuery("schemaVersion %d is not understood: this version of the plugin knows 1", version)
+		return Errorf("schemaVersion %d is not understood: this version of the plugin knows 1", version)
 	}
 	return nil
 }
@@ -174,20 +168,19 @@ func (p *parser) shape(raw json.RawMessage) error {
 	if string(raw) == `""` {
 		return nil // Grafana writes the empty text into a new query
 	}
-	allowed := []string{string(ShapeEvents), string(ShapeCount), string(ShapeSeries), string(ShapeTop), string(ShapeFirstSeen), string(ShapeStatus), string(ShapeCallers)}
-	value, err := oneOf("queryType", raw, allowed)
-	p.query.Shape = Shape(value)
+	value, err := oneOf("queryType", raw, rules.QueryTypes)
+	p.query.Type = Type(value)
 	return err
 }
 
 func (p *parser) source(raw json.RawMessage) error {
-	value, err := oneOf("source", raw, []string{string(SourceSearch), string(SourceQueue)})
+	value, err := oneOf("source", raw, rules.Sources)
 	p.query.Source = Source(value)
 	return err
 }
 
 func (p *parser) format(raw json.RawMessage) error {
-	value, err := oneOf("format", raw, []string{string(FormatLogs), string(FormatTable)})
+	value, err := oneOf("format", raw, rules.Formats)
 	p.query.Format = Format(value)
 	return err
 }
@@ -200,7 +193,10 @@ func (p *parser) sort(raw json.RawMessage) error {
 
 func (p *parser) lucene(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &p.query.Filter.Query); err != nil {
-		return wrongType("query", "a text", raw)
+		return wrongType("query", "a string", raw)
+	}
+	if n := len(p.query.Filter.Query); n > rules.Limits.LuceneBytes {
+		return Errorf("query has %d bytes, more than the %d that a Lucene query may have: move lists of values to criteria", n, rules.Limits.LuceneBytes)
 	}
 	return nil
 }
@@ -223,10 +219,10 @@ func (p *parser) groupBy(raw json.RawMessage) error {
 	for _, name := range names {
 		key := auditlog.Key(name)
 		if !slices.Contains(auditlog.Keys(), key) {
-			return badQuery("groupBy has an unknown key %q: allowed are %s", cut(name), list(keyNames()))
+			return Errorf("groupBy has an unknown key %q: allowed are %s", cut(name), list(keyNames()))
 		}
 		if slices.Contains(p.query.GroupBy, key) {
-			return badQuery("groupBy names %q twice", cut(name))
+			return Errorf("groupBy names %q twice", cut(name))
 		}
 		p.query.GroupBy = append(p.query.GroupBy, key)
 	}
@@ -240,7 +236,7 @@ func (p *parser) limit(raw json.RawMessage) error {
 	}
 	p.query.Limit = int(min(max(limit, math.MinInt32), math.MaxInt32))
 	if p.query.Limit < 1 {
-		return badQuery("limit %d is out of range: allowed are 1 to %d (maxEvents in the data source's settings)", p.query.Limit, p.maxEvents)
+		return Errorf("limit %d is out of range: allowed are 1 to %d (maxEvents in the data source's settings)", p.query.Limit, p.maxEvents)
 	}
 	if p.query.Limit > p.maxEvents {
 		p.query.AskedLimit, p.query.Limit = p.query.Limit, p.maxEvents
@@ -261,7 +257,7 @@ func (p *parser) baseline(raw json.RawMessage) error {
 	}
 	d, ok := duration(text)
 	if !ok || d <= 0 || d > maxBaseline {
-		return badQuery(`baseline %q is not understood: expected a number and a unit (m, h, d, w), at most 90d, such as "30d"`, cut(text))
+		return Errorf(`baseline %q is not understood: expected a number and a unit (m, h, d, w), at most 90d, such as "30d"`, cut(text))
 	}
 	p.query.Baseline = d
 	return nil
@@ -285,6 +281,13 @@ func duration(text string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
+func (p *parser) fold(raw json.RawMessage) error {
+	if err := json.Unmarshal(raw, &p.query.Fold); err != nil {
+		return wrongType("fold", "true or false", raw)
+	}
+	return nil
+}
+
 // oneOf reads a text that must be one of a few.
 func oneOf(name string, raw json.RawMessage, allowed []string) (string, error) {
 	var value string
@@ -292,21 +295,16 @@ func oneOf(name string, raw json.RawMessage, allowed []string) (string, error) {
 		return "", wrongType(name, "one of "+list(allowed), raw)
 	}
 	if !slices.Contains(allowed, value) {
-		return "", badQuery("%s has an unknown value %q: allowed are %s", name, cut(value), list(allowed))
+		return "", Errorf("%s has an unknown value %q: allowed are %s", name, cut(value), list(allowed))
 	}
 	return value, nil
 }
 
 func wrongType(name, want string, raw json.RawMessage) error {
-	return badQuery("%s must be %s, not %s", name, want, cut(string(raw)))
+	return Errorf("%s must be %s, not %s", name, want, cut(string(raw)))
 }
 
 func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }
-
-// queryKeys are the keys that a user may write.
-func queryKeys() []string {
-	return slices.DeleteFunc(sortedKeys(members), func(name string) bool { return name == "supportingQueryType" })
-}
 
 // maxQuoted bounds what an error quotes of a query.
 const maxQuoted = 60

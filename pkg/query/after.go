@@ -1,0 +1,109 @@
+package query
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+)
+
+// After narrows a query to events that others came before: in the same group, in the same window, at an earlier time, and at
+// least so many of them. "A log-in that succeeded after five that failed" is one.
+type After struct {
+	Criteria   auditlog.Terms // in place of the query's own criteria and exclusions of the same keys
+	Exclusions auditlog.Terms
+	AtLeast    int
+}
+
+// mostAfter bounds how many events are wanted before another.
+const mostAfter = 10_000
+
+func (p *parser) after(raw json.RawMessage) error {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return wrongType("after", `an object such as {"criteria":{"outcome":["failure"]},"atLeast":5}`, raw)
+	}
+	after := &After{AtLeast: 1}
+	for _, name := range sortedKeys(object) {
+		var err error
+		switch name {
+		case "criteria":
+			after.Criteria, err = p.terms("after.criteria", object[name])
+		case "exclusions":
+			after.Exclusions, err = p.terms("after.exclusions", object[name])
+		case "atLeast":
+			if json.Unmarshal(object[name], &after.AtLeast) != nil || after.AtLeast < 1 || after.AtLeast > mostAfter {
+				err = Errorf("after.atLeast must be a whole number from 1 to %d, not %s", mostAfter, cut(string(object[name])))
+			}
+		default:
+			err = Errorf("after has an unknown key %q: allowed are atLeast, criteria, exclusions", cut(name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.query.After = after
+	return nil
+}
+
+// checkAfter looks at what only the whole query shows.
+func (p *parser) checkAfter() error {
+	after, shape := p.query.After, p.query.Type
+	if after == nil {
+		return nil
+	}
+	if shape != TypeCount && shape != TypeSeries && shape != TypeTop || len(p.query.GroupBy) == 0 {
+		return Errorf(`"after" needs "groupBy", whose groups it looks at one by one, and the queryType count, series or top`)
+	}
+	keys := after.keys()
+	if len(keys) == 0 {
+		return Errorf(`"after" needs criteria or exclusions that tell the events that come before`)
+	}
+	for _, key := range keys {
+		switch {
+		case key.MatchedByCloud():
+			return Errorf("after cannot tell events apart by %s, which only Carbon Black Cloud can match", key)
+		case slices.Contains(p.query.GroupBy, key):
+			return Errorf("after and groupBy name both %s: the events before would be in another group", key)
+		}
+	}
+	return nil
+}
+
+// keys are the keys in which the events before differ from those that are wanted.
+func (a *After) keys() []auditlog.Key {
+	keys := slices.Collect(maps.Keys(a.Criteria))
+	keys = slices.AppendSeq(keys, maps.Keys(a.Exclusions))
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// Combined returns the filter that selects the events that are wanted and those before them: neither's own keys take part.
+func (a *After) Combined(wanted auditlog.Filter) auditlog.Filter {
+	out := auditlog.Filter{Query: wanted.Query, Criteria: maps.Clone(wanted.Criteria), Exclusions: maps.Clone(wanted.Exclusions)}
+	for _, key := range a.keys() {
+		delete(out.Criteria, key)
+		delete(out.Exclusions, key)
+	}
+	return out
+}
+
+// Before returns the filter of the events Before.
+func (a *After) Before(wanted auditlog.Filter) auditlog.Filter {
+	out := a.Combined(wanted)
+	out.Criteria, out.Exclusions = joined(out.Criteria, a.Criteria), joined(out.Exclusions, a.Exclusions)
+	return out
+}
+
+func joined(a, b auditlog.Terms) auditlog.Terms {
+	out := auditlog.Terms{}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
+}
+
+// NeedsCatalog tells whether the catalog decides about events.
+func (q Query) NeedsCatalog() bool {
+	return q.Filter.Derived() || q.After != nil && q.After.Before(q.Filter).Derived()
+}
