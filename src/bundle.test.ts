@@ -15,7 +15,7 @@ function importsOf(name: string): string[] {
   return [...text.matchAll(/(?:from|import) '([^.'][^']*)'/g)].map(([, module]) => module);
 }
 
-/** The libraries that the bundle contains. Their licences are copied to dist, see webpack.config.mjs. */
+/** The libraries that the bundle contains. Their licenses are copied to dist, see webpack.config.mjs. */
 const BUNDLED = ['@noble/hashes/sha2.js', '@noble/hashes/utils.js'];
 const MAX_GZIP_BYTES = 250_000;
 
@@ -74,7 +74,7 @@ describe('the build', () => {
     expect(readdirSync(output).filter((name) => name.endsWith('.js'))).toEqual(['module.js']);
   });
 
-  it('is small, and brings the licences of what it bundles', () => {
+  it('is small, and brings the licenses of what it bundles', () => {
     expect(gzipSync(readFileSync(path.join(output, 'module.js'))).length).toBeLessThan(MAX_GZIP_BYTES);
     expect(read('licenses/noble-hashes.txt')).toMatch(/MIT License/);
   });

@@ -13,7 +13,7 @@ export default {
   setupFiles: [path.join(here, 'polyfills.ts')],
   setupFilesAfterEnv: [path.join(here, 'matchers.ts')],
   moduleFileExtensions: ['ts', 'tsx', 'js', 'mjs', 'cjs', 'json'],
-  // Grafana's packages are ES modules, so nothing is left untransformed.
+  // Grafana's packages are ES modules, so everything is transformed.
   transformIgnorePatterns: [],
   transform: {
     '\\.([jt]sx?|mjs)$': [

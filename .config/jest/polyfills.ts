@@ -1,6 +1,6 @@
 import { TextDecoder, TextEncoder } from 'node:util';
 
-// What Grafana's components expect of a browser and jsdom does not have.
+// What Grafana's components expect of a browser and jsdom lacks.
 
 class SilentObserver {
   observe(): void {

@@ -27,8 +27,8 @@ function fillPlaceholders(content) {
 }
 
 /**
- * A provisioned dashboard without a variable names its data source by uid, which another Grafana does not have: there the one
- * who imports it is asked.
+ * A provisioned dashboard without a variable names its data source by uid, which does not exist in another Grafana. There, the
+ * import asks for the data source.
  */
 function asksForDatasource(content) {
   const uid = JSON.stringify('carbonblack');
@@ -45,7 +45,7 @@ function copied() {
   const filled = ['plugin.json', 'README.md'].map((name) => ({ from: path.join(root, name), transform: fillPlaceholders }));
   const plain = ['CHANGELOG.md', 'LICENSE'].map((name) => ({ from: path.join(root, name) }));
   const folders = ['img', 'alerting'].map((name) => ({ from: path.join(source, name), to: name }));
-  // The licence of a bundled library asks for its text.
+  // The license of a bundled library requires its text.
   const licenses = [{ from: path.join(root, 'node_modules/@noble/hashes/LICENSE'), to: 'licenses/noble-hashes.txt', toType: 'file' }];
   const boards = { from: '*.json', context: path.join(root, 'provisioning', 'dashboards'), to: 'dashboards', transform: asksForDatasource };
   const patterns = [...filled, ...plain, ...folders, ...licenses].filter(({ from }) => existsSync(from)).concat(boards);
@@ -67,7 +67,7 @@ export default (env = {}) => ({
     uniqueName: pluginId,
     // Grafana's catalog compares the map's sources with files relative to src.
     devtoolModuleFilenameTemplate: 'webpack://[namespace]/[resource-path]',
-    // dist also holds the backend's executables, so nothing there is ever deleted.
+    // dist also contains the backend's executables, so nothing there is deleted.
     clean: false,
   },
   resolve: { extensions: ['.ts', '.tsx', '.mjs', '.js'] },

@@ -47,7 +47,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
     edit(change);
     run();
   };
-  // A stored query of an unknown type is edited like a list of events, until its type is chosen anew.
+  // A stored query of an unknown type is edited like a list of events, until another type is chosen.
   const TypeEditor = queryType in EDITORS ? EDITORS[queryType] : EventsEditor;
 
   return (

@@ -1,4 +1,4 @@
-// Icons are fetched over the network; in tests only their place counts.
+// Icons are fetched over the network; tests only need their place.
 export default function SVG() {
   return <svg />;
 }

@@ -13,7 +13,7 @@ interface Props {
   onMount?: (editor: unknown, monaco: unknown) => void;
 }
 
-/** The markers of the editor that was drawn last. */
+/** The markers of the editor that rendered last. */
 export const markersOnShow: unknown[] = [];
 
 const monaco = {
@@ -31,12 +31,12 @@ const monaco = {
 
 export const loader = { config: () => undefined };
 
-/** Monaco needs a layout engine. A text area with the part of its interface that the editor uses stands in for it. */
+/** Monaco needs a layout engine. This text area has the part of its interface that the editor uses. */
 export default function Editor({ value, options, beforeMount, onMount }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
   const listeners = useRef<Listener[]>([]);
   const actions = useRef<Action[]>([]);
-  // As in Monaco, the handlers of the first drawing stay.
+  // As in Monaco, the handlers of the first render stay.
   const first = useRef({ beforeMount, onMount });
   useEffect(() => {
     const editor = {

@@ -7,7 +7,7 @@ import { Measured } from './Measured';
 import { errorText } from './query';
 import { preferred, Visual } from './visual';
 
-/** The answer to a query as Explore shows it: errors and notices in words, then what the frames prefer. */
+/** Shows the answer to a query like Explore: errors and notices first, then the visualization that the frames prefer. */
 export function Answer({ data }: { data: PanelData }) {
   const [inspecting, setInspecting] = useState(false);
   const type = preferred(data.series);

@@ -9,7 +9,7 @@ import { runQuery } from './query';
 import { createStore, useStore } from './store';
 
 interface ExploreState {
-  /** What was written for each data source. */
+  /** The query of each data source. */
   queries: Record<string, DataQuery>;
   range: TimeRange;
   data?: PanelData;
@@ -39,7 +39,7 @@ function queryOf(instance: DataSourceApi): DataQuery {
   );
 }
 
-/** Begins to watch what happens, or stops and keeps what was seen. */
+/** Starts the live view, or stops it and keeps its rows. */
 function watch(uid: string, live: boolean) {
   store.set({ live });
   if (live) {

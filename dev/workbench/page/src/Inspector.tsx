@@ -2,7 +2,7 @@ import { css } from '@emotion/css';
 import { type DataFrame, formattedValueToString, getValueFormat, type GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 
-/** What was sent and what it cost, as the answer itself says. */
+/** Shows the requests that were sent and their cost, as the answer reports them. */
 export function Inspector({ frames }: { frames: DataFrame[] }) {
   const styles = useStyles2(getStyles);
   const sent = [...new Set(frames.map((frame) => frame.meta?.executedQueryString).filter(Boolean))];

@@ -10,7 +10,7 @@ interface Line {
   labels: Record<string, unknown>;
 }
 
-/** A plain list of log lines; each opens to show its labels. Grafana's own list is in none of its packages. */
+/** A plain list of log lines, each with its labels to open. Grafana's packages contain no such list. */
 export function LogList({ frames, height }: { frames: DataFrame[]; height: number }) {
   const styles = useStyles2(getStyles);
   return (

@@ -5,7 +5,7 @@ interface Props {
   children: (width: number, height: number) => ReactNode;
 }
 
-/** Gives its size to what must know it in pixels. */
+/** Passes its size in pixels to its children. */
 export function Measured({ height, children }: Props) {
   const element = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });

@@ -72,7 +72,7 @@ function Page({ host, hash, firstBoard }: { host: Host; hash: string; firstBoard
   }
 }
 
-/** Theme and role are part of the address: what Grafana's packages read of them once, at the start, stays true. */
+/** Theme and role are part of the URL, because Grafana's packages read them once, at the start. */
 function Choice({ name, value, options }: { name: string; value: string; options: string[] }) {
   const choose = (next: string) => {
     const parameters = new URLSearchParams(window.location.search);

@@ -1,7 +1,7 @@
 import { type BackendSrv, type BackendSrvRequest, type FetchResponse } from '@grafana/runtime';
 import { Observable, lastValueFrom, map } from 'rxjs';
 
-/** Talks to the workbench the way Grafana's own service talks to Grafana: whatever is not 2xx is thrown. */
+/** Sends requests to the workbench like Grafana's own service: any status other than 2xx throws. */
 export function createBackend(role: string): BackendSrv {
   const open = async (request: BackendSrvRequest, signal: AbortSignal): Promise<Response> => {
     const url = new URL(request.url, `${window.location.origin}/`);
@@ -30,7 +30,7 @@ export function createBackend(role: string): BackendSrv {
     return { data, status, statusText, ok, headers, redirected, type, url, config };
   };
 
-  /** Runs until done or unsubscribed from; the latter aborts the request. */
+  /** Unsubscribing aborts the request. */
   const observe = <T>(
     request: BackendSrvRequest,
     read: (response: Response, next: (data: T) => void) => Promise<void>

@@ -15,8 +15,8 @@ import { cloneDeep, set } from 'lodash';
 import { type DashboardPanel } from './types';
 
 /**
- * Gives fields the configuration of their panel. Grafana does this with a registry of all options that its panels
- * have; without one, every option is simply set.
+ * Applies the configuration of a panel to its fields. Grafana uses a registry of all panel options; here every option is
+ * simply set.
  */
 export function configure(frame: DataFrame, frames: DataFrame[], panel: DashboardPanel['fieldConfig'] = {}): DataFrame {
   const overrides = (panel.overrides ?? []).map(({ matcher, properties }) => ({ matches: getFieldMatcher(matcher), properties }));
@@ -27,7 +27,7 @@ export function configure(frame: DataFrame, frames: DataFrame[], panel: Dashboar
       ...field.config,
     };
     if (field.type === FieldType.number) {
-      // Colours by name and the legend must mean the same name.
+      // Colors by name and the legend must use the same name.
       config.displayName ??= getFieldDisplayName(field, frame, frames);
     }
     for (const { matches, properties } of overrides) {
@@ -41,8 +41,8 @@ export function configure(frame: DataFrame, frames: DataFrame[], panel: Dashboar
 }
 
 /**
- * One table of all frames: as it is for a single one, and for several, which carry their dimensions in labels, with a
- * row a value and a column a label.
+ * Returns one table of all frames: a single frame unchanged; several, which carry their dimensions in labels, with one row per
+ * value and one column per label.
  */
 export function flatten(frames: DataFrame[], theme: GrafanaTheme2 = createTheme()): DataFrame {
   if (frames.length === 1 && !frames[0].fields.some(({ labels }) => labels && Object.keys(labels).length > 0)) {

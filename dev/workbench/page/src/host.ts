@@ -29,7 +29,7 @@ import { type FrontendSettings } from './types';
 
 export const templates = new Templates();
 
-/** What the rest of the page shares. */
+/** What the pages share. */
 export interface Host {
   plugin: DataSourcePlugin<DataSourceApi>;
   role: string;
@@ -40,7 +40,7 @@ export const sourceStore = createStore<{ list: DataSourceInstanceSettings[] }>({
 
 const instances = new Map<string, DataSourceApi>();
 
-/** Sets up everything that Grafana's packages expect of the application around them, in the order that they need. */
+/** Sets up what Grafana's packages expect of the application around them, in the required order. */
 export async function startHost(settings: FrontendSettings, theme: Host['theme'], role: string): Promise<Host> {
   await initPluginTranslations('grafana');
   initializeLoggersRegistry();
@@ -55,9 +55,9 @@ export async function startHost(settings: FrontendSettings, theme: Host['theme']
   return host;
 }
 
-/** Reads the data sources again, after the start and after one has changed. */
+/** Reads the data sources, at the start and after a change. */
 export async function refreshSources(host: Host) {
-  // The runtime package fills its own list only while there is no service that it could leave this to.
+  // The runtime package fills its own list only while no data source service is set.
   setDataSourceSrv(undefined as unknown as DataSourceSrv);
   await reloadDataSourceInstanceSettings();
   const settings: FrontendSettings = await getBackendSrv().get('/api/frontend/settings');

@@ -2,7 +2,7 @@ import { type DataFrameJSON, type DataQueryError, type DataQueryResponse, Loadin
 import { type GrafanaLiveSrv, type LiveDataStreamOptions } from '@grafana/runtime';
 import { EMPTY, NEVER, Observable } from 'rxjs';
 
-/** Live channels of data sources. Grafana's own service speaks a websocket; the workbench answers with a line a frame. */
+/** Live channels of data sources. Grafana's own service uses a websocket; the workbench sends one line per frame. */
 export function createLive(): GrafanaLiveSrv {
   return {
     getConnectionState: () => NEVER,

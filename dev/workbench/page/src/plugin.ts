@@ -15,7 +15,7 @@ import * as reactDom from 'react-dom';
 import * as rxjs from 'rxjs';
 import * as rxjsOperators from 'rxjs/operators';
 
-/** What the plugin may leave out of its bundle, a part of what Grafana provides. */
+/** The modules that the plugin does not bundle: some of those that Grafana provides. */
 const provided: Record<string, object> = {
   '@emotion/css': emotionCss,
   '@grafana/data': grafanaData,
@@ -58,7 +58,7 @@ export async function loadPlugin(meta: grafanaData.DataSourcePluginMeta): Promis
   return plugin;
 }
 
-/** Makes a CommonJS package the default export of itself, which is how AMD modules see it. */
+/** Makes a CommonJS package its own default export, as AMD modules expect. */
 function withDefault(module: object): object {
   const main = 'default' in module ? module.default : module;
   return { ...module, default: main, __useDefault: true };

@@ -19,14 +19,14 @@ export interface RunOptions {
   targets: DataQuery[];
   maxDataPoints?: number;
   minInterval?: string;
-  /** Watch what happens instead of asking once, as Explore's Live button does. */
+  /** Follow events live instead of asking once, as Explore's Live button does. */
   live?: boolean;
   panel?: Pick<DataQueryRequest, 'dashboardUID' | 'dashboardTitle' | 'panelId' | 'panelName' | 'panelPluginId'>;
 }
 
 let requests = 0;
 
-/** Asks the data source as a panel or Explore would, and tells each state of the answer. Unsubscribing cancels. */
+/** Queries the data source like a panel or Explore, and reports each state of the answer. Unsubscribing cancels. */
 export function runQuery(instance: DataSourceApi, options: RunOptions, tell: (data: PanelData) => void): Subscription {
   const request = createRequest(instance, options);
   const told = (state: LoadingState, series: DataFrame[], errors?: DataQueryError[]) =>
@@ -65,7 +65,7 @@ function createRequest(instance: DataSourceApi, options: RunOptions): DataQueryR
   };
 }
 
-/** What went wrong, in the words of whoever said it. */
+/** Returns the message of an error. */
 export function errorText(error: DataQueryError): string {
   return error.data?.message ?? error.message ?? error.data?.error ?? error.statusText ?? 'Unknown error';
 }

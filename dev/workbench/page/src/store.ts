@@ -1,8 +1,8 @@
 import { useSyncExternalStore } from 'react';
 
 /**
- * State outside of React, as Grafana keeps it on the data source page and in Explore. It matters for what the page can
- * find: editors that loop there loop here, while React's own state would hide it.
+ * Keeps state outside React, as Grafana does on the data source page and in Explore. Editors that loop there loop here, too;
+ * state inside React would hide it.
  */
 export interface Store<T> {
   get: () => T;

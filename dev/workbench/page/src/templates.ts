@@ -7,7 +7,7 @@ const reference = /\$(\w+)|\$\{(\w+)(?:\.([^:}]+))?(?::([^}]+))?\}/g;
 
 type Format = Parameters<TemplateSrv['replace']>[2];
 
-/** The variables of the dashboard that is shown, with the values saved in it. Nothing queries for others. */
+/** The variables of the current dashboard, with their saved values. Values are never queried. */
 export class Templates implements TemplateSrv {
   private variables: DashboardVariable[] = [];
 
@@ -57,7 +57,7 @@ export class Templates implements TemplateSrv {
     if (![value].flat().includes('$__all')) {
       return apply(format, value, variable);
     }
-    // As in Grafana, a custom value for "All" goes in as it is.
+    // As in Grafana, a custom value for "All" is inserted unchanged.
     return (
       variable.allValue ||
       apply(format, (variable.options ?? []).map((o) => o.value).filter((v) => v !== '$__all'), variable)

@@ -1,7 +1,7 @@
 import { type ConfigOverrideRule, type DataSourceInstanceSettings, type DataSourcePluginMeta, type FieldConfig } from '@grafana/data';
 import { type DataQuery } from '@grafana/schema';
 
-/** The answer of GET /api/frontend/settings. */
+/** The response of GET /api/frontend/settings. */
 export interface FrontendSettings {
   appUrl: string;
   defaultDatasource: string;
@@ -9,7 +9,7 @@ export interface FrontendSettings {
   plugin: DataSourcePluginMeta;
 }
 
-/** The part of a dashboard's JSON that the page draws. */
+/** The part of a dashboard's JSON that the page uses. */
 export interface Dashboard {
   uid: string;
   title: string;

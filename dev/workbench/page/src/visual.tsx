@@ -18,7 +18,7 @@ import { configure, flatten } from './frames';
 import { type DashboardPanel } from './types';
 
 interface Props {
-  /** A panel type, or "auto" for what the frames themselves prefer. */
+  /** A panel type, or "auto" for the one that the frames prefer. */
   type: string;
   frames: DataFrame[];
   range: TimeRange;
@@ -30,7 +30,7 @@ interface Props {
 
 const legend: VizLegendOptions = { displayMode: LegendDisplayMode.List, placement: 'bottom', showLegend: true, calcs: [] };
 
-/** Draws frames with the components of Grafana. What the packages have no component for is shown as a table. */
+/** Draws frames with Grafana's components, or as a table where its packages have none. */
 export function Visual(props: Props) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
@@ -75,7 +75,7 @@ function Chart({ frames, range, width, height }: Props) {
   );
 }
 
-/** One big number a value, the last of each series; the panel may name the fields that it shows. */
+/** Shows one big number per value, the last one of each series; a panel may name its fields. */
 function Stats({ frames, width, height, options }: Props) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
