@@ -173,6 +173,16 @@ func TestReferenceNamesTheLabelsOfTheUI(t *testing.T) {
 	}
 }
 
+// Every label of a control of the query editor is in the reference, so that a reader finds the key behind it.
+func TestEditorReferenceListsEveryLabel(t *testing.T) {
+	reference := read(t, "reference/editor.md")
+	labels := regexp.MustCompile(`label: '([^']+)'`).FindAllStringSubmatch(read(t, filepath.Join(root, "src", "strings", "query.ts")), -1)
+	require.NotEmpty(t, labels)
+	for _, label := range labels {
+		require.Contains(t, reference, label[1], "docs/reference/editor.md")
+	}
+}
+
 // isStat reports whether a label is one that pkg/frame gives to a statistic of an answer.
 func isStat(t *testing.T, label string) bool {
 	t.Helper()
