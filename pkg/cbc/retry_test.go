@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -38,12 +39,16 @@ var (
 type script struct {
 	steps []step
 	begin time.Time
-	at    []time.Duration
+
+	mu sync.Mutex
+	at []time.Duration
 }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
 	s.at = append(s.at, time.Since(s.begin))
 	next := s.steps[min(len(s.at), len(s.steps))-1]
+	s.mu.Unlock()
 	if err := sleep(r.Context(), next.takes); err != nil {
 		return nil, err
 	}

@@ -28,11 +28,9 @@ type record struct {
 // damaged is a server with bad records among its events.
 type damaged struct {
 	records []record // oldest first
-	calls   int
 }
 
 func (d *damaged) Search(_ context.Context, r cbc.SearchRequest) (cbc.Page, error) {
-	d.calls++
 	var found []record
 	for _, have := range d.records {
 		t := time.UnixMilli(have.at)
