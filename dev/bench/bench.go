@@ -34,7 +34,7 @@ type figures struct {
 	cache cacheFigures
 	tests goFigures
 
-	ledger ledgerFigures
+	store  storeFigures
 	export exportFigures
 }
 
@@ -55,12 +55,12 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func (l *lab) measure(ctx context.Context) (f figures, err error) {
-	fmt.Fprintln(l.config.Out, "Decoding, classifying and the throttled crowd, by go test …")
+	fmt.Fprintln(l.config.Out, "Decoding, classifying and many viewers under a rate limit, by go test …")
 	if f.tests, err = l.goTests(ctx); err != nil {
 		return f, err
 	}
-	fmt.Fprintln(l.config.Out, "The queue's ledger, by go test …")
-	if f.ledger, err = l.ledger(ctx); err != nil {
+	fmt.Fprintln(l.config.Out, "The queue's store, by go test …")
+	if f.store, err = l.store(ctx); err != nil {
 		return f, err
 	}
 	fmt.Fprintln(l.config.Out, "An export …")

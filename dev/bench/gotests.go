@@ -43,8 +43,8 @@ func (l *lab) goTests(ctx context.Context) (f goFigures, err error) {
 	return f, nil
 }
 
-func (l *lab) goTest(ctx context.Context, room string, args ...string) (string, error) {
-	run := exec.CommandContext(ctx, "go", append(append([]string{"test"}, args...), room)...)
+func (l *lab) goTest(ctx context.Context, pkg string, args ...string) (string, error) {
+	run := exec.CommandContext(ctx, "go", append(append([]string{"test"}, args...), pkg)...)
 	run.Dir = l.config.Root
 	out, err := run.CombinedOutput()
 	if err != nil {

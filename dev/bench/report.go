@@ -64,7 +64,7 @@ func newReport(f figures) report {
 		reached.rows = append(reached.rows, b.row())
 	}
 	r.tables = append([]table{reached, boardTable(f.board), alertTable(f.board)}, sizeTables(f.sizes)...)
-	r.tables = append(r.tables, cacheTable(f.cache), pageTable(f.tests), crowdTable(f.tests), f.ledger.table(), f.export.table())
+	r.tables = append(r.tables, cacheTable(f.cache), pageTable(f.tests), crowdTable(f.tests), f.store.table(), f.export.table())
 	return r
 }
 

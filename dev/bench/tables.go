@@ -61,7 +61,7 @@ func boundsOf(f figures) []bound {
 		}
 		out = append(out, bound{name: "time, classifying an event (" + b.name + ")", got: b.figures["ns/op"], max: limit, unit: " ns", timed: true})
 	}
-	out = append(out, f.ledger.bounds()...)
+	out = append(out, f.store.bounds()...)
 	out = append(out, f.export.bounds()...)
 	return append(out, pageBounds(f.tests)...)
 }
@@ -197,10 +197,10 @@ func pageTable(f goFigures) table {
 
 func crowdTable(f goFigures) table {
 	t := table{
-		title: "The throttled crowd",
-		text: "Twelve panels every 5 s and 20 alert rules every 10 s, for ten simulated minutes with a limit of 60 calls per minute. *Within*: questions\n" +
-			"that share what is read. *Beyond*: questions that only the cloud can answer, more than the limit allows, by the form in which a 429\n" +
-			"says how long to wait. No call was sent during a penalty; who is not answered hears when it goes on.",
+		title: "Many viewers under a rate limit",
+		text: "Twelve panels every 5 s and 20 alert rules every 10 s, for ten simulated minutes with a limit of 60 calls per minute. *Within*: queries\n" +
+			"that share what is read. *Beyond*: queries that only the cloud can answer, more than the limit allows, by the format of Retry-After.\n" +
+			"No call was sent during a penalty. Queries without an answer got the time when requests resume.",
 		header: []string{"Test", "Result"},
 	}
 	for _, line := range f.crowd {

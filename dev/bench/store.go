@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// ledgerFigures holds the figures of the queue's store: writing, reading by panels, and the live tail.
-type ledgerFigures struct{ write, panels, tail []benchmark }
+// storeFigures holds the figures of the queue's store: writing, reading by panels, and the live tail.
+type storeFigures struct{ write, panels, tail []benchmark }
 
-func (l *lab) ledger(ctx context.Context) (f ledgerFigures, err error) {
+func (l *lab) store(ctx context.Context) (f storeFigures, err error) {
 	for _, part := range []struct {
-		into             *[]benchmark
-		room, name, time string
+		into            *[]benchmark
+		pkg, name, time string
 	}{
 		{&f.write, "./pkg/store", "Add", "2s"},
 		{&f.panels, "./pkg/panel", "LedgerPanel", "5x"},
 		{&f.tail, "./pkg/queue", "Tail", "100x"}, // ten seconds: an event arrives every tenth of a second
 	} {
-		out, err := l.goTest(ctx, part.room, "-run", "^$", "-bench", part.name, "-benchtime", part.time, "-timeout", "20m")
+		out, err := l.goTest(ctx, part.pkg, "-run", "^$", "-bench", part.name, "-benchtime", part.time, "-timeout", "20m")
 		if err != nil {
 			return f, err
 		}
@@ -29,7 +29,7 @@ func (l *lab) ledger(ctx context.Context) (f ledgerFigures, err error) {
 
 // The names of the stores and queries in the benchmarks, with their bounds.
 var (
-	ledgerStores = []struct {
+	stores = []struct {
 		name, words string
 		write       float64 // maximum microseconds per event
 		day         float64 // maximum milliseconds to count 1,000,000 events by actor
@@ -37,7 +37,7 @@ var (
 		{"memory", "memory", 20, 500},
 		{"postgres", "PostgreSQL", 50, 3000},
 	}
-	ledgerQuestions = []struct{ name, words string }{
+	storeQueries = []struct{ name, words string }{
 		{"newest500", "events, newest 500 of 24 h"}, {"hour", "events, the last hour's 41,667"}, {"day", "count by actor over 24 h"},
 	}
 )
@@ -56,10 +56,10 @@ func figure(list []benchmark, name, unit string) float64 {
 	return list[i].figures[unit]
 }
 
-func (f ledgerFigures) bounds() (out []bound) {
-	for _, s := range ledgerStores {
+func (f storeFigures) bounds() (out []bound) {
+	for _, s := range stores {
 		out = append(out,
-			bound{name: "time, writing an event to the ledger in " + s.words, got: 1e6 / figure(f.write, "Add/"+s.name, "events/s"), max: s.write, unit: " µs", timed: true},
+			bound{name: "time, writing an event to the store in " + s.words, got: 1e6 / figure(f.write, "Add/"+s.name, "events/s"), max: s.write, unit: " µs", timed: true},
 			bound{name: "time, the last hour of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/hour", "ns/op") / 1e6, max: maxHour, unit: " ms", timed: true},
 			bound{name: "time, the count by actor of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/day", "ns/op") / 1e6, max: s.day, unit: " ms", timed: true},
 			bound{name: "time, from the queue to a live tail, one poll of 1 s included, by " + s.words, got: figure(f.tail, "Tail/"+s.name, "longest-ms"), max: maxTail, unit: " ms", timed: true},
@@ -68,23 +68,23 @@ func (f ledgerFigures) bounds() (out []bound) {
 	return out
 }
 
-func (f ledgerFigures) table() table {
+func (f storeFigures) table() table {
 	t := table{
-		title: "The queue's ledger",
-		text: "Batches of 2,500 events, as the queue gives them, go into an empty ledger; PostgreSQL runs on this machine and writes each to the disk\n" +
-			"(`fsync`). The panels are answered from a ledger of 1,000,000 events of 24 hours and 500 actors, which does not know the answer from\n" +
-			"before, frames included. The tail's delay is the longest of 100 events, which come at every moment of a poll.",
+		title: "The queue's store",
+		text: "Batches of 2,500 events, as from the queue, are written to an empty store. PostgreSQL runs on this machine and writes each to disk\n" +
+			"(`fsync`). Panels are answered from a store of 1,000,000 events in 24 hours by 500 actors, without a cached answer and including\n" +
+			"frames. The delay of the live tail is the longest of 100 events, which arrive at every moment of a poll.",
 		header: []string{"", "memory", "PostgreSQL"},
 	}
 	row := func(words string, of func(store string) string) {
 		line := []string{words}
-		for _, s := range ledgerStores {
+		for _, s := range stores {
 			line = append(line, of(s.name))
 		}
 		t.rows = append(t.rows, line)
 	}
 	row("writing, events a second", func(s string) string { return grouped(int64(figure(f.write, "Add/"+s, "events/s"))) })
-	for _, q := range ledgerQuestions {
+	for _, q := range storeQueries {
 		row(q.words, func(s string) string {
 			return short(figure(f.panels, "LedgerPanel/"+s+"/"+q.name, "ns/op")/1e6) + " ms"
 		})

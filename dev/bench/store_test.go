@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLedgerBounds(t *testing.T) {
+func TestStoreBounds(t *testing.T) {
 	one := func(name, unit string, got float64) benchmark { return benchmark{name, map[string]float64{unit: got}} }
-	f := ledgerFigures{
+	f := storeFigures{
 		write: []benchmark{one("Add/memory", "events/s", 50_000), one("Add/postgres", "events/s", 19_000)},
 		panels: []benchmark{
 			one("LedgerPanel/memory/hour", "ns/op", 5e8), one("LedgerPanel/memory/day", "ns/op", 5.1e8),
@@ -22,7 +22,7 @@ func TestLedgerBounds(t *testing.T) {
 	}
 	require.Equal(t, []string{"PASS", "PASS", "SLOW", "PASS", "SLOW", "PASS", "PASS", "SLOW"}, verdicts)
 	require.Equal(t, []string{"writing, events a second", "50,000", "19,000"}, f.table().rows[0])
-	for _, b := range (ledgerFigures{}).bounds() {
+	for _, b := range (storeFigures{}).bounds() {
 		require.NotEqual(t, "PASS", b.verdict(), "%s was not measured", b.name)
 	}
 }
