@@ -205,7 +205,7 @@ func TestTableColumnsAreUnique(t *testing.T) {
 				further[f.Name] = true
 			}
 		}
-		require.Len(t, frames[0].Fields, 12+len(further))
+		require.Len(t, frames[0].Fields, 18+len(further))
 		_, err := frames[0].RowLen()
 		require.NoError(t, err)
 	})

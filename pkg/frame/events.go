@@ -89,6 +89,11 @@ func appendLabels(buf []byte, r Row) []byte {
 	label("action", r.Class.Action)
 	label("outcome", r.Class.Outcome)
 	label("code", r.Class.Code)
+	for _, key := range derivedFields {
+		if key != auditlog.KeyCode {
+			label(string(key), key.Value(r.Event, r.Class))
+		}
+	}
 	label("request_url", r.Event.RequestURL)
 	label("flagged", strconv.FormatBool(r.Event.Flagged))
 	label("verbose", strconv.FormatBool(r.Event.Verbose))
@@ -103,8 +108,13 @@ func appendLabels(buf []byte, r Row) []byte {
 	return append(buf, '}')
 }
 
+// derivedFields are the fields that the plugin derives from an event, beside those that are part of every table.
+var derivedFields = []auditlog.Key{
+	auditlog.KeyAccount, auditlog.KeyAddress, auditlog.KeySeverity, auditlog.KeyCode, auditlog.KeyTarget, auditlog.KeyTargetType,
+}
+
 // taken are the names of columns and labels that this plugin gives.
-var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions"}
+var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions", "account", "address", "severity", "target", "target_type"}
 
 // extraName keeps a field that the vendor added later apart from a column of the same name, and two such fields from each
 // other.
@@ -168,6 +178,9 @@ func Table(rows []Row, m Meta) Frames {
 	)
 	if m.Fold {
 		f.Fields = append(f.Fields, foldColumns(rows)...)
+	}
+	for _, key := range derivedFields {
+		f.Fields = append(f.Fields, data.NewField(string(key), nil, text(func(r Row) string { return key.Value(r.Event, r.Class) })))
 	}
 	f.Fields = append(f.Fields, extraColumns(rows)...)
 	return describe(Frames{f}, data.FrameTypeTable, data.VisTypeTable, m)

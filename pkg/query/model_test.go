@@ -28,16 +28,17 @@ func TestWhatIsTooLargeIsRefused(t *testing.T) {
 		many[i] = fmt.Sprintf("%q", fmt.Sprint("user", i))
 	}
 	for words, text := range map[string]string{
-		"Lucene query may have":   `{"query":"` + strings.Repeat("a ", rules.Limits.LuceneBytes/2+1) + `"}`,
-		"5001 values, more than":  `{"criteria":{"actor":[` + strings.Join(many, ",") + `]}}`,
-		"value of 4097 bytes":     `{"exclusions":{"description":["` + strings.Repeat("x", rules.Limits.ValueBytes+1) + `"]}}`,
-		"unknown key":             `{"` + strings.Repeat("k", 8<<20) + `":1}`,
-		"sort has an unknown":     `{"sort":"` + strings.Repeat("k", 8<<20) + `"}`,
-		"groupBy has an unknown":  `{"groupBy":["` + strings.Repeat("k", 8<<20) + `"]}`,
-		"criteria has an unknown": `{"criteria":{"` + strings.Repeat("k", 8<<20) + `":[]}}`,
-		"category has an unknown": `{"criteria":{"category":["` + strings.Repeat("k", 4000) + `"]}}`,
-		"limit must be":           `{"limit":"` + strings.Repeat("9", 8<<20) + `"}`,
-		"baseline":                `{"baseline":"` + strings.Repeat("9", 8<<20) + `d"}`,
+		"Lucene query may have":     `{"query":"` + strings.Repeat("a ", rules.Limits.LuceneBytes/2+1) + `"}`,
+		"5001 values, more than":    `{"criteria":{"actor":[` + strings.Join(many, ",") + `]}}`,
+		"not a valid address range": `{"criteria":{"address":["203.0.113.0/33"]}}`,
+		"value of 4097 bytes":       `{"exclusions":{"description":["` + strings.Repeat("x", rules.Limits.ValueBytes+1) + `"]}}`,
+		"unknown key":               `{"` + strings.Repeat("k", 8<<20) + `":1}`,
+		"sort has an unknown":       `{"sort":"` + strings.Repeat("k", 8<<20) + `"}`,
+		"groupBy has an unknown":    `{"groupBy":["` + strings.Repeat("k", 8<<20) + `"]}`,
+		"criteria has an unknown":   `{"criteria":{"` + strings.Repeat("k", 8<<20) + `":[]}}`,
+		"category has an unknown":   `{"criteria":{"category":["` + strings.Repeat("k", 4000) + `"]}}`,
+		"limit must be":             `{"limit":"` + strings.Repeat("9", 8<<20) + `"}`,
+		"baseline":                  `{"baseline":"` + strings.Repeat("9", 8<<20) + `d"}`,
 	} {
 		_, err := Parse([]byte(text), catalog.Default(), 1000)
 		require.ErrorContains(t, err, words)

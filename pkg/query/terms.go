@@ -54,6 +54,9 @@ func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]s
 		return nil, Errorf("%s has %d values, more than the %d that are allowed: use fewer, a wildcard, or a network such as 203.0.113.0/24", name, n, rules.Limits.ValuesPerField)
 	}
 	for _, v := range values {
+		if err := key.CheckValue(v); err != nil {
+			return nil, Errorf("%s: %v", name, err)
+		}
 		if len(v) > rules.Limits.ValueBytes {
 			return nil, Errorf("%s has a value of %d bytes, more than the %d that are allowed: %q", name, len(v), rules.Limits.ValueBytes, cut(v))
 		}
