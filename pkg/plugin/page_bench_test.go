@@ -137,6 +137,9 @@ func naiveLabels(tb testing.TB, e *auditlog.Event, c auditlog.Class) json.RawMes
 		"actor": e.Actor, "actor_ip": e.ActorIP, "category": c.Category, "action": c.Action, "outcome": c.Outcome, "code": c.Code,
 		"request_url": e.RequestURL, "flagged": fmt.Sprint(e.Flagged), "verbose": fmt.Sprint(e.Verbose), "org_key": e.OrgKey,
 	}
+	for _, key := range []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress, auditlog.KeySeverity, auditlog.KeyTarget, auditlog.KeyTargetType} {
+		labels[string(key)] = key.Value(e, c)
+	}
 	for name, value := range labels {
 		if value == "" {
 			delete(labels, name)
