@@ -150,6 +150,9 @@ func wantLabels(r frame.Row) map[string]string {
 		"actor": r.Event.Actor, "actor_ip": r.Event.ActorIP, "request_url": r.Event.RequestURL, "org_key": r.Event.OrgKey, "flagged": "false", "verbose": "false",
 		"category": r.Class.Category, "action": r.Class.Action, "outcome": r.Class.Outcome, "code": r.Class.Code,
 	}
+	for _, key := range []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress, auditlog.KeySeverity, auditlog.KeyTarget, auditlog.KeyTargetType} {
+		labels[string(key)] = key.Value(r.Event, r.Class)
+	}
 	if r.Event.Flagged {
 		labels["flagged"] = "true"
 	}

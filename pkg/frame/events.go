@@ -183,8 +183,22 @@ func Table(rows []Row, m Meta) Frames {
 		f.Fields = append(f.Fields, data.NewField(string(key), nil, text(func(r Row) string { return key.Value(r.Event, r.Class) })))
 	}
 	f.Fields = append(f.Fields, extraColumns(rows)...)
+	for _, field := range f.Fields {
+		if slices.Contains(filterable, field.Name) {
+			on := true
+			field.SetConfig(&data.FieldConfig{Filterable: &on})
+		}
+	}
 	return describe(Frames{f}, data.FrameTypeTable, data.VisTypeTable, m)
 }
+
+// filterable are the columns whose cells Grafana lets a viewer filter for and out: the fields that criteria know.
+var filterable = func() (names []string) {
+	for _, key := range auditlog.Keys() {
+		names = append(names, string(key))
+	}
+	return names
+}()
 
 // foldColumns say how many entries a row stands for, and what the others told.
 func foldColumns(rows []Row) []*data.Field {

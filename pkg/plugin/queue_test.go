@@ -28,8 +28,12 @@ func liveCloud(t *testing.T) (*simulator.Server, string) {
 
 func askQueue(t *testing.T, d *Instance, headers map[string]string, span time.Duration, query string) backend.DataResponse {
 	now := time.Now()
+	return askQueueIn(t, d, headers, backend.TimeRange{From: now.Add(-span), To: now}, query)
+}
+
+func askQueueIn(t *testing.T, d *Instance, headers map[string]string, in backend.TimeRange, query string) backend.DataResponse {
 	resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{Headers: headers, Queries: []backend.DataQuery{{
-		RefID: "A", JSON: []byte(query), MaxDataPoints: 100, Interval: time.Hour, TimeRange: backend.TimeRange{From: now.Add(-span), To: now},
+		RefID: "A", JSON: []byte(query), MaxDataPoints: 100, Interval: time.Hour, TimeRange: in,
 	}}})
 	require.NoError(t, err)
 	return resp.Responses["A"]
@@ -42,8 +46,9 @@ func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
 	one, two := newInstance(t, settingsOf(sim, url, 0, on)), newInstance(t, settingsOf(sim, url, 0, on))
 	require.Empty(t, sim.Requests(), "to open sends nothing")
 
-	const span = 48 * time.Hour
-	window := auditlog.NewTimeRange(time.Now().Add(-span), time.Now())
+	now := time.Now()
+	in := backend.TimeRange{From: now.Add(-48 * time.Hour), To: now}
+	window := auditlog.NewTimeRange(in.From, in.To)
 	wider := window // that of an alert rule, which looks for late events, too
 	wider.From -= (two.panel.Settle + two.panel.Fresh).Milliseconds()
 	want, logins := 0, 0
@@ -57,17 +62,17 @@ func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
 	}
 	require.Positive(t, logins)
 	for name, d := range map[string]*Instance{"one": one, "two": two, "one again": one} {
-		count := askQueue(t, d, nil, span, `{"queryType":"count","source":"queue"}`)
+		count := askQueueIn(t, d, nil, in, `{"queryType":"count","source":"queue"}`)
 		require.NoError(t, count.Error, name)
 		require.Equal(t, int64(want), count.Frames[0].Fields[0].At(0), name)
 	}
 	failed := `{"source":"queue","criteria":{"action":["login"],"outcome":["failure"]},"groupBy":["outcome"],"queryType":"count"}`
-	alert := askQueue(t, two, map[string]string{"FromAlert": "true"}, span, failed)
+	alert := askQueueIn(t, two, map[string]string{"FromAlert": "true"}, in, failed)
 	require.NoError(t, alert.Error)
 	require.Equal(t, int64(logins), alert.Frames[0].Fields[0].At(0))
 
 	sim.Add(simulator.Event{Actor: "new@example.org", Description: `Policy "Brand New" (ID: 9) was modified`})
-	events := askQueue(t, one, nil, span, `{"source":"queue","criteria":{"description":["brand new"]},"format":"table"}`)
+	events := askQueueIn(t, one, nil, in, `{"source":"queue","criteria":{"description":["brand new"]},"format":"table"}`)
 	require.NoError(t, events.Error)
 	require.LessOrEqual(t, events.Frames[0].Rows(), 1, "read again no oftener than every poll interval")
 
