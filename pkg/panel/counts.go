@@ -294,6 +294,7 @@ func (a *answer) ask(ctx context.Context, n int, question func(i int) (auditlog.
 // grouped reads everything into groups.
 func (a *answer) grouped(ctx context.Context, b buckets) (*grouping, error) {
 	g := newGrouping(a.query.GroupBy, b)
+	g.spells = a.query.Type == query.TypeFirstSeen
 	take := g.add
 	var s *sequence
 	if a.query.After != nil {

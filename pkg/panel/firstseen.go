@@ -49,12 +49,15 @@ func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
 
 // suspect is a group of the window that may be new.
 type suspect struct {
-	group frame.Group
-	id    groupID
-	seen  bool               // it occurs in the baseline
-	came  bool               // a search for it brought an event of it
-	deaf  bool               // one did not, although there is one in the window: its values cannot be asked for
-	need  auditlog.TimeRange // the part of the baseline that has to be looked at yet
+	group     frame.Group
+	spellings spellings // of the window
+	id        groupID
+	seen      bool // it occurs in the baseline
+	came      bool // a search for it brought an event of it
+	// unspelled says that no event of the baseline has a spelling that the window has: another spelling may.
+	unspelled bool
+	deaf      bool               // one did not, although there is one in the window: its values cannot be asked for
+	need      auditlog.TimeRange // the part of the baseline that has to be looked at yet
 }
 
 func (s *suspect) open() bool { return !s.seen && s.need.From < s.need.To }
@@ -81,8 +84,8 @@ func newLookback(a *answer, g *grouping) *lookback {
 	if a.query.Source != query.SourceQueue {
 		l.memory = a.panel.Memory
 	}
-	for _, group := range g.groups {
-		s := &suspect{group: group, need: l.baseline, id: identifyGroup(a.query.Filter, a.query.GroupBy, group.Values)}
+	for i, group := range g.groups {
+		s := &suspect{group: group, spellings: g.spellings[i], need: l.baseline, id: identifyGroup(a.query.Filter, a.query.GroupBy, group.Values)}
 		known := l.memory.recall(s.id)
 		s.seen, s.need = known.seenIn(l.baseline), known.open(l.baseline)
 		l.memory.sawAt(s.id, moment(group.First.UnixMilli(), a.coverage.Coarse))
@@ -125,6 +128,7 @@ func (l *lookback) pending() []*suspect {
 // confess says which groups could not be looked up. What decides about an alert is then an error: it must neither fire for them nor
 // be silent about them.
 func (l *lookback) confess() error {
+	l.acceptUnspelled()
 	open := l.pending()
 	if len(open) == 0 {
 		return nil
@@ -145,6 +149,25 @@ func (l *lookback) confess() error {
 	}
 	a.warn("it is not known whether %d of %d groups are new, and they are left out, such as %s: %s", len(open), len(l.suspects), l.example(open), reason)
 	return nil
+}
+
+// acceptUnspelled takes groups as new of which no spelling of the time range occurs in a baseline that is too large to be read. A rule
+// then fires for an account that is only spelled in a new way, rather than being silent about one that is new.
+func (l *lookback) acceptUnspelled() {
+	if !l.cut || l.failed != nil {
+		return
+	}
+	accepted := 0
+	for _, s := range l.pending() {
+		if s.unspelled {
+			s.need = auditlog.TimeRange{}
+			accepted++
+		}
+	}
+	if accepted > 0 {
+		l.answer.warn("%d groups are new as they are written here: whether the baseline has them in another spelling is not known, since it holds more events than may be read (maxEvents %d)",
+			accepted, l.answer.panel.MaxEvents)
+	}
 }
 
 // mostExamples bounds how many groups a notice names.

@@ -31,6 +31,9 @@ func (l *lookback) search(ctx context.Context) error {
 	if err := l.scan(ctx, l.pending(), history.Question{Filter: l.cloud, Known: true}); err != nil {
 		return err
 	}
+	if err := l.seekSpellings(ctx); err != nil {
+		return err
+	}
 	open := l.pending()
 	wordless := slices.DeleteFunc(slices.Clone(open), func(s *suspect) bool { return l.narrowed(s) != "" })
 	if len(open) > mostAlone || len(wordless) > 0 {
@@ -157,6 +160,17 @@ func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Questi
 		q.Max -= l.fresh
 		l.questions++
 	}
+	coverage, err := l.look(ctx, groups, q)
+	if alone {
+		groups = slices.DeleteFunc(slices.Clone(groups), func(s *suspect) bool { return !s.came })
+	}
+	l.learn(groups, coverage)
+	return l.settle(coverage, err)
+}
+
+// look reads the events of a question and notes which groups are among them.
+func (l *lookback) look(ctx context.Context, groups []*suspect, q history.Question) (history.Coverage, error) {
+	a := l.answer
 	coverage, err := a.panel.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
 		for e := range batch.All() {
 			l.observe(e, a.matcher)
@@ -169,10 +183,12 @@ func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Questi
 		l.fresh += coverage.Read
 		l.cut = l.fresh >= a.panel.MaxEvents
 	}
-	if alone {
-		groups = slices.DeleteFunc(slices.Clone(groups), func(s *suspect) bool { return !s.came })
-	}
-	l.learn(groups, coverage)
+	return coverage, err
+}
+
+// settle takes a failure into account.
+func (l *lookback) settle(coverage history.Coverage, err error) error {
+	a := l.answer
 	if coverage.Failure != nil && a.outdated(coverage, l.baseline) {
 		return coverage.Failure
 	}

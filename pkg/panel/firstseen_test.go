@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -391,4 +392,35 @@ func TestFirstSeenBelievesNoSilence(t *testing.T) {
 
 func anyHolds(texts []string, part string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, part) })
+}
+
+// Accounts and addresses are looked up by the spellings of the time range: what is known is found without reading the baseline, and what
+// is new fires, however large the baseline is.
+func TestFirstSeenByAccountInALargeBaseline(t *testing.T) {
+	var events []simulator.Event
+	for i := range 3000 { // more than may be read
+		events = append(events, simulator.Event{CreateTime: origin.Add(-2*time.Hour - time.Duration(i)*time.Second), Actor: fmt.Sprint("other", i%50, "@example.com"), ActorIP: "192.0.2.1", Description: "Something else"})
+	}
+	login := func(ago time.Duration, actor, ip string) {
+		events = append(events, simulator.Event{CreateTime: origin.Add(-ago), Actor: actor, ActorIP: ip, Description: "User " + actor + " logged in"})
+	}
+	login(40*24*time.Hour/2, "Jane@example.com", "203.0.113.7")
+	login(time.Minute, "Jane@example.com", "203.0.113.7")
+	login(30*time.Second, "new@example.com", "203.0.113.9:4001")
+	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 1000, events: events, switches: simulator.Switches{Reach: 500, MaxRows: 500}})
+	q := query.Query{Type: query.TypeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress}, Baseline: 30 * 24 * time.Hour, Limit: 100}
+	for _, alert := range []bool{true, false} {
+		frames, err := w.panel.Answer(context.Background(), panel.Request{
+			Query: q, Window: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Numbers: alert, Alert: alert, Now: w.now,
+		})
+		require.NoError(t, err)
+		require.Len(t, frames, 1)
+		require.Contains(t, frames[0].Meta.Notices[len(frames[0].Meta.Notices)-1].Text, "whether the baseline has them in another spelling is not known")
+		if alert {
+			require.Equal(t, data.Labels{"account": "new@example.com", "address": "203.0.113.9"}, frames[0].Fields[0].Labels)
+			continue
+		}
+		require.Equal(t, 1, frames[0].Rows())
+		require.Equal(t, "new@example.com", frames[0].Fields[0].At(0))
+	}
 }

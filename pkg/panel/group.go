@@ -15,6 +15,9 @@ type grouping struct {
 	index   map[string]int // position in groups by the group's one value, or by all of them with their lengths
 	groups  []frame.Group
 	scratch []byte
+	// spellings are the raw values of derived fields, by position in groups; kept if spells is set.
+	spells    bool
+	spellings []spellings
 	// points remembers the group and the bucket of each event. The counts by time are made of it once it is known which groups
 	// are shown: a table of all groups and all times could be very large.
 	buckets buckets
@@ -37,6 +40,9 @@ func (g *grouping) add(e *auditlog.Event, c auditlog.Class) {
 		group.Last = e.CreateTime
 	}
 	group.Count++
+	if g.spells {
+		g.spellings[i].note(e, g.keys)
+	}
 	if g.buckets.n > 0 {
 		g.points = append(g.points, point{int32(i), int32(g.buckets.index(e.CreateTime))})
 	}
@@ -73,6 +79,9 @@ func (g *grouping) enter(name string, e *auditlog.Event, c auditlog.Class) int {
 	i := len(g.groups)
 	g.index[name] = i
 	g.groups = append(g.groups, frame.Group{Values: values})
+	if g.spells {
+		g.spellings = append(g.spellings, spellings{})
+	}
 	return i
 }
 

@@ -196,11 +196,17 @@ func TestSettings(t *testing.T) {
 	require.Equal(t, "memory", defaults.store)
 	require.False(t, defaults.queueEnabled)
 
-	texts := ok(map[string]any{"queueEnabled": "True", "queuePollSeconds": " 30 ", "maxEvents": "5000", "settleSeconds": "0", "orgKey": 12345678, "store": "postgres"})
+	texts := ok(map[string]any{"queueEnabled": "True", "queuePollSeconds": " 30 ", "maxEvents": "5000", "settleSeconds": "0", "orgKey": "12345678", "store": "postgres"})
 	require.True(t, texts.queueEnabled)
 	require.Equal(t, 30*time.Second, texts.queuePoll)
 	require.Equal(t, 5000, texts.maxEvents)
 	require.Equal(t, "12345678", texts.orgKey)
+	for _, name := range []string{"orgKey", "apiId"} { // as YAML without quotes brings them
+		for _, number := range []any{12345678, 72044e11, 0.5, 1e21} {
+			_, err := parseSettings(settingsOf(sim, url, 0, map[string]any{name: number}))
+			require.EqualError(t, err, name+" must be a string: quote it")
+		}
+	}
 	require.Equal(t, ok(nil), ok(map[string]any{"maxEvents": "", "queueEnabled": "", "store": nil}), "empty is the default")
 
 	for name, value := range map[string]any{

@@ -47,8 +47,8 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 	out := settings{
 		uid:                    s.UID,
 		url:                    strings.TrimSpace(s.URL),
-		orgKey:                 r.text("orgKey", ""),
-		apiID:                  r.text("apiId", ""),
+		orgKey:                 r.id("orgKey"),
+		apiID:                  r.id("apiId"),
 		apiSecret:              strings.TrimSpace(s.DecryptedSecureJSONData["apiSecret"]),
 		queueEnabled:           r.flag("queueEnabled", false),
 		queuePoll:              time.Duration(r.number("queuePollSeconds", 60, 10, 86_400)) * time.Second,
@@ -140,11 +140,22 @@ func (r *settingsReader) text(name, fallback string) string {
 		}
 		return v
 	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64) // an org key of digits alone, provisioned without quotes
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	default:
-		r.fail(name, "a text", v)
+		r.fail(name, "a string", v)
 		return fallback
 	}
+}
+
+// id reads a string that must not be a number: one such as 72044e11 would be another value, and what was meant is not known any more.
+func (r *settingsReader) id(name string) string {
+	if _, isNumber := r.values[name].(float64); isNumber {
+		if r.err == nil {
+			r.err = fmt.Errorf("%s must be a string: quote it", name)
+		}
+		return ""
+	}
+	return r.text(name, "")
 }
 
 func (r *settingsReader) flag(name string, fallback bool) bool {
