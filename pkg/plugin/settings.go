@@ -47,8 +47,8 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 	out := settings{
 		uid:                    s.UID,
 		url:                    strings.TrimSpace(s.URL),
-		orgKey:                 r.id("orgKey"),
-		apiID:                  r.id("apiId"),
+		orgKey:                 r.id("orgKey", ""),
+		apiID:                  r.id("apiId", ""),
 		apiSecret:              strings.TrimSpace(s.DecryptedSecureJSONData["apiSecret"]),
 		queueEnabled:           r.flag("queueEnabled", false),
 		queuePoll:              time.Duration(r.number("queuePollSeconds", 60, 10, 86_400)) * time.Second,
@@ -148,14 +148,14 @@ func (r *settingsReader) text(name, fallback string) string {
 }
 
 // id reads a string that must not be a number: one such as 72044e11 would be another value, and what was meant is not known any more.
-func (r *settingsReader) id(name string) string {
+func (r *settingsReader) id(name, fallback string) string {
 	if _, isNumber := r.values[name].(float64); isNumber {
 		if r.err == nil {
 			r.err = fmt.Errorf("%s must be a string: quote it", name)
 		}
-		return ""
+		return fallback
 	}
-	return r.text(name, "")
+	return r.text(name, fallback)
 }
 
 func (r *settingsReader) flag(name string, fallback bool) bool {
