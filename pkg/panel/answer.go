@@ -123,6 +123,9 @@ func (a *answer) events(ctx context.Context) (frame.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.takeRoom(ctx, len(rows)*pointsPerRow); err != nil {
+		return nil, err
+	}
 	for i := range rows {
 		rows[i].Folded = a.folds[rows[i].Event]
 	}

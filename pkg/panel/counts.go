@@ -25,6 +25,9 @@ func (a *answer) count(ctx context.Context) (frame.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.takeRoom(ctx, len(shown)*pointsPerFrame); err != nil {
+		return nil, err
+	}
 	meta, err := a.meta(ctx, sum(shown))
 	return frame.Counts(a.query.GroupBy, shown, meta), err
 }
@@ -81,6 +84,9 @@ func (a *answer) reread(ctx context.Context) error {
 func (a *answer) top(ctx context.Context) (frame.Frames, error) {
 	shown, err := a.groups(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.takeRoom(ctx, len(shown)*pointsPerRow); err != nil {
 		return nil, err
 	}
 	if len(a.query.GroupBy) == 0 && len(shown) == 0 {
@@ -206,6 +212,9 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 		return nil, err
 	}
 	limit := min(a.query.Limit, max(mostCells/b.n, 1))
+	if err := a.takeRoom(ctx, min(limit+1, len(g.groups))*(b.n+pointsPerFrame)); err != nil {
+		return nil, err
+	}
 	shown, rest, left := g.largest(limit)
 	if left > 0 && a.whole {
 		return nil, tooManyGroups(len(shown)+left, limit)

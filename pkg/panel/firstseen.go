@@ -37,6 +37,9 @@ func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
 	if len(shown) < len(groups) {
 		a.inform("the %d largest of %d new groups are shown", len(shown), len(groups))
 	}
+	if err := a.takeRoom(ctx, len(shown)*pointsPerFrame); err != nil {
+		return nil, err
+	}
 	a.limits(a.matched, !a.coverage.Complete, sum(shown))
 	a.coverage.Read += back.read
 	a.coverage.Kept += back.kept

@@ -62,6 +62,21 @@ type Request struct {
 	// Alert says that it is an alert rule, and Now when it asks: events that may still come late are covered.
 	Alert bool
 	Now   time.Time
+	// TakeRoom takes room for so many points of the answer, of about 24 bytes each, before they are made; nil: there is enough.
+	TakeRoom func(ctx context.Context, points int64) error
+}
+
+// What makes up an answer, in points.
+const (
+	pointsPerFrame = 64
+	pointsPerRow   = 32
+)
+
+func (a *answer) takeRoom(ctx context.Context, points int) error {
+	if a.request.TakeRoom == nil || points == 0 {
+		return nil
+	}
+	return a.request.TakeRoom(ctx, int64(points))
 }
 
 // Answer reads what the query needs and makes frames of it. The error is a *QueryError, or what reading failed with; then the

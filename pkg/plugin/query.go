@@ -26,6 +26,12 @@ const concurrentQueries = 4
 func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	ctx, cancel := inTime(d.withCaller(ctx, req))
 	defer cancel()
+	if most := query.MaxQueriesPerRequest(); len(req.Queries) > most {
+		return tooManyQueries(req, most), nil
+	}
+	taken := newRoom(cbc.LaneOf(ctx))
+	defer taken.release()
+	ctx = context.WithValue(ctx, roomKey{}, taken)
 	answers := make([]backend.DataResponse, len(req.Queries))
 	numbers := needsNumbers(req)
 	var group errgroup.Group
@@ -42,6 +48,14 @@ func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest)
 		resp.Responses[q.RefID] = answers[i]
 	}
 	return resp, nil
+}
+
+func tooManyQueries(req *backend.QueryDataRequest, most int) *backend.QueryDataResponse {
+	resp := backend.NewQueryDataResponse()
+	for _, q := range req.Queries {
+		resp.Responses[q.RefID] = queryError(query.Errorf("the request has %d queries, more than the %d that are answered at a time: split the panel or the rule", len(req.Queries), most))
+	}
+	return resp
 }
 
 // alertTime is how long an alert rule waits for all its queries: an answer is given within 10 seconds, be it an error.
@@ -101,5 +115,6 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool
 		Numbers:       numbers,
 		Alert:         cbc.LaneOf(ctx) == cbc.LaneAlert,
 		Now:           time.Now(),
+		TakeRoom:      roomOf(ctx).take,
 	})
 }

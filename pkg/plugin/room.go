@@ -1,0 +1,71 @@
+package plugin
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/query"
+)
+
+// Room for the answers of the process, in points of about 24 bytes. An answer takes it until it is on its way to Grafana, and the
+// larger part of its memory is what Grafana is sent, so this keeps the process well under 512 MB.
+const (
+	panelRoom = 4_000_000
+	// ruleRoom is kept for alert rules: panels cannot take it.
+	ruleRoom = 2_000_000
+)
+
+var panelAnswers, ruleAnswers = semaphore.NewWeighted(panelRoom), semaphore.NewWeighted(ruleRoom)
+
+// room is what the answers of one request take.
+type room struct {
+	all   *semaphore.Weighted
+	total int64
+
+	mu   sync.Mutex
+	held int64
+}
+
+func newRoom(lane cbc.Lane) *room {
+	if lane == cbc.LaneAlert {
+		return &room{all: ruleAnswers, total: ruleRoom}
+	}
+	return &room{all: panelAnswers, total: panelRoom}
+}
+
+// take takes room for so many points. A request that holds none waits for its turn; one that holds some does not, as others may wait for
+// what it holds.
+func (r *room) take(ctx context.Context, points int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.held+points > r.total, r.held > 0 && !r.all.TryAcquire(points):
+		return query.Errorf("the answers of this request are too large together: ask for fewer groups, points, rows or queries, or for a shorter time range")
+	case r.held == 0:
+		if err := r.all.Acquire(ctx, points); err != nil {
+			return err
+		}
+	}
+	r.held += points
+	return nil
+}
+
+func (r *room) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all.Release(r.held)
+	r.held = 0
+}
+
+type roomKey struct{}
+
+func roomOf(ctx context.Context) *room {
+	r, _ := ctx.Value(roomKey{}).(*room)
+	if r == nil {
+		return newRoom(cbc.LaneOf(ctx))
+	}
+	return r
+}
