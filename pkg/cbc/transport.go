@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"syscall"
 )
 
 // transportError explains a request that got no answer.
@@ -42,7 +41,7 @@ func (e *Error) explainConnection(err error) {
 		e.Message, e.transient = "the proxy cannot be reached: "+e.Message, true
 	case errors.As(err, &network) && (network.Op == "remote error" || network.Op == "local error"):
 		e.Message = "the TLS handshake failed: " + e.Message
-	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &network) && network.Op == "dial":
+	case errors.As(err, &network) && network.Op == "dial":
 		e.transient = true
 	case isBroken(err), network != nil:
 		e.Kind, e.Message, e.transient = KindNetwork, "the connection was closed before an answer came: "+e.Message, true
@@ -72,10 +71,14 @@ func isTimeout(err error) bool {
 
 // isBroken reports whether an established connection ended early.
 func isBroken(err error) bool {
-	for _, ended := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, net.ErrClosed} {
+	for _, ended := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
 		if errors.Is(err, ended) {
 			return true
 		}
+	}
+	var network *net.OpError
+	if errors.As(err, &network) && (network.Op == "read" || network.Op == "write") {
+		return true
 	}
 	var stream http2StreamError
 	if errors.As(err, &stream) {
@@ -103,6 +106,7 @@ func (http2StreamError) Error() string { return "the stream was reset" }
 // protocol), and of HTTP/1.
 var brokenConnections = []string{
 	"http2: ", "connection error: ", "stream error: ",
+	"connection reset by peer", "broken pipe", "software caused connection abort", // where nothing says in which operation
 	"http: server closed idle connection", "net/http: HTTP/1.x transport connection broken", "net/http: connection broken",
 }
 
