@@ -116,7 +116,7 @@ func TestChunksFollowTheSpeed(t *testing.T) {
 }
 
 func TestManyRows(t *testing.T) {
-	const rows, mostHeap = 2_000_000, 32 << 20
+	const rows, maxHeap = 2_000_000, 32 << 20
 	const created, counted = "2026-03-10T00:00:00.000Z", "2000000"
 	event := `{"create_time":"` + created + `","description":"=1+1"}`
 	for _, c := range []struct {
@@ -151,7 +151,7 @@ func TestManyRows(t *testing.T) {
 		x := w.complete(t, order(c.format))
 		watch := &heapWatch{before: liveHeap()}
 		require.NoError(t, w.Download(context.Background(), x.ID, "mary", DefaultOptions, watch))
-		require.Less(t, watch.most-watch.before, int64(mostHeap))
+		require.Less(t, watch.most-watch.before, int64(maxHeap))
 		m, err := w.Manifest(context.Background(), x.ID, "mary", Choice{})
 		require.NoError(t, err)
 		require.Equal(t, KindJob, m.Kind)

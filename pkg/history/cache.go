@@ -69,7 +69,7 @@ func (c *cache) track(f auditlog.Filter) *track {
 	defer c.mu.Unlock()
 	t := c.tracks[key]
 	if t == nil {
-		if len(c.tracks) >= mostTracks {
+		if len(c.tracks) >= maxTracks {
 			maps.DeleteFunc(c.tracks, func(_ string, t *track) bool { return len(t.extents) == 0 })
 		}
 		t = &track{key: key, filter: f, turns: map[cbc.Lane]*turns{}}
@@ -78,8 +78,8 @@ func (c *cache) track(f auditlog.Filter) *track {
 	return t
 }
 
-// mostTracks is how many filters are remembered before those of which nothing is kept are forgotten.
-const mostTracks = 1000
+// maxTracks is how many filters are remembered before those of which nothing is kept are forgotten.
+const maxTracks = 1000
 
 // turn waits until nobody else of the asker's lane reads the track.
 func (c *cache) turn(ctx context.Context, t *track, w auditlog.TimeRange) (release func(error), err error) {
@@ -93,7 +93,7 @@ func (c *cache) turn(ctx context.Context, t *track, w auditlog.TimeRange) (relea
 	return mine.take(ctx, w.From)
 }
 
-// valid tells whether the extent can answer at a time.
+// valid reports whether the extent can answer at a time.
 func (e *extent) valid(now int64) bool { return e.until == 0 || now < e.until }
 
 // at returns what is known of the part of w that begins (or, backwards, ends) where w does: its window cut to w, and its
@@ -134,7 +134,7 @@ func (c *cache) end(t *track, w auditlog.TimeRange) *extent {
 	return nil
 }
 
-// covers tells whether everything of w is known.
+// covers reports whether everything of w is known.
 func (c *cache) covers(t *track, w auditlog.TimeRange, now int64) bool {
 	for w.From < w.To {
 		known, part := c.at(t, w, false, now)
@@ -283,20 +283,20 @@ const (
 	eventBytes  = 152
 )
 
-// mostCrowds bounds what is remembered of crowded windows.
-const mostCrowds = 16
+// maxCrowds bounds what is remembered of crowded windows.
+const maxCrowds = 16
 
 // noteCrowd remembers that a window holds more than a page.
 func (c *cache) noteCrowd(t *track, w auditlog.TimeRange, found int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.crowded = append(t.crowded, crowd{w, found})
-	if len(t.crowded) > mostCrowds {
+	if len(t.crowded) > maxCrowds {
 		t.crowded = t.crowded[1:]
 	}
 }
 
-// crowdedAt tells whether a window is likely to hold more than a page, by what was seen of windows that overlap it.
+// crowdedAt reports whether a window is likely to hold more than a page, by what was seen of windows that overlap it.
 func (c *cache) crowdedAt(t *track, w auditlog.TimeRange, page int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -90,5 +90,5 @@ func known(sample []auditlog.Event) (auditlog.TimeRange, []auditlog.Event) {
 	return auditlog.TimeRange{}, nil
 }
 
-// BoundsTaken tells whether the server was seen to take the bounds of a search to the microsecond.
+// BoundsTaken reports whether the server was seen to take the bounds of a search to the microsecond.
 func (h *History) BoundsTaken() bool { return h.bounds.state.Load() == boundsTaken }

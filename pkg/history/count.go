@@ -41,11 +41,11 @@ type countValue struct {
 	until int64 // when it has to be asked again; 0 is never
 }
 
-// mostCounts bounds how many numbers are kept, some 100 bytes each.
-const mostCounts = 20_000
+// maxCounts bounds how many numbers are kept, some 100 bytes each.
+const maxCounts = 20_000
 
 func newCounts() *counts {
-	known, err := lru.New[countKey, countValue](mostCounts)
+	known, err := lru.New[countKey, countValue](maxCounts)
 	if err != nil {
 		panic(err) // only a size below one fails
 	}

@@ -58,7 +58,7 @@ func (r *reader) run(ctx context.Context) error {
 		case r.question.Pages > 0 && (r.pages >= r.question.Pages || r.history.cache.crowdedAt(t, part, r.history.config.Reach)):
 			r.coverage.Found = max(r.coverage.Found, r.history.cache.crowd(t, r.question.Window))
 			return nil // a page would not bring it to its end
-		case idle == mostIdle:
+		case idle == maxIdle:
 			return ErrStuck
 		case r.worthwhile():
 			idle++
@@ -94,8 +94,8 @@ func (r *reader) expire() {
 	}
 }
 
-// mostIdle bounds the requests that bring nothing: a server that breaks every rule must not be asked for ever.
-const mostIdle = 20
+// maxIdle bounds the requests that bring nothing: a server that breaks every rule must not be asked for ever.
+const maxIdle = 20
 
 // ErrStuck says that searches of a window bring no event of it, although it is not empty.
 var ErrStuck = errors.New("Carbon Black Cloud answers searches of a time range with events of another")
@@ -149,7 +149,7 @@ func (r *reader) behind(w, part auditlog.TimeRange) auditlog.TimeRange {
 	return auditlog.TimeRange{From: part.To, To: w.To}
 }
 
-// next tells whether a part is the next one to hand over.
+// next reports whether a part is the next one to hand over.
 func (r *reader) next(part auditlog.TimeRange) bool {
 	if r.backwards() {
 		return part.To == r.rest.To
@@ -237,7 +237,7 @@ func margin(w auditlog.TimeRange) int64 {
 	return 10_000
 }
 
-// open tells whether a gap reaches so near to the present that it is asked for up to the present: whoever asks a moment later
+// open reports whether a gap reaches so near to the present that it is asked for up to the present: whoever asks a moment later
 // then finds the end of the log read.
 func (h *History) open(t *track, gap auditlog.TimeRange, asked int64) bool {
 	fresh := h.config.Fresh.Milliseconds()
@@ -310,10 +310,10 @@ func (r *reader) outdated(t *track, err error) bool {
 // Reading in parallel is worth it from this many pages a part on: each part ends with a page that is not full.
 const (
 	pagesAPart = 8
-	mostParts  = 4
+	maxParts   = 4
 )
 
-// worthwhile tells whether so much is left to read that several parts should be read at a time.
+// worthwhile reports whether so much is left to read that several parts should be read at a time.
 func (r *reader) worthwhile() bool {
 	found := r.coverage.Found
 	return r.question.All && found <= r.question.Max && found-r.coverage.Read >= 2*pagesAPart*r.history.config.Reach
@@ -336,7 +336,7 @@ func (r *reader) parallel(ctx context.Context, t *track) (err error) {
 	if known, gap := r.history.cache.at(t, r.rest, r.backwards(), r.came); known != nil || gap != r.rest {
 		return nil // who had the turn before has read it, or some of it
 	}
-	n := min(mostParts, (r.coverage.Found-r.coverage.Read)/(pagesAPart*r.history.config.Reach))
+	n := min(maxParts, (r.coverage.Found-r.coverage.Read)/(pagesAPart*r.history.config.Reach))
 	whole, pieces, costs, cuts := r.rest, make([][]piece, n), make([]Cost, n), make([]int64, n)
 	bad := make([][]cbc.BadRecord, n)
 	var group errgroup.Group

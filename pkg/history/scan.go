@@ -137,14 +137,14 @@ func (s *scan) pass(events []auditlog.Event, part auditlog.TimeRange, whole bool
 	s.emit(inside, part, whole)
 }
 
-// contains tells whether an event belongs to a part. A time that is written without a fraction can stand for any instant of
+// contains reports whether an event belongs to a part. A time that is written without a fraction can stand for any instant of
 // its second: there the server's own choice is trusted.
 func (s *scan) contains(part auditlog.TimeRange, t time.Time) bool {
 	ms := t.UnixMilli()
 	return ms < part.To && ms+s.unit() > part.From
 }
 
-// sorted tells whether the page came in the order that was asked for, to the millisecond.
+// sorted reports whether the page came in the order that was asked for, to the millisecond.
 func (s *scan) sorted(events []auditlog.Event) bool {
 	return slices.IsSortedFunc(events, func(a, b auditlog.Event) int {
 		c := int(a.CreateTime.UnixMilli() - b.CreateTime.UnixMilli())
@@ -221,7 +221,7 @@ func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
 	return s.offsets(ctx, part, s.close())
 }
 
-// lacks tells whether a whole answer misses events of the rest that were seen before.
+// lacks reports whether a whole answer misses events of the rest that were seen before.
 func (s *scan) lacks(page cbc.Page, seen []auditlog.Event) bool {
 	inside := func(events []auditlog.Event) (n int) {
 		for i := range events {

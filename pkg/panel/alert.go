@@ -46,7 +46,7 @@ func (a *answer) makeDo() {
 	}
 }
 
-// hadToMakeDo tells whether the evaluation before may have been given an answer that was out of date, where this one is not: then
+// hadToMakeDo reports whether the evaluation before may have been given an answer that was out of date, where this one is not: then
 // what has come since has to be looked for.
 func (a *answer) hadToMakeDo() bool {
 	p, r := a.panel, a.request

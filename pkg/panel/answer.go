@@ -102,7 +102,7 @@ func (a *answer) withoutBadRecords(err error) error {
 	return nil
 }
 
-// outdated tells whether the end of a window was last looked at too long ago for a number that decides about an alert.
+// outdated reports whether the end of a window was last looked at too long ago for a number that decides about an alert.
 func (a *answer) outdated(c history.Coverage, w auditlog.TimeRange) bool {
 	return a.request.Numbers && w.End().Sub(c.Stale) > a.panel.MaxStale
 }
@@ -273,8 +273,8 @@ func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
 	}
 }
 
-// mostShownCalls bounds the requests that the query inspector shows.
-const mostShownCalls = 5
+// maxShownCalls bounds the requests that the query inspector shows.
+const maxShownCalls = 5
 
 // executed is what was sent, without the token, or what would have been.
 func (a *answer) executed() string {
@@ -289,7 +289,7 @@ func (a *answer) executed() string {
 		fmt.Fprintf(&b, "nothing was sent: answered from what was read before\nPOST %s\n%s", a.panel.SearchPath, question.Body())
 	}
 	for i, r := range a.cost.Sent {
-		if i == mostShownCalls {
+		if i == maxShownCalls {
 			fmt.Fprintf(&b, "\n… and %d more", len(a.cost.Sent)-i)
 			break
 		}

@@ -26,7 +26,7 @@ var widths = []int64{
 const (
 	day           = 86_400_000
 	defaultPoints = 1_000
-	mostPoints    = 11_000
+	maxBuckets    = 11_000
 )
 
 // newBuckets divides a time range for a panel. The width is the interval when that makes no more than maxDataPoints buckets, and else
@@ -80,7 +80,7 @@ func maxPoints(maxDataPoints int64) int64 {
 	if maxDataPoints <= 0 {
 		return defaultPoints
 	}
-	return min(maxDataPoints, mostPoints)
+	return min(maxDataPoints, maxBuckets)
 }
 
 func widthOf(atLeast int64) int64 {

@@ -107,7 +107,7 @@ func (a *answer) groups(ctx context.Context) ([]frame.Group, error) {
 	}
 	shown, rest, left := g.largest(a.query.Limit)
 	if filter, ok := a.countable(); ok && !a.coverage.Complete && a.broken == nil && a.coverage.Failure == nil {
-		if largest := shown[:min(len(shown), mostCandidates)]; a.candidates(largest) {
+		if largest := shown[:min(len(shown), maxCandidates)]; a.candidates(largest) {
 			return a.recount(ctx, filter, largest)
 		}
 	}
@@ -120,10 +120,10 @@ func (a *answer) groups(ctx context.Context) ([]frame.Group, error) {
 	return shown, nil
 }
 
-// mostCandidates bounds the groups that are counted one by one: each takes a request.
-const mostCandidates = 50
+// maxCandidates bounds the groups that are counted one by one: each takes a request.
+const maxCandidates = 50
 
-// candidates tells whether Carbon Black Cloud can count the groups that were found among the events that were read.
+// candidates reports whether Carbon Black Cloud can count the groups that were found among the events that were read.
 func (a *answer) candidates(groups []frame.Group) bool {
 	if len(groups) == 0 || len(a.query.GroupBy) == 0 {
 		return false
@@ -186,11 +186,11 @@ func (a *answer) recount(ctx context.Context, filter auditlog.Filter, groups []f
 	return groups, nil
 }
 
-// mostCells bounds the points of all lines of a series together, so that no question can take all memory.
-const mostCells = 2_000_000
+// maxCells bounds the points of all lines of a series together, so that no question can take all memory.
+const maxCells = 2_000_000
 
-// mostCounted bounds the buckets that are counted one by one: each takes a request.
-const mostCounted = 120
+// maxCounted bounds the buckets that are counted one by one: each takes a request.
+const maxCounted = 120
 
 // series counts by time.
 func (a *answer) series(ctx context.Context) (frame.Frames, error) {
@@ -200,8 +200,8 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 			if err != nil {
 				return nil, err
 			}
-			if b.n > mostCounted {
-				b = a.buckets(mostCounted)
+			if b.n > maxCounted {
+				b = a.buckets(maxCounted)
 				a.inform("there are too many events to be read (maxEvents), so each point is counted by a request of its own: %d wider points are shown", b.n)
 			}
 			return a.countedSeries(ctx, filter, b)
@@ -211,7 +211,7 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := min(a.query.Limit, max(mostCells/b.n, 1))
+	limit := min(a.query.Limit, max(maxCells/b.n, 1))
 	if err := a.takeRoom(ctx, min(limit+1, len(g.groups))*(b.n+pointsPerFrame)); err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (a *answer) series(ctx context.Context) (frame.Frames, error) {
 	return frame.Series(a.query.GroupBy, b.times(), shown, meta), err
 }
 
-// cheaper tells whether counting every bucket takes fewer requests than reading the events. One page is read to know.
+// cheaper reports whether counting every bucket takes fewer requests than reading the events. One page is read to know.
 func (a *answer) cheaper(ctx context.Context, filter auditlog.Filter, b buckets) (bool, error) {
 	if err := a.peek(ctx); err != nil {
 		return false, err

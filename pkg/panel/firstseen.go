@@ -140,7 +140,7 @@ func (l *lookback) confess() error {
 	if a.request.Numbers && l.failed != nil {
 		return l.failed
 	}
-	reason := fmt.Sprintf("looking them all up takes more than %d searches", mostQuestions)
+	reason := fmt.Sprintf("looking them all up takes more than %d searches", maxQuestions)
 	switch {
 	case l.failed != nil:
 		reason = l.failed.Error()
@@ -173,12 +173,12 @@ func (l *lookback) acceptUnspelled() {
 	}
 }
 
-// mostExamples bounds how many groups a notice names.
-const mostExamples = 3
+// maxExamples bounds how many groups a notice names.
+const maxExamples = 3
 
 func (l *lookback) example(open []*suspect) string {
 	var shown []string
-	for _, s := range open[:min(len(open), mostExamples)] {
+	for _, s := range open[:min(len(open), maxExamples)] {
 		shown = append(shown, fmt.Sprintf("%q", strings.Join(s.group.Values, ", ")))
 	}
 	return strings.Join(shown, ", ")

@@ -68,11 +68,11 @@ type sighting struct {
 }
 
 const (
-	mostSeen   = 8
-	mostAbsent = 8
+	maxSeen   = 8
+	maxAbsent = 8
 )
 
-// seenIn tells whether the group is known to occur in a window.
+// seenIn reports whether the group is known to occur in a window.
 func (s sighting) seenIn(w auditlog.TimeRange) bool {
 	return slices.ContainsFunc(s.seen, func(m auditlog.TimeRange) bool { return m.From >= w.From && m.To <= w.To })
 }
@@ -122,7 +122,7 @@ func (m *Memory) sawAt(id groupID, at auditlog.TimeRange) {
 		}
 		s.seen = append(slices.Clone(s.seen), at)
 		slices.SortFunc(s.seen, byStart)
-		if len(s.seen) > mostSeen {
+		if len(s.seen) > maxSeen {
 			s.seen = thinned(s.seen)
 		}
 	})
@@ -143,7 +143,7 @@ func (m *Memory) missed(id groupID, span auditlog.TimeRange) {
 			}
 		}
 		s.absent = append(apart, span)
-		if len(s.absent) > mostAbsent {
+		if len(s.absent) > maxAbsent {
 			shortest := slices.MinFunc(s.absent, func(a, b auditlog.TimeRange) int { return cmp.Compare(a.To-a.From, b.To-b.From) })
 			s.absent = slices.DeleteFunc(s.absent, func(w auditlog.TimeRange) bool { return w == shortest })
 		}

@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// mostQuestions bounds how many searches one answer takes to look groups up.
-	mostQuestions = 120
-	// mostTogether is how many groups one search looks for.
-	mostTogether = 50
-	// mostAlone is how many groups are looked up by searches for them. For more, the baseline is read, newest events first.
-	mostAlone = 500
+	// maxQuestions bounds how many searches one answer takes to look groups up.
+	maxQuestions = 120
+	// maxTogether is how many groups one search looks for.
+	maxTogether = 50
+	// maxAlone is how many groups are looked up by searches for them. For more, the baseline is read, newest events first.
+	maxAlone = 500
 	// fewRows are the events that a search for groups brings along: mostly the newest ones tell.
 	fewRows  = 50
 	someRows = 1000
@@ -36,8 +36,8 @@ func (l *lookback) search(ctx context.Context) error {
 	}
 	open := l.pending()
 	wordless := slices.DeleteFunc(slices.Clone(open), func(s *suspect) bool { return l.narrowed(s) != "" })
-	if len(open) > mostAlone || len(wordless) > 0 {
-		if len(open) <= mostAlone {
+	if len(open) > maxAlone || len(wordless) > 0 {
+		if len(open) <= maxAlone {
 			open = wordless
 		}
 		if err := l.scan(ctx, open, history.Question{Filter: l.cloud}); err != nil {
@@ -67,12 +67,12 @@ func (l *lookback) batches() [][]*suspect {
 	}
 	var out [][]*suspect
 	for _, keys := range slices.Sorted(maps.Keys(alike)) {
-		out = slices.AppendSeq(out, slices.Chunk(alike[keys], mostTogether))
+		out = slices.AppendSeq(out, slices.Chunk(alike[keys], maxTogether))
 	}
 	return out
 }
 
-// askable tells whether Carbon Black Cloud can be asked for a value of a key: whatever it makes of upper and lower case, it finds
+// askable reports whether Carbon Black Cloud can be asked for a value of a key: whatever it makes of upper and lower case, it finds
 // an actor and an address by their own values. Empty values, descriptions and what the catalog derives cannot be asked for.
 func askable(key auditlog.Key, value string) bool {
 	return (key == auditlog.KeyActor || key == auditlog.KeyActorIP) && value != ""
@@ -203,8 +203,8 @@ func (l *lookback) settle(coverage history.Coverage, err error) error {
 	return nil
 }
 
-// may tells whether Carbon Black Cloud is asked once more.
-func (l *lookback) may() bool { return l.failed == nil && !l.cut && l.questions < mostQuestions }
+// may reports whether Carbon Black Cloud is asked once more.
+func (l *lookback) may() bool { return l.failed == nil && !l.cut && l.questions < maxQuestions }
 
 // hull is the span that holds what has to be looked at for all of the groups.
 func hull(groups []*suspect) auditlog.TimeRange {

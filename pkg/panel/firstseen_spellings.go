@@ -47,15 +47,15 @@ func (l *lookback) spelled() []*suspect {
 
 // seekSpellings looks for accounts and addresses by their spellings in the time range: most of them occur in the baseline as they are.
 func (l *lookback) seekSpellings(ctx context.Context) error {
-	if groups := l.spelled(); len(groups) <= mostAlone {
-		for together := range slices.Chunk(groups, mostTogether) {
+	if groups := l.spelled(); len(groups) <= maxAlone {
+		for together := range slices.Chunk(groups, maxTogether) {
 			if err := l.lookForSpellings(ctx, together, someRows); err != nil {
 				return err
 			}
 		}
 	}
 	groups := l.spelled()
-	if len(groups) > mostAlone {
+	if len(groups) > maxAlone {
 		return nil
 	}
 	for _, s := range groups {

@@ -28,7 +28,7 @@ type Subjects interface {
 
 const policies = "policy"
 
-// foldable tells whether an event can be an entry of an edit: it is about a policy, and does not merely read it.
+// foldable reports whether an event can be an entry of an edit: it is about a policy, and does not merely read it.
 func foldable(c auditlog.Class) bool { return c.Category == policies && c.Action != "read" }
 
 // readFolded visits the events that pass the filter, of each edit of a policy only the most telling one.
@@ -45,7 +45,7 @@ func (a *answer) readFolded(ctx context.Context, all bool, take taker) error {
 	return err
 }
 
-// taker is handed the events of an answer in order, and tells whether it wants more.
+// taker is handed the events of an answer in order, and reports whether it wants more.
 type taker = func(*auditlog.Event, auditlog.Class) (more bool)
 
 func wholeSeconds(w auditlog.TimeRange) auditlog.TimeRange {

@@ -96,7 +96,7 @@ func (a *answer) prefilter() (catalog.Prefilter, bool) {
 	return words, ok
 }
 
-// exceeds tells whether the answer would be incomplete because of the most events that may be read. A page tells about how many
+// exceeds reports whether the answer would be incomplete because of the most events that may be read. A page tells about how many
 // there are; where that is to be known for certain, or the number may be a capped one, only reading tells. What is read is at hand
 // for the answer.
 func (a *answer) exceeds(ctx context.Context, roughly bool) bool {
@@ -152,7 +152,7 @@ func rejected(err error) bool {
 	return errors.As(err, &failed) && failed.Kind == cbc.KindQuery
 }
 
-// agrees tells whether all events at hand that pass are among those that the words brought.
+// agrees reports whether all events at hand that pass are among those that the words brought.
 func (a *answer) agrees(ctx context.Context, plain auditlog.Filter) bool {
 	question := history.Question{Filter: plain, Window: a.settled(), Order: order(a.query), Max: a.panel.MaxEvents, Known: true}
 	all, known := a.collect(ctx, question, a.passes)
@@ -256,7 +256,7 @@ func (a *answer) scan(ctx context.Context, q history.Question, want func(*auditl
 	return events, coverage, a.withoutBadRecords(err)
 }
 
-// missing tells whether some of the wanted events of a window are not among others. Equal events count.
+// missing reports whether some of the wanted events of a window are not among others. Equal events count.
 func missing(wanted, among []*auditlog.Event, w auditlog.TimeRange) bool {
 	n := map[auditlog.ID]int{}
 	for _, e := range wanted {

@@ -25,7 +25,7 @@ type ValuesRequest struct {
 }
 
 // Values returns the values of a key among the events of a window, most frequent first; equally frequent ones are in their own
-// order. complete tells whether that is all of them, and each number whole: neither is so beyond Most, and where more events than
+// order. complete reports whether that is all of them, and each number whole: neither is so beyond Most, and where more events than
 // may be read have been found or reading broke off.
 func (p *Panel) Values(ctx context.Context, r ValuesRequest) (values []Value, complete bool, err error) {
 	if err := r.Window.Validate(); err != nil {

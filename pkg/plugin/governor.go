@@ -11,8 +11,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 )
 
-// mostUID bounds what a header says: Grafana's own uids have up to 40 characters.
-const mostUID = 64
+// maxUID bounds what a header says: Grafana's own uids have up to 40 characters.
+const maxUID = 64
 
 // withCaller marks the requests of a query with who asks, and how urgently.
 func (d *Instance) withCaller(ctx context.Context, req *backend.QueryDataRequest) context.Context {
@@ -47,7 +47,7 @@ func (d *Instance) limits(ctx context.Context) cbc.Status {
 	return d.governor.Status(viewer)
 }
 
-// fromAlert tells whether an alert rule asks. Alerting sends its mark as a plain key, not as a header.
+// fromAlert reports whether an alert rule asks. Alerting sends its mark as a plain key, not as a header.
 func fromAlert(req *backend.QueryDataRequest) bool { return req.Headers["FromAlert"] == "true" }
 
 // uid reads a header that names who asks; alerting escapes it.
@@ -56,7 +56,7 @@ func uid(req *backend.QueryDataRequest, header string) string {
 	if plain, err := url.PathUnescape(value); err == nil {
 		value = plain
 	}
-	return value[:min(len(value), mostUID)]
+	return value[:min(len(value), maxUID)]
 }
 
 // getStatus tells how many requests are left, who waits, who has spent what, what is kept of the past, and how the queue is.

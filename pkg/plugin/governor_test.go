@@ -38,7 +38,7 @@ func TestWhoSpends(t *testing.T) {
 		o.Tenant = cbc.Tenant{}
 		seen = append(seen, o.Origin)
 	}
-	require.ElementsMatch(t, []cbc.Origin{{Dashboard: "board", Panel: "3"}, {Rule: "rule/1"}, {Dashboard: long[:mostUID]}}, seen)
+	require.ElementsMatch(t, []cbc.Origin{{Dashboard: "board", Panel: "3"}, {Rule: "rule/1"}, {Dashboard: long[:maxUID]}}, seen)
 }
 
 // An alert rule finds a reserve where a panel has to wait.

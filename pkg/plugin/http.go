@@ -23,7 +23,7 @@ var (
 	httpTexts = []string{"serverName", "secureSocksProxyUsername", "basicAuthUser"}
 )
 
-const mostSeconds = 24 * 60 * 60
+const maxSeconds = 24 * 60 * 60
 
 // httpClients are the clients by which all requests go: proxy, TLS, timeouts, secure socks proxy and metrics are the SDK's.
 type httpClients struct {
@@ -116,7 +116,7 @@ func httpSettings(jsonData json.RawMessage) (json.RawMessage, error) {
 		switch {
 		case value == nil || (isText && strings.TrimSpace(text) == ""):
 		case slices.Contains(httpNumbers, name):
-			if n := r.number(name, 0, 0, mostSeconds); n > 0 {
+			if n := r.number(name, 0, 0, maxSeconds); n > 0 {
 				out[name] = n
 			}
 		case slices.Contains(httpFlags, name):

@@ -72,7 +72,7 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, alertTime)
 }
 
-// needsNumbers tells whether an alert rule or an expression asks.
+// needsNumbers reports whether an alert rule or an expression asks.
 func needsNumbers(req *backend.QueryDataRequest) bool {
 	return fromAlert(req) || req.GetHTTPHeader("X-Grafana-From-Expr") != ""
 }

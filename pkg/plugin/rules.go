@@ -92,9 +92,9 @@ func sortedNames(object map[string]any) []string {
 
 // Bounds of a test of the catalog.
 const (
-	mostTestBody        = 2 << 20
-	mostTested          = 100
-	mostTestDescription = 10_000 // bytes
+	maxTestBody        = 2 << 20
+	maxTested          = 100
+	maxTestDescription = 10_000 // bytes
 )
 
 // verdict is what the catalog makes of a description.
@@ -113,17 +113,17 @@ func testCatalog(w http.ResponseWriter, r *http.Request) {
 	if body == nil { // as the SDK leaves it when there is none
 		body = http.NoBody
 	}
-	decoder := json.NewDecoder(http.MaxBytesReader(w, body, mostTestBody))
+	decoder := json.NewDecoder(http.MaxBytesReader(w, body, maxTestBody))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&asked)
 	var rules []catalog.Rule
 	switch {
 	case err != nil:
 		err = fmt.Errorf(`expected {"rules":[…],"descriptions":["…"]}: %w`, err)
-	case len(asked.Descriptions) > mostTested:
-		err = fmt.Errorf("descriptions has %d texts: at most %d are allowed", len(asked.Descriptions), mostTested)
-	case slices.ContainsFunc(asked.Descriptions, func(d string) bool { return len(d) > mostTestDescription }):
-		err = fmt.Errorf("a description has more than %d bytes", mostTestDescription)
+	case len(asked.Descriptions) > maxTested:
+		err = fmt.Errorf("descriptions has %d texts: at most %d are allowed", len(asked.Descriptions), maxTested)
+	case slices.ContainsFunc(asked.Descriptions, func(d string) bool { return len(d) > maxTestDescription }):
+		err = fmt.Errorf("a description has more than %d bytes", maxTestDescription)
 	default:
 		rules, err = decodeRules("rules", asked.Rules)
 	}

@@ -128,7 +128,7 @@ func TestCatalogTestIsBounded(t *testing.T) {
 		numbers += fmt.Sprint(i, " ")
 	}
 	var descriptions []string
-	for i := range mostTested {
+	for i := range maxTested {
 		descriptions = append(descriptions, numbers+strings.Repeat("a ", 1000+i))
 	}
 	body, err := json.Marshal(map[string]any{"rules": rules, "descriptions": descriptions})

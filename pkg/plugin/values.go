@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	mostValues   = 1000           // that one answer lists
+	maxValues    = 1000           // that one answer lists
 	valuesWindow = 24 * time.Hour // what is looked at when the request does not say
 	valuesTime   = 30 * time.Second
-	mostPrefix   = 500 // characters
+	maxPrefix    = 500 // characters
 )
 
 // getValues lists the values of a key, for variables and for suggestions. It never reads the queue.
@@ -48,7 +48,7 @@ var valuesParameters = []string{"field", "from", "prefix", "to"}
 
 // parseValues reads the parameters of a request for values.
 func parseValues(q url.Values, now time.Time) (panel.ValuesRequest, error) {
-	out := panel.ValuesRequest{Key: auditlog.Key(q.Get("field")), Prefix: q.Get("prefix"), Most: mostValues}
+	out := panel.ValuesRequest{Key: auditlog.Key(q.Get("field")), Prefix: q.Get("prefix"), Most: maxValues}
 	for name, values := range q {
 		if !slices.Contains(valuesParameters, name) {
 			return out, fmt.Errorf("unknown parameter %q: allowed are %s", name, strings.Join(valuesParameters, ", "))
@@ -60,8 +60,8 @@ func parseValues(q url.Values, now time.Time) (panel.ValuesRequest, error) {
 	if !slices.Contains(auditlog.Keys(), out.Key) {
 		return out, fmt.Errorf("field has an unknown value %q: allowed are %s", string(out.Key), keyList())
 	}
-	if len([]rune(out.Prefix)) > mostPrefix {
-		return out, fmt.Errorf("prefix is too long: at most %d characters", mostPrefix)
+	if len([]rune(out.Prefix)) > maxPrefix {
+		return out, fmt.Errorf("prefix is too long: at most %d characters", maxPrefix)
 	}
 	to, err := instant(q, "to", now.UnixMilli())
 	if err != nil {

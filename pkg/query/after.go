@@ -16,8 +16,8 @@ type After struct {
 	AtLeast    int
 }
 
-// mostAfter bounds how many events are wanted before another.
-const mostAfter = 10_000
+// maxAfter bounds how many events are wanted before another.
+const maxAfter = 10_000
 
 func (p *parser) after(raw json.RawMessage) error {
 	var object map[string]json.RawMessage
@@ -33,8 +33,8 @@ func (p *parser) after(raw json.RawMessage) error {
 		case "exclusions":
 			after.Exclusions, err = p.terms("after.exclusions", object[name])
 		case "atLeast":
-			if json.Unmarshal(object[name], &after.AtLeast) != nil || after.AtLeast < 1 || after.AtLeast > mostAfter {
-				err = Errorf("after.atLeast must be a whole number from 1 to %d, not %s", mostAfter, cut(string(object[name])))
+			if json.Unmarshal(object[name], &after.AtLeast) != nil || after.AtLeast < 1 || after.AtLeast > maxAfter {
+				err = Errorf("after.atLeast must be a whole number from 1 to %d, not %s", maxAfter, cut(string(object[name])))
 			}
 		default:
 			err = Errorf("after has an unknown key %q: allowed are atLeast, criteria, exclusions", cut(name))
@@ -103,7 +103,7 @@ func joined(a, b auditlog.Terms) auditlog.Terms {
 	return out
 }
 
-// NeedsCatalog tells whether the catalog decides about events.
+// NeedsCatalog reports whether the catalog decides about events.
 func (q Query) NeedsCatalog() bool {
 	return q.Filter.Derived() || q.After != nil && q.After.Before(q.Filter).Derived()
 }

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	readGrace   = 10 * time.Second // how long a read that is under way is waited for when its reader is to end
-	ledgerTime  = 30 * time.Second // how long the ledger may take to store what was read
-	mendTime    = 2 * time.Second  // how long a poll waits for searches that add nothing that is known to be missing
-	mostBatches = 1000             // that one poll reads; the next goes on
+	readGrace  = 10 * time.Second // how long a read that is under way is waited for when its reader is to end
+	ledgerTime = 30 * time.Second // how long the ledger may take to store what was read
+	mendTime   = 2 * time.Second  // how long a poll waits for searches that add nothing that is known to be missing
+	maxBatches = 1000             // that one poll reads; the next goes on
 )
 
 // look reads the queue to its end, then sees to what searches have to make good. Those are of use even when the queue could not
@@ -124,7 +124,7 @@ func (r *reader) begin(ctx context.Context, c Config, id string) (store.ReadStat
 // drain reads until the queue is empty.
 func (r *reader) drain(ctx context.Context, c Config, p *Poll) error {
 	lane := cbc.LaneAlert // alert rules wait for it; it is one request a poll, for everybody
-	for range mostBatches {
+	for range maxBatches {
 		if ctx.Err() != nil {
 			return errEnded
 		}

@@ -217,7 +217,7 @@ func (r *reader) due() time.Duration {
 	return time.Until(r.begun.Add(poll))
 }
 
-// pause waits, and tells whether to go on.
+// pause waits, and reports whether to go on.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -229,7 +229,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// wanted tells whether anybody wanted events since the last poll was begun. If not, the goroutine may end, and is taken to have
+// wanted reports whether anybody wanted events since the last poll was begun. If not, the goroutine may end, and is taken to have
 // ended when that is said here to be final.
 func (r *reader) wanted(final bool) bool {
 	r.mu.Lock()

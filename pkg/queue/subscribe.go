@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	mostChanges = 1000
-	rewatch     = time.Second // between two tries to watch a ledger that cannot be reached
+	maxChanges = 1000
+	rewatch    = time.Second // between two tries to watch a ledger that cannot be reached
 )
 
 // audience are the subscribers of a reader. They share one watch of the ledger.
@@ -63,7 +63,7 @@ func (r *reader) subscribe(ctx context.Context, from store.Cursor, deliver func(
 		r.mu.Lock()
 		changed := r.audience.changed
 		r.mu.Unlock()
-		changes, err := r.ledger.After(ctx, from, mostChanges)
+		changes, err := r.ledger.After(ctx, from, maxChanges)
 		switch {
 		case r.life.Err() != nil:
 			return errEnded

@@ -18,9 +18,9 @@ const (
 )
 
 const (
-	mostLog    = 1 << 17 // additions that can still be asked for by a cursor
+	maxLog     = 1 << 17 // additions that can still be asked for by a cursor
 	logShare   = 4       // and the part of a ledger's bytes that they may keep, when the ledger itself keeps them no more
-	mostIDs    = 1024    // batches whose ids are remembered
+	maxIDs     = 1024    // batches whose ids are remembered
 	rangeChunk = 1024
 )
 
@@ -118,8 +118,8 @@ func (m *memory) remember(id string) {
 	if id == "" {
 		return
 	}
-	if m.batches = append(m.batches, id); len(m.batches) > mostIDs {
-		m.batches = slices.Clone(m.batches[mostIDs/2:])
+	if m.batches = append(m.batches, id); len(m.batches) > maxIDs {
+		m.batches = slices.Clone(m.batches[maxIDs/2:])
 	}
 }
 
@@ -185,9 +185,9 @@ func (m *memory) expire() {
 
 // bound forgets the oldest events when there are too many: an eighth at a time, so that it is seldom done.
 func (m *memory) bound() {
-	if most := m.config.Bytes / logShare; len(m.log) > mostLog || m.logged > most {
+	if most := m.config.Bytes / logShare; len(m.log) > maxLog || m.logged > most {
 		drop := 0
-		for ; len(m.log)-drop > mostLog/2 || m.logged > most/2; drop++ {
+		for ; len(m.log)-drop > maxLog/2 || m.logged > most/2; drop++ {
 			m.logged -= size(m.log[drop].Event)
 		}
 		m.log, m.first = slices.Clone(m.log[drop:]), m.first+Cursor(drop)

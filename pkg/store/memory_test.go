@@ -71,10 +71,10 @@ func TestMemoryForgetsWithTime(t *testing.T) {
 
 func TestMemoryCursorTellsWhatItSkips(t *testing.T) {
 	ledger := NewMemory(MemoryConfig{})
-	events := make([]auditlog.Event, 0, mostLog/4)
+	events := make([]auditlog.Event, 0, maxLog/4)
 	for batch := range 5 {
 		events = events[:0]
-		for i := range mostLog / 4 {
+		for i := range maxLog / 4 {
 			events = append(events, event(batch, fmt.Sprint(i)))
 		}
 		add(t, ledger, fmt.Sprint(batch), FromQueue, events...)

@@ -21,10 +21,10 @@ import (
 const DefaultRetention = 400*24*time.Hour + time.Hour // a panel of 400 days finds all of them
 
 const (
-	mostConnections = 4
-	connectTimeout  = 5 * time.Second
-	lockClass       = 0x63626361 // the first half of the advisory locks of this plugin: "cbca"
-	channel         = "cbc_audit_ledger"
+	maxConnections = 4
+	connectTimeout = 5 * time.Second
+	lockClass      = 0x63626361 // the first half of the advisory locks of this plugin: "cbca"
+	channel        = "cbc_audit_ledger"
 )
 
 // PostgresConfig describes a ledger in PostgreSQL.
@@ -59,7 +59,7 @@ func NewPostgres(c PostgresConfig, key cbc.APIKey) (Store, error) {
 		// Part of the password was taken for something else, which errors name.
 		return nil, errors.New("storeDsn holds a password with a character that ends it: write @ as %40, / as %2F, : as %3A")
 	}
-	config.MaxConns = mostConnections
+	config.MaxConns = maxConnections
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.AfterConnect = steer
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)

@@ -14,7 +14,7 @@ import (
 // The first page of a range is small, for those who want the newest few.
 const (
 	firstPage = 1_000
-	mostPage  = 20_000
+	maxPage   = 20_000
 )
 
 // place is where a page of a range ends.
@@ -37,7 +37,7 @@ func (p *postgres) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Or
 		last.happened, bound, query = w.To*1000, w.From*1000, descending
 	}
 	var held []Entry // the instant at the end of a page, which may go on
-	for size := firstPage; ; size = min(4*size, mostPage) {
+	for size := firstPage; ; size = min(4*size, maxPage) {
 		rows, err := p.pool.Query(ctx, query, ledger, last.happened, last.id, last.ordinal, bound, size)
 		if err != nil {
 			return failed(err)

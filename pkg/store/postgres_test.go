@@ -143,7 +143,7 @@ func TestPostgresReadsByTheIndex(t *testing.T) {
 	id, err := ledger.id(ctx)
 	require.NoError(t, err)
 	for _, query := range []string{ascending, descending} {
-		rows, err := ledger.pool.Query(ctx, "explain "+query, id, base.UnixMicro(), []byte{}, int32(0), base.Add(time.Hour).UnixMicro(), mostPage)
+		rows, err := ledger.pool.Query(ctx, "explain "+query, id, base.UnixMicro(), []byte{}, int32(0), base.Add(time.Hour).UnixMicro(), maxPage)
 		require.NoError(t, err)
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)

@@ -30,7 +30,7 @@ func newMargin(from int64) *margin {
 // begin begins a round, in which the margin is listed once more.
 func (m *margin) begin() { m.round++ }
 
-// take tells whether an event that is listed is a new one, and its ordinal among its equals.
+// take reports whether an event that is listed is a new one, and its ordinal among its equals.
 func (m *margin) take(e *auditlog.Event) (id auditlog.ID, ordinal int, fresh bool) {
 	id = e.ID()
 	c := m.known[id]
@@ -50,7 +50,7 @@ func (m *margin) take(e *auditlog.Event) (id auditlog.ID, ordinal int, fresh boo
 	return id, ordinal, fresh
 }
 
-// settle says that everything before a time was listed and does not change any more. It tells whether that is news.
+// settle says that everything before a time was listed and does not change any more. It reports whether that is news.
 func (m *margin) settle(before int64) bool {
 	before = wholeSecond(before)
 	if before <= m.from {

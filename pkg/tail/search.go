@@ -15,8 +15,8 @@ import (
 const (
 	// pollTime bounds a poll: the viewer is told of one that could not start in this time.
 	pollTime = 30 * time.Second
-	// mostWait bounds the wait after failures in a row.
-	mostWait = time.Minute
+	// maxWait bounds the wait after failures in a row.
+	maxWait = time.Minute
 )
 
 // History reads events of the past.
@@ -77,7 +77,7 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 	question := history.Question{Filter: p.Filter.Cloud(), Window: window, Order: cbc.OldestFirst, Max: p.Max}
 	coverage, failed := p.History.Scan(polling, question, &cost, func(batch history.Batch) bool {
 		p.collect(batch, matcher)
-		if len(p.rows) >= mostRows { // what is left goes out with a word on how the poll went
+		if len(p.rows) >= maxRows { // what is left goes out with a word on how the poll went
 			undelivered = p.flush()
 		}
 		return undelivered == nil
@@ -162,7 +162,7 @@ func (p *poller) backOff(failed error) time.Duration {
 	if errors.As(failed, &refused) && refused.Kind == cbc.KindThrottled && !refused.ResumesAt.IsZero() {
 		return max(time.Until(refused.ResumesAt), p.Poll)
 	}
-	return max(p.Poll, min(p.Poll<<min(p.strikes-1, 10), mostWait))
+	return max(p.Poll, min(p.Poll<<min(p.strikes-1, 10), maxWait))
 }
 
 // pause waits, or returns the context's error.

@@ -302,14 +302,14 @@ func TestRowsAreSplit(t *testing.T) {
 	var s screen
 	v := viewer{deliver: s.deliver}
 	v.say("a", true, "one")
-	require.NoError(t, v.show(make([]frame.Row, 2*mostRows+1)))
+	require.NoError(t, v.show(make([]frame.Row, 2*maxRows+1)))
 	require.NoError(t, v.show(nil))
 	sizes := []int{}
 	for _, d := range s.all() {
 		sizes = append(sizes, len(d.rows))
 		require.Equal(t, []frame.Notice{{Warning: true, Text: "one"}}, d.notices)
 	}
-	require.True(t, slices.Equal([]int{mostRows, mostRows, 1}, sizes), sizes)
+	require.True(t, slices.Equal([]int{maxRows, maxRows, 1}, sizes), sizes)
 	v.say("a", true, "")
 	require.NoError(t, v.show(nil))
 	require.Equal(t, "[]", s.notices())

@@ -28,8 +28,8 @@ type Checkpoint struct {
 	begins time.Time
 }
 
-// mostRows bounds what is delivered at a time.
-const mostRows = 500
+// maxRows bounds what is delivered at a time.
+const maxRows = 500
 
 // Deliver takes new rows in order, and what there is to say of the tail at present. There may be no rows, when only that has
 // changed. An error ends the tail. It is never called twice at a time.
@@ -78,7 +78,7 @@ func (v *viewer) say(topic string, warning bool, text string) {
 func (v *viewer) show(rows []frame.Row) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for chunk := range slices.Chunk(rows, mostRows) {
+	for chunk := range slices.Chunk(rows, maxRows) {
 		if err := v.send(chunk); err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func (w *world) asked() int {
 	return w.searches
 }
 
-// hasFailed tells whether any search failed.
+// hasFailed reports whether any search failed.
 func (w *world) hasFailed() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
