@@ -44,6 +44,9 @@ func (l *lookback) search(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := l.seekUnread(ctx); err != nil {
+		return err
+	}
 	for _, together := range l.batches() {
 		if err := l.seek(ctx, together); err != nil {
 			return err

@@ -45,20 +45,34 @@ func (l *lookback) spelled() []*suspect {
 	})
 }
 
-// seekSpellings looks for accounts and addresses by their spellings in the time range: most of them occur in the baseline as they are.
+// seekSpellings looks for accounts and addresses by their spellings in the time range, many at a time: most of them occur in the
+// baseline as they are.
 func (l *lookback) seekSpellings(ctx context.Context) error {
-	if groups := l.spelled(); len(groups) <= maxAlone {
-		for together := range slices.Chunk(groups, maxTogether) {
-			if err := l.lookForSpellings(ctx, together, someRows); err != nil {
-				return err
-			}
-		}
-	}
 	groups := l.spelled()
 	if len(groups) > maxAlone {
 		return nil
 	}
+	for together := range slices.Chunk(groups, maxTogether) {
+		if !l.may() || l.fresh+someRows >= l.answer.panel.MaxEvents {
+			return nil
+		}
+		if err := l.lookForSpellings(ctx, together, someRows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seekUnread looks for what is left, one group at a time, where the baseline was too large to be read.
+func (l *lookback) seekUnread(ctx context.Context) error {
+	groups := l.spelled()
+	if !l.cut || len(groups) > maxAlone {
+		return nil
+	}
 	for _, s := range groups {
+		if l.failed != nil || l.questions >= maxQuestions {
+			return nil
+		}
 		if err := l.lookForSpellings(ctx, []*suspect{s}, fewRows); err != nil {
 			return err
 		}
@@ -67,9 +81,6 @@ func (l *lookback) seekSpellings(ctx context.Context) error {
 }
 
 func (l *lookback) lookForSpellings(ctx context.Context, groups []*suspect, rows int) error {
-	if !l.may() || l.fresh+rows >= l.answer.panel.MaxEvents {
-		return nil
-	}
 	question := history.Question{
 		Filter: l.spellingFilter(groups), Window: hull(groups), Order: cbc.NewestFirst, Max: rows, Rows: rows, Pages: 1, Alone: true,
 	}

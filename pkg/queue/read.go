@@ -49,13 +49,16 @@ func (r *reader) mend(ctx context.Context, c Config) error {
 	if r.mending == nil {
 		ended := make(chan error, 1)
 		r.idle.Go(func() { ended <- r.reconcile(ctx, c) })
-		r.mending = ended
+		r.mending, r.mendingBy = ended, r.user()
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case err := <-r.mending:
 		r.mending = nil
+		if r.mendingBy != r.user() {
+			return nil // it failed with settings that are not in force any more: the next poll begins anew
+		}
 		return err
 	case <-timer.C:
 		return nil

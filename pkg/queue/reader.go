@@ -36,12 +36,13 @@ type reader struct {
 	round    chan struct{} // closed at the end of the poll that is under way or comes next
 
 	// What follows belongs to the goroutine.
-	before  *reader         // whose place this one took: its read comes to its end first
-	lead    store.Lease     // nil while another replica leads, or nobody wants to
-	held    *store.Addition // a batch that could not be stored yet: nothing is read meanwhile
-	full    int             // the largest batch ever seen: a smaller one is not full
-	away    bool            // another reader read before, into another ledger: what it was given may be missing here
-	mending chan error      // what searches come to that go on; nil when there are none
+	before    *reader         // whose place this one took: its read comes to its end first
+	lead      store.Lease     // nil while another replica leads, or nobody wants to
+	held      *store.Addition // a batch that could not be stored yet: nothing is read meanwhile
+	full      int             // the largest batch ever seen: a smaller one is not full
+	away      bool            // another reader read before, into another ledger: what it was given may be missing here
+	mending   chan error      // what searches come to that go on; nil when there are none
+	mendingBy *Queue          // with whose settings they were begun
 }
 
 // Poll is what one look at the queue came to.
@@ -255,26 +256,35 @@ func (r *reader) poll() {
 	p := Poll{Begun: time.Now()}
 	r.mu.Lock()
 	r.begun = p.Begun
-	tries := max(len(r.users), 1)
 	r.mu.Unlock()
-	for ; tries > 0; tries-- {
+	tried := map[*Queue]bool{}
+	for more := true; more; more = !r.ended(p, tried) {
 		user := r.user()
+		tried[user] = true
 		err := r.look(r.life, user.config, &p)
 		if p.Following = errors.Is(err, store.ErrHeld); p.Following {
-			break
+			p.Err = nil
+			continue
 		}
 		p.Err = err
 		r.report(user, err)
-		if !rejected(err) && !unreachable(err) {
-			break
+		if rejected(err) || unreachable(err) {
+			r.yield(user)
 		}
-		r.yield(user)
 	}
-	p.Ended = time.Now()
+}
+
+// ended takes a poll as the last one, unless it failed with settings in whose place others are in force that were not tried yet.
+func (r *reader) ended(p Poll, tried map[*Queue]bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if (rejected(p.Err) || unreachable(p.Err)) && !tried[r.settings] && r.life.Err() == nil {
+		return false
+	}
+	p.Ended = time.Now()
 	r.last = p
 	r.turn()
+	return true
 }
 
 // unreachable reports whether a request did not come to Carbon Black Cloud, which may be for settings that another data source has
