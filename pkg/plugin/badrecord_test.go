@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,7 +28,7 @@ func withBadRecord(t *testing.T, bad string) *Instance {
 	}
 	records := []string{event("a", 30*time.Minute), bad, event("b", 10*time.Minute)}
 	var taken atomic.Bool
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "_queue") && taken.Swap(true) {
 			_, _ = io.WriteString(w, `{"num_found":0,"results":[]}`)
 			return

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -185,7 +184,7 @@ func TestBareJobIDsAreBound(t *testing.T) {
 func TestRotatedSecretHasItsOwnExports(t *testing.T) {
 	sim, _ := cloud(t, simulator.Config{})
 	key := sim.Keys()[0]
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if token := r.Header.Get("X-Auth-Token"); token == "ROTATED/"+key.APIID {
 			r.Header.Set("X-Auth-Token", key.Token())
 		}
@@ -214,7 +213,7 @@ func TestSettingsChangeWhileADownloadRuns(t *testing.T) {
 	}
 	half, resume := make(chan struct{}), make(chan struct{})
 	sim, _ := cloud(t, simulator.Config{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/download") {
 			sim.ServeHTTP(w, r)
 			return

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -204,7 +203,7 @@ func TestBrokenDownloadBreaksTheAnswer(t *testing.T) {
 // The token goes to the configured host alone, and so do the headers of the settings.
 func TestTokenStaysAtHome(t *testing.T) {
 	var seen []http.Header
-	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	storage := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen = append(seen, r.Header.Clone())
 		http.Error(w, "", http.StatusNotFound)
 	}))

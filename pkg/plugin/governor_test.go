@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +77,7 @@ func TestInstancesShareALimit(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	server := serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	defer server.Close()
 	sim, _ := cloud(t, simulator.Config{})
 	d := newInstance(t, settingsOf(sim, server.URL, 0, map[string]any{"requestsPerFiveMinutes": 50}))

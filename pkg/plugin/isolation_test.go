@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -39,7 +38,7 @@ func newGate(t *testing.T) *gate {
 		calls:  map[string]*atomic.Int64{rightSecret: {}, wrongSecret: {}, newSecret: {}},
 	}
 	g.rotate(rightSecret)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secret, apiID, _ := strings.Cut(r.Header.Get("X-Auth-Token"), "/")
 		if count := g.calls[secret]; count != nil {
 			count.Add(1)

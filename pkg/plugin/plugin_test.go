@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,12 +29,26 @@ func TestMain(m *testing.M) {
 
 var present = time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC)
 
+// usedAddresses are those of the tests' servers so far. The rate limit of a host outlives its server, so no address is used twice.
+var usedAddresses sync.Map
+
+// serve starts a server at an address that no test had before.
+func serve(handler http.Handler) *httptest.Server {
+	for {
+		server := httptest.NewServer(handler)
+		if _, used := usedAddresses.LoadOrStore(server.URL, true); !used {
+			return server
+		}
+		server.Close()
+	}
+}
+
 // cloud is a simulated Carbon Black Cloud behind a real server.
 func cloud(t *testing.T, c simulator.Config) (*simulator.Server, string) {
 	c.Now = func() time.Time { return present }
 	c.Generate = simulator.Generate{Days: 2, PerDay: 300, LivePerDay: -1}
 	sim := simulator.New(c)
-	server := httptest.NewServer(sim)
+	server := serve(sim)
 	t.Cleanup(server.Close)
 	return sim, server.URL
 }
@@ -144,7 +159,7 @@ func TestAlertsGetNumbers(t *testing.T) {
 
 func TestHealthNamesTheBrokenPart(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
-	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome</html>") }))
+	html := serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome</html>") }))
 	defer html.Close()
 	good := settingsOf(sim, url, 0, nil)
 
@@ -289,7 +304,7 @@ func TestFailuresOfTheCloud(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				calls++
 				c.answer(w, r)
 			}))

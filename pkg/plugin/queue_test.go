@@ -21,7 +21,7 @@ import (
 // liveCloud is a simulated cloud with the real time, since the ledger's clock is.
 func liveCloud(t *testing.T) (*simulator.Server, string) {
 	sim := simulator.New(simulator.Config{Generate: simulator.Generate{Days: 4, PerDay: 2000, LivePerDay: -1}})
-	server := httptest.NewServer(sim)
+	server := serve(sim)
 	t.Cleanup(server.Close)
 	return sim, server.URL
 }

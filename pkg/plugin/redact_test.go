@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -32,7 +31,7 @@ func TestNoSecretIsEchoed(t *testing.T) {
 		"results":      func(s string) (string, string) { return "application/json", `{"results":[{"` + s + `":nope}]}` },
 	} {
 		for _, status := range []int{200, 400, 401, 403, 404, 500} {
-			echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			echo := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				said := r.Header.Get("X-Auth-Token") + " " + r.Header.Get("X-Proxy-Key") + " " + r.Header.Get("Authorization")
 				require.Contains(t, said, secrets["httpHeaderValue1"])
 				contentType, body := wrap(said)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"runtime"
 	"testing"
 	"time"
@@ -23,7 +22,7 @@ func manyActors(t *testing.T, n int) *Instance {
 		events[i] = simulator.Event{CreateTime: present.Add(-time.Duration(i+1) * 100 * time.Millisecond), Actor: fmt.Sprint("user", i, "@example.com"), Description: "User logged in"}
 	}
 	sim := simulator.New(simulator.Config{Events: events, Now: func() time.Time { return present }})
-	server := httptest.NewServer(sim)
+	server := serve(sim)
 	t.Cleanup(server.Close)
 	return newInstance(t, settingsOf(sim, server.URL, 0, nil))
 }
