@@ -66,7 +66,15 @@ type Client struct {
 // New returns a client that sends its requests through hc, which provides proxy, TLS and timeout. It never follows a redirect of an API
 // request: the token belongs to the configured host only.
 func New(config Config, hc *http.Client) (*Client, error) {
-	base, err := url.Parse(strings.TrimRight(strings.TrimSpace(config.URL), "/"))
+	// The requests go to the address by which the identity is kept: another reading of the same text could be another server's.
+	normalized, err := NormalizeURL(config.URL)
+	if err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(normalized)
+	if err == nil && base.Port() == defaultPorts[base.Scheme] {
+		base.Host = strings.TrimSuffix(base.Host, ":"+base.Port()) // as a browser sends it
+	}
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("the URL %.200q is not an address: expected one like https://defense.conferdeploy.net", config.URL)
 	}

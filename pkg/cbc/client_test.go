@@ -162,7 +162,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 	for _, url := range []string{"", "defense.conferdeploy.net", "https://", "://x", "https://a b"} {
 		_, err := cbc.New(config(url), http.DefaultClient)
-		require.ErrorContains(t, err, "URL", "%q", url)
+		require.ErrorContains(t, err, "url", "%q", url)
 	}
 }
 

@@ -66,6 +66,9 @@ func NormalizeURL(address string) (string, error) {
 	if err != nil || u.Hostname() == "" {
 		return "", fmt.Errorf("url %.200q is not an address: expected one such as https://defense.conferdeploy.net", address)
 	}
+	if u.RawPath != "" || strings.Contains(u.EscapedPath(), "%") {
+		return "", fmt.Errorf("url %q has an encoded character in its path: write the path plainly", address)
+	}
 	normalized := url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(normalizeHost(u.Hostname()), normalizePort(u))}
 	if clean := path.Clean("/" + u.Path); clean != "/" {
 		normalized.Path = clean
@@ -75,7 +78,7 @@ func NormalizeURL(address string) (string, error) {
 
 func normalizeHost(host string) string {
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.String()
+		return ip.Unmap().String()
 	}
 	host = strings.TrimSuffix(host, ".")
 	ascii, err := idna.Lookup.ToASCII(host)
@@ -85,8 +88,10 @@ func normalizeHost(host string) string {
 	return strings.ToLower(ascii)
 }
 
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
 func normalizePort(u *url.URL) string {
-	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	port := cmp.Or(u.Port(), defaultPorts[u.Scheme])
 	if n, err := strconv.Atoi(port); err == nil {
 		return strconv.Itoa(n)
 	}

@@ -1,6 +1,7 @@
 package cbc
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -16,7 +17,6 @@ func TestNormalizeURL(t *testing.T) {
 		},
 		"https://defense.conferdeploy.net:8443/cbc": {
 			"https://defense.conferdeploy.net:8443/cbc", "https://defense.conferdeploy.net:8443/cbc/", "https://defense.conferdeploy.net:8443/a/../cbc",
-			"https://defense.conferdeploy.net:8443/%63bc",
 		},
 		"http://127.0.0.1:80":          {"http://127.0.0.1", "http://127.0.0.1:80/"},
 		"http://[::1]:8080":            {"http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]:8080/", "http://[0::1]:08080"},
@@ -36,6 +36,33 @@ func TestNormalizeURL(t *testing.T) {
 		_, err := NormalizeURL(bad)
 		require.ErrorContains(t, err, "is not an address", bad)
 	}
+}
+
+// A path that servers may read in another way than this package has no identity.
+func TestEncodedPathsAreRefused(t *testing.T) {
+	for _, bad := range []string{"https://host/evil/%2e%2e", "https://host/a%2Fb", "https://host/%63bc", "https://host/a%20b", "https://host/%2e%2e/x", "https://host/ü"} {
+		_, err := NormalizeURL(bad)
+		require.ErrorContains(t, err, "encoded character", bad)
+		_, err = New(Config{URL: bad, OrgKey: "O"}, http.DefaultClient)
+		require.Error(t, err, bad)
+	}
+}
+
+// Requests go to the very address that the identity names.
+func TestRequestsGoToTheIdentitysAddress(t *testing.T) {
+	for _, address := range []string{"https://Host.example./a/../b/", "HTTPS://host.example:0443//b", "http://[::ffff:127.0.0.1]/x"} {
+		normalized, err := NormalizeURL(address)
+		require.NoError(t, err)
+		client, err := New(Config{URL: address, OrgKey: "O"}, http.DefaultClient)
+		require.NoError(t, err)
+		again, err := NormalizeURL(client.base.String())
+		require.NoError(t, err)
+		require.Equal(t, normalized, again)
+		require.NotContains(t, client.base.Host, ":443")
+	}
+	mapped, _ := NormalizeURL("http://[::ffff:127.0.0.1]")
+	plain, _ := NormalizeURL("http://127.0.0.1")
+	require.Equal(t, plain, mapped)
 }
 
 func TestIdentityDiffersInEveryPart(t *testing.T) {
