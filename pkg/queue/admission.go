@@ -23,6 +23,9 @@ var (
 // recheckEvery is how often a store is asked whether it still knows the secret: another process may have opened it with a new one.
 const recheckEvery = time.Minute
 
+// recheckTime bounds that question: whoever wants events waits for it.
+const recheckTime = 5 * time.Second
+
 // admission is a data source's part in a reader, after its secret was proved.
 type admission struct {
 	reader  *reader
@@ -72,6 +75,8 @@ func (a *admission) recheckDue() bool {
 // cannot be reached changes nothing.
 func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
 	a.checked.Store(time.Now().UnixNano())
+	ctx, cancel := context.WithTimeout(ctx, recheckTime)
+	defer cancel()
 	known, err := a.reader.ledger.Knows(ctx, q.config.secret())
 	holds := known || err != nil
 	if holds && !a.worked {
@@ -84,6 +89,21 @@ func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
 		q.expel()
 	}
 	return holds
+}
+
+// keepChecking looks at an admission every minute for as long as somebody subscribes: a subscription asks for nothing else.
+func (q *Queue) keepChecking(ctx context.Context, a *admission) {
+	for pause(ctx, recheckEvery) {
+		select {
+		case q.admitting <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		if q.admitted.Load() == a {
+			q.stillHolds(ctx, a)
+		}
+		<-q.admitting
+	}
 }
 
 // tryAdmit returns neither an admission nor an error when the reader has changed meanwhile.
@@ -132,6 +152,16 @@ func (q *Queue) prove(ctx context.Context, since time.Time) (bool, error) {
 // glance returns what a data source may see without a request and without taking part: its reader, if there is one, and its ledger.
 func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 	if a := q.admitted.Load(); a != nil {
+		if !a.recheckDue() {
+			return a.reader, a.reader.ledger, nil
+		}
+		known, err := a.reader.ledger.Knows(ctx, q.config.secret())
+		if err != nil {
+			return nil, nil, err
+		}
+		if !known {
+			return nil, nil, ErrUnproved
+		}
 		return a.reader, a.reader.ledger, nil
 	}
 	c, err := q.readers.candidate(q)

@@ -426,6 +426,61 @@ func TestPostgresKnowsTheSecret(t *testing.T) {
 	require.Equal(t, w.truth(), queued(t, again))
 }
 
+// forgetful is a store that another process can open with another secret.
+type forgetful struct {
+	store.Store
+	forgotten atomic.Bool
+}
+
+func (f *forgetful) Knows(context.Context, store.Secret) (bool, error) {
+	return !f.forgotten.Load(), nil
+}
+
+// Another process opens the store with a new secret: within a minute the old one's subscription ends and its status is shut, although
+// nobody here asks for anything else.
+func TestASubscriptionEndsWithItsSecret(t *testing.T) {
+	inShop(t, func(t *testing.T, s *shop) {
+		shared := &forgetful{Store: store.NewMemory(store.MemoryConfig{})}
+		settings := memoryStore("shared", shared)
+		settings.Shared = true
+		c, _ := s.configure(t, "here", "right", settings)
+		q, err := s.readers.Open(c)
+		require.NoError(t, err)
+		defer q.Close()
+		ended := make(chan error, 1)
+		go func() { ended <- q.Subscribe(context.Background(), 0, func(store.Changes) error { return nil }) }()
+		synctest.Wait()
+		time.Sleep(10 * time.Minute)
+		require.Empty(t, ended, "its secret is known")
+		s.lock.set("renewed", nil)
+		shared.forgotten.Store(true)
+		time.Sleep(recheckEvery + time.Second)
+		synctest.Wait()
+		require.Len(t, ended, 1)
+		require.Error(t, <-ended)
+		shut(t, q, nil)
+	})
+}
+
+func TestStatusIsShutWhenTheStoreForgetsTheSecret(t *testing.T) {
+	inShop(t, func(t *testing.T, s *shop) {
+		shared := &forgetful{Store: store.NewMemory(store.MemoryConfig{})}
+		settings := memoryStore("shared", shared)
+		settings.Shared = true
+		c, _ := s.configure(t, "here", "right", settings)
+		q, err := s.readers.Open(c)
+		require.NoError(t, err)
+		defer q.Close()
+		s.see(t, q)
+		shared.forgotten.Store(true)
+		time.Sleep(recheckEvery + time.Second)
+		_, err = q.Status(context.Background())
+		require.ErrorIs(t, err, ErrUnproved)
+		_, err = q.Held(context.Background())
+		require.ErrorIs(t, err, ErrUnproved)
+	})
+}
+
 // TestAdmissionHolds lets data sources with right, old and wrong secrets come and go while the secret is rotated: who never held a
 // right secret sees nothing, and who holds the right one sees everything.
 func TestAdmissionHolds(t *testing.T) {

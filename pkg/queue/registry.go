@@ -246,6 +246,10 @@ func (q *Queue) Subscribe(ctx context.Context, from store.Cursor, deliver func(s
 	subscribed, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(a.ctx, cancel)()
+	var checking sync.WaitGroup
+	checking.Go(func() { q.keepChecking(subscribed, a) })
+	defer checking.Wait()
+	defer cancel()
 	err = a.reader.subscribe(subscribed, from, deliver)
 	if a.ctx.Err() != nil && ctx.Err() == nil {
 		return q.endError()
