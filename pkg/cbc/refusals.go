@@ -115,14 +115,14 @@ func (s *refusals) remember(permission string, probe, accepted bool, failed *Err
 }
 
 // meansWrongSettings reports whether the same request will fail in the same way until the settings, or what the API key may do, have
-// changed. A server that fails, a limit, or a connection that breaks is none of it, and once the API key was accepted an answer of
-// somebody else is a fault that passes.
+// changed. A server that fails, a limit, or a connection that breaks is none of it. Once the API key was accepted, neither is an answer
+// of somebody else or a connection that cannot be made: it is a fault that passes.
 func (e *Error) meansWrongSettings(accepted bool) bool {
 	switch e.Kind {
 	case KindKey, KindOrgKey, KindPermission:
 		return true
 	case KindHost:
-		return e.Status != 0 && !accepted
+		return !accepted && !e.transient
 	}
 	return false
 }

@@ -2,8 +2,10 @@ package cbc
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -203,5 +205,51 @@ func TestVerifyIsSharedAndOutlivesItsFirstCaller(t *testing.T) {
 		}
 		asking.Wait()
 		require.Len(t, cloud.at, 1)
+	})
+}
+
+// Whatever keeps a client from being answered, it leaves the host's budget to the others.
+func TestAClientThatIsNotAnsweredUsesUpLittle(t *testing.T) {
+	for name, s := range map[string]step{
+		"an untrusted certificate": {err: x509.UnknownAuthorityError{}},
+		"a refused connection":     {err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}},
+		"a name that is not found": {err: &net.DNSError{Name: "cbc.example", IsNotFound: true}},
+		"a server that fails":      {status: 500},
+		"no answer in time":        {takes: time.Hour},
+		"a reset":                  {err: &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := NewGovernor(GovernorConfig{})
+			client, _ := scripted(t, Config{Governor: g, RequestsPerFiveMinutes: 1_000_000}, s)
+			for range 1000 {
+				ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+				_, err := searchOnce(ctx, client)
+				require.Error(t, err, name)
+				cancel()
+			}
+			require.LessOrEqual(t, g.Budget().Used, unprovedBurst+int(100*time.Second/unprovedPause)+1, name)
+		})
+	}
+}
+
+// After an outage a client that has never been answered goes on within seconds.
+func TestAnUnprovedClientRecoversSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		steps := make([]step, 12)
+		for i := range steps {
+			steps[i] = failed
+		}
+		client, _ := scripted(t, Config{Governor: NewGovernor(GovernorConfig{}), RequestsPerFiveMinutes: 600}, append(steps, fine)...)
+		for range 4 {
+			_, err := searchOnce(context.Background(), client)
+			require.Error(t, err)
+		}
+		for range 4 {
+			time.Sleep(unprovedPause)
+			if _, err := searchOnce(context.Background(), client); err == nil {
+				return
+			}
+		}
+		require.Fail(t, "it does not recover")
 	})
 }

@@ -37,7 +37,7 @@ func (c *Client) do(ctx context.Context, r request, read func(io.Reader) error) 
 			spent.tries++
 		}
 		var failed *Error
-		if !r.repeatable || spent.tries >= maxTries || !errors.As(err, &failed) || !failed.transient {
+		if !sent || !r.repeatable || spent.tries >= maxTries || !errors.As(err, &failed) || !failed.transient {
 			return spent, err
 		}
 		delay := c.delay(spent.tries)

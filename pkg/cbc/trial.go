@@ -13,6 +13,13 @@ import (
 // verifyTime bounds a request that only finds out whether the API key is accepted.
 const verifyTime = 20 * time.Second
 
+// A client of which no request was answered yet may send a few requests at once, and then one at a time: what it sends in vain is
+// missing from what all data sources of the host may send.
+const (
+	unprovedBurst = 10
+	unprovedPause = 5 * time.Second
+)
+
 // trial is whether the API key of a client has proved itself.
 type trial struct {
 	verifying singleflight.Group
@@ -76,16 +83,22 @@ func (c *Client) accept(sent time.Time) {
 	}
 }
 
-// ownLimit refuses a request of a client that is not accepted and has used up its own limit.
+// ownLimit refuses a request of a client that is not accepted and has used up its own limit, or asks too often.
 func (c *Client) ownLimit() error {
 	limit := c.config.RequestsPerFiveMinutes
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
-	if limit <= 0 || !c.trial.acceptedAt.IsZero() {
+	if limit <= 0 || c.config.Governor == nil || !c.trial.acceptedAt.IsZero() {
 		return nil
 	}
 	now := c.config.Now()
 	c.trial.starts.expire(now)
+	if n := len(c.trial.starts.starts); n >= unprovedBurst {
+		if at := c.trial.starts.starts[n-1].Add(unprovedPause); at.After(now) {
+			return &Error{Kind: KindThrottled, Status: http.StatusTooManyRequests, RetryAfter: at.Sub(now), ResumesAt: at, paced: true,
+				Message: "not sent: no request with these settings was answered yet"}
+		}
+	}
 	if at := c.trial.starts.earliest(limit, 0, now); at.After(now) {
 		return &Error{Kind: KindThrottled, Status: http.StatusTooManyRequests, RetryAfter: at.Sub(now), ResumesAt: at, paced: true}
 	}
