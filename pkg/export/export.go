@@ -42,8 +42,12 @@ type Config struct {
 	OwnPast  func() Past
 	Classify func(*auditlog.Event) auditlog.Class
 	Owner    Owner
-	Secret   []byte        // of the API key
-	Registry *Registry     // that of the process if nil
+	Secret   []byte    // of the API key
+	Registry *Registry // that of the process if nil
+	// Accepted reports whether Carbon Black Cloud has accepted the API key: whoever typed a wrong secret can sign ids with it, and must
+	// change nothing that others see. Nil: it has.
+	Accepted func() bool
+	unproved *JobStore     // what ids say before that
 	Settle   time.Duration // how late an event may be
 	Now      func() time.Time
 	After    func(time.Duration) <-chan time.Time
@@ -64,11 +68,16 @@ func New(c Config) *Service {
 	if c.After == nil {
 		c.After = time.After
 	}
+	if c.unproved == nil {
+		c.unproved = newJobStore()
+	}
 	if c.Registry == nil {
 		c.Registry = processRegistry
 	}
 	return &Service{config: c, signingKey: signingKey(c.Secret, c.Owner)}
 }
+
+func (s *Service) accepted() bool { return s.config.Accepted == nil || s.config.Accepted() }
 
 // ForOrg returns the service for the exports of one organization of Grafana.
 func (s *Service) ForOrg(orgID int64) *Service {

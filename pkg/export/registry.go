@@ -49,8 +49,8 @@ func (r *Registry) known(o Owner) *JobStore {
 	return store
 }
 
-// store returns the store of an owner, which it makes if need be. Call it only for an owner whose secret the cloud has accepted, as
-// an id signed by it proves: else settings that never worked could push others out.
+// store returns the store of an owner, which it makes if need be. Call it only for an owner whose secret the cloud has accepted: else
+// settings that never worked could push others out. An id signed by it proves nothing, since whoever typed a secret can sign with it.
 func (r *Registry) store(o Owner) *JobStore {
 	if store, known := r.stores.Get(o); known {
 		return store

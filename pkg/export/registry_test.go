@@ -95,3 +95,27 @@ func trimmed(secret string) string {
 	}
 	return secret
 }
+
+// Whoever typed a wrong secret can sign ids with it. They change nothing that others see.
+func TestForgedIDsClaimNoJobs(t *testing.T) {
+	w := newWorld(t, sample(60), simulator.Switches{})
+	registry := NewRegistry()
+	right := w.as(DataSource{1, "right"}, registry)
+	c := w.config
+	c.Owner.DataSource, c.Registry, c.Accepted = DataSource{2, "wrong"}, registry, func() bool { return false }
+	c.Owner.Fingerprint, c.Secret = "another", []byte("a wrong secret")
+	wrong := New(c)
+	filter := order(cbc.ExportCSV).Filter
+	for job := range 300 {
+		id, err := wrong.seal(token{Job: fmt.Sprint(4805500 + job), Filter: &filter, Created: 1})
+		require.NoError(t, err)
+		_, _ = wrong.ForOrg(2).Get(context.Background(), id)
+		_ = wrong.ForOrg(2).Forget(id)
+		require.False(t, registry.startedByAnother(right.config.Owner, fmt.Sprint(4805500+job)))
+	}
+	require.Nil(t, registry.known(c.Owner), "it takes no place of others")
+	id, err := wrong.seal(token{Job: "4805500", Filter: &filter, Created: 1})
+	require.NoError(t, err)
+	_, err = wrong.ForOrg(2).Get(context.Background(), id)
+	require.ErrorContains(t, err, "taken off", "its own word holds for itself")
+}

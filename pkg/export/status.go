@@ -50,11 +50,19 @@ func (s *Service) find(id string) (*trackedExport, error) {
 	switch {
 	case t.Job == "":
 	case t.known():
-		registry.recordStarter(owner, t.Job)
+		if s.accepted() {
+			registry.recordStarter(owner, t.Job)
+		}
 	case registry.startedByAnother(owner, t.Job):
 		return nil, errNoExport
 	}
-	e := registry.store(owner).enter(t)
+	e := s.config.unproved.enter(t)
+	if removed := e.gone(); s.accepted() {
+		e = registry.store(owner).enter(t)
+		if removed {
+			e.forget()
+		}
+	}
 	if e.gone() {
 		return nil, fail(Missing, "the export was taken off the list")
 	}

@@ -32,6 +32,7 @@ func newExports(s settings, identity cbc.Identity, client *cbc.Client, past *his
 		Classify: classifier.ClassifyEvent,
 		Owner:    export.Owner{Identity: identity, DataSource: export.DataSource{UID: s.uid}},
 		Secret:   []byte(s.apiSecret),
+		Accepted: client.Accepted,
 		Settle:   s.settle,
 		Random:   rand.Reader,
 	})
