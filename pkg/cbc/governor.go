@@ -263,6 +263,16 @@ func (g *Governor) release(t *ticket, err error) {
 	g.advance()
 }
 
+// prove notes that the API key of a request's client was accepted.
+func (g *Governor) prove(t *ticket) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.usage.prove(t.origin.Tenant)
+}
+
 // answeredWell reports whether a failure shows that requests are let through again: a refusal of this one, not a trouble of all.
 func answeredWell(e *Error) bool {
 	return e.Status != 0 && e.Status < 500 && e.Kind != KindThrottled

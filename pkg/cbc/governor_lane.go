@@ -34,6 +34,9 @@ func (l Lane) share(limit int) int { return max(limit*shares[l]/100, 1) }
 type Tenant struct {
 	Identity Identity
 	OrgID    int64 // of the Grafana organization; 0: what is done for all of them, such as reading the queue
+	// unproved is set for requests of a client whose API key is not accepted: such tenants are counted in a place of their own, so
+	// that they push nobody else out.
+	unproved bool
 }
 
 // Origin is who asks: a dashboard's panel or an alert rule, by Grafana's ids. Without any it is the background.
@@ -65,6 +68,13 @@ func LaneOf(ctx context.Context) Lane {
 // WithOrigin makes the requests of a context count as the origin's.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
+}
+
+// withUnproved marks the requests of a context as those of a client whose API key is not accepted.
+func withUnproved(ctx context.Context) context.Context {
+	o := OriginOf(ctx)
+	o.Tenant.unproved = true
+	return WithOrigin(ctx, o)
 }
 
 // OriginOf returns the origin as which the requests of a context count.

@@ -79,8 +79,9 @@ func (s *spent) subtract(other spent) {
 
 // usage counts since the process started.
 type usage struct {
-	total   spent
-	tenants *simplelru.LRU[Tenant, *tenantUsage]
+	total    spent
+	tenants  *simplelru.LRU[Tenant, *tenantUsage]
+	unproved *simplelru.LRU[Tenant, *tenantUsage] // tenants whose API key is not accepted
 }
 
 type tenantUsage struct {
@@ -89,7 +90,7 @@ type tenantUsage struct {
 }
 
 func newUsage() usage {
-	return usage{tenants: newLRU[Tenant, *tenantUsage](maxTenants)}
+	return usage{tenants: newLRU[Tenant, *tenantUsage](maxTenants), unproved: newLRU[Tenant, *tenantUsage](maxTenants)}
 }
 
 func newLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
@@ -103,10 +104,15 @@ func newLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
 // count adds what an origin has spent.
 func (u *usage) count(o Origin, s spent) {
 	u.total.add(s)
-	tenant, known := u.tenants.Get(o.Tenant)
+	u.add(o, s)
+}
+
+func (u *usage) add(o Origin, s spent) {
+	tenants := u.of(o.Tenant)
+	tenant, known := tenants.Get(o.Tenant)
 	if !known {
 		tenant = &tenantUsage{origins: newLRU[Origin, *spent](maxOrigins)}
-		u.tenants.Add(o.Tenant, tenant)
+		tenants.Add(o.Tenant, tenant)
 	}
 	tenant.total.add(s)
 	sum, known := tenant.origins.Get(o)
@@ -117,19 +123,49 @@ func (u *usage) count(o Origin, s spent) {
 	sum.add(s)
 }
 
+func (u *usage) of(t Tenant) *simplelru.LRU[Tenant, *tenantUsage] {
+	if t.unproved {
+		return u.unproved
+	}
+	return u.tenants
+}
+
+// prove counts what a tenant spent before its API key was accepted with the rest of it.
+func (u *usage) prove(t Tenant) {
+	before, known := u.unproved.Peek(t)
+	if !t.unproved || !known {
+		return
+	}
+	u.unproved.Remove(t)
+	left := before.total
+	for _, o := range before.origins.Keys() {
+		sum, _ := before.origins.Peek(o)
+		left.subtract(*sum)
+		o.Tenant.unproved = false
+		u.add(o, *sum)
+	}
+	t.unproved = false
+	if after, known := u.tenants.Peek(t); known {
+		after.total.add(left)
+	}
+}
+
 // seenBy returns what a viewer sees: the total, and who has spent it. What is not listed is one row.
 func (u *usage) seenBy(v Viewer) (total spent, origins []OriginUsage) {
-	own := []Tenant{v.Tenant}
+	before := v.Tenant // what it spent until its key was accepted, or since it was rejected
+	before.unproved = true
+	own := []Tenant{before, v.Tenant}
 	if background := (Tenant{Identity: v.Tenant.Identity}); background != v.Tenant {
 		own = append(own, background)
 	}
 	if !v.Accepted {
-		own = own[:1]
+		own = own[:2]
 	}
 	origins = []OriginUsage{}
 	var listed spent
+	rows := map[Origin]*spent{}
 	for _, t := range own {
-		tenant, known := u.tenants.Peek(t)
+		tenant, known := u.of(t).Peek(t)
 		if !known {
 			continue
 		}
@@ -137,8 +173,15 @@ func (u *usage) seenBy(v Viewer) (total spent, origins []OriginUsage) {
 		for _, o := range tenant.origins.Keys() {
 			sum, _ := tenant.origins.Peek(o)
 			listed.add(*sum)
-			origins = append(origins, usageOf(o, *sum))
+			o.Tenant = v.Tenant
+			if rows[o] == nil {
+				rows[o] = &spent{}
+			}
+			rows[o].add(*sum)
 		}
+	}
+	for o, sum := range rows {
+		origins = append(origins, usageOf(o, *sum))
 	}
 	if v.Accepted {
 		total = u.total
@@ -170,7 +213,11 @@ func (g *Governor) Status(v Viewer) Status {
 		Budget: g.budget(v.Limit), PausedUntil: g.pausedUntil(now),
 		Calls: total.calls, Throttled: total.throttled, WaitedMS: total.waited.Milliseconds(), Origins: origins,
 	}
-	seen := func(t *ticket) bool { return v.Accepted || t.origin.Tenant == v.Tenant }
+	seen := func(t *ticket) bool {
+		tenant := t.origin.Tenant
+		tenant.unproved = false
+		return v.Accepted || tenant == v.Tenant
+	}
 	for t := range g.running {
 		if seen(t) {
 			s.InFlight++

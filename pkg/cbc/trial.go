@@ -26,13 +26,18 @@ type trial struct {
 
 	mu         sync.Mutex
 	acceptedAt time.Time
+	rejectedAt time.Time
 	starts     pace   // of this client, until it is accepted
 	detach     func() // takes the client's limit from the governor
 	closed     bool
 }
 
-// Accepted reports whether Carbon Black Cloud has answered a request of this client.
-func (c *Client) Accepted() bool { return !c.AcceptedAt().IsZero() }
+// Accepted reports whether Carbon Black Cloud has answered a request of this client, and has not rejected the API key since.
+func (c *Client) Accepted() bool {
+	c.trial.mu.Lock()
+	defer c.trial.mu.Unlock()
+	return c.trial.acceptedAt.After(c.trial.rejectedAt)
+}
 
 // AcceptedAt is when the last request was sent that Carbon Black Cloud has answered; zero: none was.
 func (c *Client) AcceptedAt() time.Time {
@@ -83,6 +88,13 @@ func (c *Client) accept(sent time.Time) {
 	}
 }
 
+// reject notes that Carbon Black Cloud has rejected the API key.
+func (c *Client) reject() {
+	c.trial.mu.Lock()
+	defer c.trial.mu.Unlock()
+	c.trial.rejectedAt = c.config.Now()
+}
+
 // ownLimit refuses a request of a client that is not accepted and has used up its own limit, or asks too often.
 func (c *Client) ownLimit() error {
 	limit := c.config.RequestsPerFiveMinutes
@@ -115,6 +127,9 @@ func (c *Client) start(ctx context.Context, r request) (*ticket, error) {
 	if err := c.ownLimit(); err != nil {
 		return nil, err
 	}
+	if !c.Accepted() {
+		ctx = withUnproved(ctx)
+	}
 	t, err := c.config.Governor.acquire(ctx)
 	if err != nil {
 		c.refused.settle(r.permission, probe, c.Accepted(), err)
@@ -136,7 +151,14 @@ func (c *Client) start(ctx context.Context, r request) (*ticket, error) {
 
 // end takes the end of a request into account.
 func (c *Client) end(t *ticket, r request, err error) {
+	var failed *Error
+	if errors.As(err, &failed) && (failed.Kind == KindKey || failed.Kind == KindOrgKey) {
+		c.reject()
+	}
 	c.refused.settle(r.permission, t.probe, c.Accepted(), err)
 	c.config.Governor.release(t, err)
+	if err == nil && c.Accepted() {
+		c.config.Governor.prove(t)
+	}
 	c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.waited(), Err: err})
 }

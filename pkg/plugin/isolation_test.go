@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -404,4 +405,56 @@ func TestHeadersCannotForgeTheSecret(t *testing.T) {
 	require.ErrorContains(t, d.client.Verify(ctx), "API key is not accepted")
 	require.EqualValues(t, 1, g.calls[wrongSecret].Load())
 	require.Zero(t, g.calls[rightSecret].Load())
+}
+
+// However many secrets somebody tries, the names of an organization stay in its own list.
+func TestGuessedSecretsPushOutNoNames(t *testing.T) {
+	g := newGate(t)
+	first := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+	require.NoError(t, spend(t, first, 1, "board-of-one"))
+	for i := range 230 {
+		guess := g.open(t, source{org: 2, uid: "b", secret: fmt.Sprintf("GUESS%019d", i)})
+		_, err := guess.CheckHealth(context.Background(), nil)
+		require.NoError(t, err)
+		guess.Dispose()
+	}
+	require.Contains(t, statusText(t, first, 1), "board-of-one")
+}
+
+// After its key is rejected a data source sees what it has spent itself, and nothing of others.
+func TestARejectedKeySeesNoOthers(t *testing.T) {
+	g := newGate(t)
+	one := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+	two := g.open(t, source{org: 2, uid: "b", secret: rightSecret})
+	require.NoError(t, spend(t, one, 1, "board-of-one"))
+	require.NoError(t, spend(t, two, 2, "board-of-two"))
+	require.Contains(t, statusText(t, one, 1), `"other"`)
+	g.rotate(newSecret)
+	require.Error(t, spend(t, one, 1, "later-board"))
+	seen := statusText(t, one, 1)
+	require.NotContains(t, seen, `"other"`)
+	require.Contains(t, seen, "later-board")
+}
+
+// A stranger's rejections do not make others prove their secret again.
+func TestAStrangerCostsOthersNoProof(t *testing.T) {
+	g := newGate(t)
+	first := g.open(t, source{org: 1, uid: "a", secret: rightSecret})
+	rowsOf(t, first)
+	second := g.open(t, source{org: 1, uid: "b", secret: rightSecret})
+	require.NoError(t, spend(t, second, 1, "proved"))
+	require.Error(t, askQueue(t, g.open(t, source{org: 2, uid: "x", secret: wrongSecret}), nil, time.Hour, queueTable).Error)
+	before := g.calls[rightSecret].Load()
+	rowsOf(t, second)
+	require.Zero(t, g.calls[rightSecret].Load()-before)
+}
+
+// A path of somebody else on the same host must not answer in the cloud's place.
+func TestAnEncodedPathIsNoOtherSpelling(t *testing.T) {
+	g := newGate(t)
+	for _, path := range []string{"/evil/%2e%2e", "/%2e%2e/evil/..%2f", "/a%2fb"} {
+		settings := settingsOf(g.Server, g.url+path, 0, nil)
+		_, err := NewInstance(context.Background(), settings)
+		require.ErrorContains(t, err, "encoded character", path)
+	}
 }

@@ -174,6 +174,8 @@ func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 		return nil, nil, err
 	case rejected(q.lastRefusal()):
 		return nil, nil, q.lastRefusal()
+	case c.rejected:
+		return nil, nil, ErrUnproved
 	case !known, c.reader != nil && !c.accepted && !q.config.Store.Shared && p != nil && !p.AcceptedAt().After(c.since):
 		return nil, nil, cmp.Or(q.lastRefusal(), ErrUnproved)
 	case c.reader == nil || c.reader.ledger != c.ledger:
@@ -230,6 +232,7 @@ type candidate struct {
 	reader   *reader // nil: there is none yet
 	ledger   store.Store
 	accepted bool      // Carbon Black Cloud has accepted this secret before
+	rejected bool      // and has rejected it since
 	since    time.Time // proofs from before do not count
 	worked   bool      // Carbon Black Cloud has answered a request of this data source
 }
@@ -246,7 +249,7 @@ func (p *Readers) candidate(q *Queue) (candidate, error) {
 	if s.otherStore(q) {
 		return candidate{}, errOtherStore
 	}
-	c := candidate{reader: s.reader, accepted: s.accepted[q.config.Identity.Fingerprint], since: s.since}
+	c := candidate{reader: s.reader, accepted: s.accepted[q.config.Identity.Fingerprint], since: s.since, rejected: s.rejected[q.config.Identity.Fingerprint]}
 	var err error
 	c.ledger, err = s.ledgerFor(q)
 	return c, err

@@ -102,6 +102,7 @@ type slot struct {
 	open     map[*Queue]bool // every data source with this key, admitted or not
 	reader   *reader         // nil until the first data source is admitted
 	accepted map[string]bool // fingerprints of the secrets that Carbon Black Cloud accepted and has not rejected since
+	rejected map[string]bool // fingerprints of those that it accepted once and has rejected since
 	since    time.Time       // when accepted last changed: proofs from before do not count any more
 }
 
@@ -121,7 +122,7 @@ func (p *Readers) Open(c Config) (*Queue, error) {
 	key := c.Identity.APIKey
 	s := p.byKey[key]
 	if s == nil {
-		s = &slot{open: map[*Queue]bool{}, accepted: map[string]bool{}}
+		s = &slot{open: map[*Queue]bool{}, accepted: map[string]bool{}, rejected: map[string]bool{}}
 	}
 	if _, err := s.ledgerFor(q); err != nil {
 		return nil, err
@@ -165,8 +166,9 @@ func (p *Readers) report(q *Queue, err error) {
 	case s == nil || !s.open[q]:
 	case err == nil:
 		s.accept(q)
-	case rejected(err):
+	case rejected(err) && s.accepted[q.config.Identity.Fingerprint]: // the word on a secret that never worked is no news
 		delete(s.accepted, q.config.Identity.Fingerprint)
+		s.rejected[q.config.Identity.Fingerprint] = true
 		s.since = time.Now()
 	}
 }
@@ -179,6 +181,7 @@ func (s *slot) accept(q *Queue) {
 		return
 	}
 	s.accepted = map[string]bool{fingerprint: true}
+	delete(s.rejected, fingerprint)
 	s.since = time.Now()
 	for other := range s.open {
 		if other.config.Identity.Fingerprint != fingerprint {
