@@ -237,9 +237,9 @@ func TestPenaltyIsToldAndMadeGood(t *testing.T) {
 func TestNoticeDoesNotOutliveItsTail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{reach: 1000}
+		w.fail(&cbc.Error{Kind: cbc.KindServer, Status: 503}) // before the first poll, which start does not wait for
 		var s screen
 		stop := startAt(w.tail(w.history(0, fresh), 0, auditlog.Filter{}), Checkpoint{}, s.deliver)
-		w.fail(&cbc.Error{Kind: cbc.KindServer, Status: 503})
 		time.Sleep(time.Second)
 		require.Contains(t, s.notices(), "cannot be asked")
 		place, err := stop()
