@@ -43,9 +43,10 @@ for (const react of ['19', '18']) {
               const { dashboard } = await (await fetch(`${workbench.url}/api/dashboards/uid/${uid}`)).json();
               assert.deepEqual(await emptyPanels(page, dashboard), [], title);
               assert.deepEqual(await cutTitles(page), [], `titles of "${title}" at ${width} px`);
-              // A day, or a week of this organization in two pages, and what is new to the 30 days before.
+              // At most two for a day, or a week of this organization in two pages, and eight for what is new to the 30 days before:
+              // accounts and addresses have several spellings, so the baseline is read (TestDashboardsShareRequests has the same bounds).
               const spent = (await requestsSpent(workbench)) - before;
-              assert.ok(spent <= 8, `"${title}" took ${spent} requests`);
+              assert.ok(spent <= 10, `"${title}" took ${spent} requests`);
               await screenshot(page, `react${react}-${uid}-${theme}-${width}`, { fullPage: true });
             }
           } finally {
