@@ -21,16 +21,18 @@ var allowedImports = map[string][]string{
 	"pkg":          {"pkg/plugin"},
 	"pkg/auditlog": {},
 	"pkg/catalog":  {"pkg/auditlog"},
-	"pkg/cbc":      {"pkg/auditlog"},
-	"pkg/history":  {"pkg/auditlog", "pkg/cbc"},
+	"pkg/cbc":      {"pkg/auditlog", "pkg/ratelimit"},
+	"pkg/history":  {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit"},
 	"pkg/store":    {"pkg/auditlog", "pkg/cbc"},
-	"pkg/queue":    {"pkg/auditlog", "pkg/cbc", "pkg/store"},
+	"pkg/queue":    {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/store"},
 	"pkg/frame":    {"pkg/auditlog"},
-	"pkg/export":   {"pkg/auditlog", "pkg/cbc", "pkg/history"},
-	"pkg/tail":     {"pkg/auditlog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
+	"pkg/export":   {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/history"},
+	"pkg/tail":     {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
 	"pkg/query":    {"pkg/auditlog"},
 	"pkg/panel":    {"pkg/query", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
-	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/query", "pkg/panel", "pkg/tail", "pkg/export"},
+	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/query", "pkg/panel", "pkg/tail", "pkg/export"},
+
+	"pkg/ratelimit": {},
 
 	"docs":              {"pkg/auditlog"},
 	"dev/pgtest":        {},
@@ -65,7 +67,7 @@ func TestImportsPointOneWay(t *testing.T) {
 				require.Equal(t, "pkg/frame", pkg, "only frame builds data frames")
 			case strings.HasPrefix(imported, sdk):
 				require.True(t, slices.Contains([]string{"pkg", "pkg/plugin"}, pkg), "%s imports %s", pkg, imported)
-			case pkg == "pkg/cbc" || pkg == "pkg/auditlog" || pkg == "pkg/catalog":
+			case pkg == "pkg/cbc" || pkg == "pkg/ratelimit" || pkg == "pkg/auditlog" || pkg == "pkg/catalog":
 				require.False(t, strings.Contains(imported, ".") && !strings.HasPrefix(imported, module) && !strings.HasPrefix(imported, "golang.org/x/") && !strings.HasPrefix(imported, "github.com/hashicorp/golang-lru/"),
 					"%s uses the standard library, golang.org/x and golang-lru only, not %s", pkg, imported)
 			}

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // DefaultMaxResponseBytes bounds an answer. A full page of 10,000 events takes about 5 MB.
@@ -34,8 +36,8 @@ type Config struct {
 	Storage *http.Client
 	// Now returns the current time; nil means time.Now.
 	Now func() time.Time
-	// Governor decides when a request may start; nil lets all start at once.
-	Governor *Governor
+	// Limiter decides when a request may start; nil lets every request start at once.
+	Limiter *ratelimit.Limiter
 	// RequestsPerFiveMinutes is the client's limit. It holds for all who ask the host once the API key is accepted, and for this client
 	// alone until then; 0 is none.
 	RequestsPerFiveMinutes int
@@ -49,7 +51,7 @@ type Config struct {
 // Call is a request that was sent and has ended.
 type Call struct {
 	Endpoint string        // search
-	Waited   time.Duration // for the governor
+	Waited   time.Duration // for the rate limit
 	Err      error         // an *Error, or nil
 }
 

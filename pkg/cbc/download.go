@@ -23,7 +23,7 @@ const (
 // Download opens the file of a job that has completed. The caller closes it. Reading fails if the file breaks off; what a server
 // or a connection has compressed comes out plain. A failure is an *Error.
 //
-// A governor's slot is taken until the file begins and no longer: a large one takes minutes, and is one request.
+// The request holds its place in the rate limit only until the file begins: a large file takes minutes.
 func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error) {
 	if !ValidJobID(id) {
 		return nil, &Error{Kind: KindQuery, Message: "the id of the job is not one"}

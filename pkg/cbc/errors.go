@@ -45,7 +45,7 @@ type Error struct {
 	AskedAgainAt time.Time
 	// Intermediary is set when the answer is not one of the vendor's API: a proxy, a firewall or some web server sent it.
 	Intermediary bool
-	paced        bool // for KindThrottled: by the governor's own limit, and not by an answer
+	paced        bool // for KindThrottled: by our own limit, not by an answer
 	Lost         bool // of a queue read: its batch may have left the queue and is not here
 	transient    bool // the same request may succeed a moment later
 	err          error

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // exportClient asks a server that answers as it is told.
@@ -177,7 +178,7 @@ func TestRedirectWithinTheHost(t *testing.T) {
 	require.Equal(t, []string{"/jobs/v1/orgs/ABCD1234/jobs/1/download SECRET/ID", "/files/1 ", "/files/1 SECRET/ID"}, seen)
 }
 
-// What a storage refuses is asked for again, by a new signature; a slot of the governor is free as soon as the file begins.
+// What a storage refuses is asked for again, by a new signature; the place in the rate limit is free as soon as the file begins.
 func TestDownload(t *testing.T) {
 	calls := 0
 	client := exportClient(t, func(w http.ResponseWriter, r *http.Request) {
@@ -191,10 +192,10 @@ func TestDownload(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "file")
 	})
-	client.config.Governor = NewGovernor(GovernorConfig{})
+	client.config.Limiter = ratelimit.New(ratelimit.Config{})
 	file, err := client.Download(context.Background(), "1")
 	require.NoError(t, err)
-	require.Zero(t, client.config.Governor.Status(everything).InFlight)
+	require.Zero(t, client.config.Limiter.Status(ratelimit.Viewer{Accepted: true}).InFlight)
 	require.NoError(t, file.Close())
 	require.Equal(t, 4, calls)
 }
@@ -212,27 +213,27 @@ func TestStorageAsksToWait(t *testing.T) {
 			w.Header().Set("Retry-After", "30")
 			w.WriteHeader(status)
 		})
-		client.config.Governor = NewGovernor(GovernorConfig{})
+		client.config.Limiter = ratelimit.New(ratelimit.Config{})
 		_, err := client.Download(context.Background(), "1")
 		require.ErrorContains(t, err, says)
 		require.Equal(t, 1, stored)
-		require.Nil(t, client.config.Governor.Status(everything).PausedUntil)
+		require.Nil(t, client.config.Limiter.Status(ratelimit.Viewer{Accepted: true}).PausedUntil)
 	}
 }
 
 // A wait is believed for an hour at most. After it one request probes.
 func TestLongWaitIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, cloud := scripted(t, Config{Governor: NewGovernor(GovernorConfig{})}, step{status: 429, header: "31449600"}, step{status: 429, header: "31449600"}, fine)
+		client, cloud := scripted(t, Config{Limiter: ratelimit.New(ratelimit.Config{})}, step{status: 429, header: "31449600"}, step{status: 429, header: "31449600"}, fine)
 		begin := time.Now()
 		_, err := searchOnce(context.Background(), client)
 		require.ErrorContains(t, err, "wait 1h0m0s")
-		background := WithLane(context.Background(), LaneBackground)
+		background := ratelimit.WithLane(context.Background(), ratelimit.LaneBackground)
 		_, err = searchOnce(background, client)
 		require.ErrorContains(t, err, "wait 1h0m0s")
 		_, err = searchOnce(background, client)
 		require.NoError(t, err)
-		require.Equal(t, 2*(time.Hour+safety), time.Since(begin))
-		require.Equal(t, []time.Duration{0, time.Hour + safety, 2 * (time.Hour + safety)}, cloud.at)
+		require.Equal(t, 2*(time.Hour+ratelimit.Margin), time.Since(begin))
+		require.Equal(t, []time.Duration{0, time.Hour + ratelimit.Margin, 2 * (time.Hour + ratelimit.Margin)}, cloud.at)
 	})
 }

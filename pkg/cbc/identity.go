@@ -16,6 +16,8 @@ import (
 	"sync"
 
 	"golang.org/x/net/idna"
+
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // APIKey names an API key of one Carbon Black Cloud. None of it is secret: it stands in URLs, screenshots and audit events. So it
@@ -74,6 +76,18 @@ func NormalizeURL(address string) (string, error) {
 		normalized.Path = clean
 	}
 	return normalized.String(), nil
+}
+
+// LimiterFor returns the limiter of an address's host, that is scheme, name and port. It is kept at least until leave is called.
+func LimiterFor(address string) (l *ratelimit.Limiter, leave func()) {
+	host := strings.ToLower(strings.TrimSpace(address))
+	if normalized, err := NormalizeURL(address); err == nil {
+		host = normalized
+		if u, err := url.Parse(normalized); err == nil {
+			host = u.Scheme + "://" + u.Host
+		}
+	}
+	return ratelimit.ForHost(host)
 }
 
 func normalizeHost(host string) string {

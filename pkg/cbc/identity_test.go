@@ -90,3 +90,19 @@ func TestFingerprintHidesTheSecret(t *testing.T) {
 		require.Len(t, id.Fingerprint, 64)
 	})
 }
+
+// Settings that spell the same host differently share one rate limit.
+func TestLimiterForOneHost(t *testing.T) {
+	l, leave := LimiterFor("https://Limiter.example/")
+	defer leave()
+	for _, same := range []string{"https://limiter.example", " https://limiter.example.:443/path?x=y "} {
+		other, leaveOther := LimiterFor(same)
+		require.Same(t, l, other, same)
+		leaveOther()
+	}
+	for _, different := range []string{"http://limiter.example", "https://limiter.example:8443", "https://other.example", "limiter.example"} {
+		other, leaveOther := LimiterFor(different)
+		require.NotSame(t, l, other, different)
+		leaveOther()
+	}
+}

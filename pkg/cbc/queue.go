@@ -17,7 +17,7 @@ type Batch struct {
 	Events []auditlog.Event // in no particular order
 	Bad    []BadRecord      // records that are no usable events
 	Bytes  int64
-	Waited time.Duration // for the governor
+	Waited time.Duration // for the rate limit
 }
 
 // QueuePath is the path of the queue of an organization.

@@ -18,6 +18,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // missed returns the error of a queue read.
@@ -144,10 +145,10 @@ func TestQueueLosesNothingBeforeItIsAsked(t *testing.T) {
 	require.False(t, missed(t, context.Background(), newClient(t, config("http://"+address))).Lost, "nobody listens")
 
 	c := config("http://" + address)
-	c.Governor = cbc.NewGovernor(cbc.GovernorConfig{Now: c.Now})
+	c.Limiter = ratelimit.New(ratelimit.Config{Now: c.Now})
 	canceled, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.False(t, missed(t, canceled, newClient(t, c)).Lost, "the governor lets nothing through")
+	require.False(t, missed(t, canceled, newClient(t, c)).Lost, "the limiter lets nothing through")
 
 	opaque, err := cbc.New(config("http://"+address), &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("something")

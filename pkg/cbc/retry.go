@@ -17,7 +17,7 @@ const (
 
 // effort is what a request took.
 type effort struct {
-	waited time.Duration // for the governor, over all tries
+	waited time.Duration // for the rate limit, over all tries
 	tries  int           // requests sent
 }
 
@@ -73,8 +73,8 @@ func (c *Client) delay(tries int) time.Duration {
 	return time.Duration((0.5 + c.config.Jitter()) * float64(firstDelay<<(tries-1)))
 }
 
-// attempt sends the request once, when the governor lets it. A timeout above 0 bounds it from its start. Nothing was sent when
-// the governor did not let it.
+// attempt waits for the rate limit and sends the request once. A timeout above 0 bounds it from its start. sent is false if the request
+// was refused before it was sent.
 func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, read func(io.Reader) error) (waited time.Duration, sent bool, err error) {
 	t, err := c.start(ctx, r)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return t.waited(), true, c.send(ctx, r, read)
+	return t.grant.Waited(), true, c.send(ctx, r, read)
 }
 
 // sleep waits, but no longer than the context.

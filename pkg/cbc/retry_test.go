@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 const goodPage = `{"num_found":1,"results":[{"create_time":"2024-04-17T19:18:37.480Z","actor":"a"}]}`
@@ -126,17 +127,17 @@ func TestRetries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := NewGovernor(GovernorConfig{})
+				g := ratelimit.New(ratelimit.Config{})
 				seen := 0
-				client, cloud := scripted(t, Config{Governor: g, MaxResponseBytes: 1000, Observe: func(call Call) {
+				client, cloud := scripted(t, Config{Limiter: g, MaxResponseBytes: 1000, Observe: func(call Call) {
 					require.Equal(t, "search", call.Endpoint)
 					seen++
 				}}, c.steps...)
 				page, err := searchOnce(context.Background(), client)
 				require.Equal(t, c.at, cloud.at)
-				require.Equal(t, int64(len(c.at)), g.Status(everything).Calls, "each try goes through the governor")
+				require.Equal(t, int64(len(c.at)), g.Status(ratelimit.Viewer{Accepted: true}).Calls, "each try counts against the limit")
 				require.Equal(t, len(c.at), seen)
-				require.Zero(t, g.Status(everything).InFlight)
+				require.Zero(t, g.Status(ratelimit.Viewer{Accepted: true}).InFlight)
 				if c.kind == "" {
 					require.NoError(t, err)
 					require.Equal(t, len(c.at), page.Tries)
@@ -191,7 +192,7 @@ func TestRetriesStayInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, cloud := scripted(t, Config{Governor: NewGovernor(GovernorConfig{})}, c.steps...)
+				client, cloud := scripted(t, Config{Limiter: ratelimit.New(ratelimit.Config{})}, c.steps...)
 				ctx := context.Background()
 				if c.deadline > 0 {
 					var cancel context.CancelFunc
@@ -209,16 +210,16 @@ func TestRetriesStayInTime(t *testing.T) {
 	}
 }
 
-// The wait for the governor is not the cloud's: it is told apart and does not shorten the time for an answer.
+// The wait for the rate limit is reported apart and does not shorten the time for an answer.
 func TestWaitIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGovernor(GovernorConfig{})
-		client, cloud := scripted(t, Config{Governor: g}, step{status: 429, header: "60"}, step{status: 503, takes: 20 * time.Second}, fine)
+		g := ratelimit.New(ratelimit.Config{})
+		client, cloud := scripted(t, Config{Limiter: g}, step{status: 429, header: "60"}, step{status: 503, takes: 20 * time.Second}, fine)
 		_, err := searchOnce(context.Background(), client)
 		require.EqualError(t, err, "Carbon Black Cloud limits the number of requests: wait 1m0s, resumes at 00:01:01 UTC (HTTP 429)")
 		_, err = searchOnce(context.Background(), client)
-		require.ErrorContains(t, err, "wait 1m1s, resumes at 00:01:01 UTC (HTTP 429, nothing is sent until")
-		page, err := searchOnce(WithLane(context.Background(), LaneBackground), client)
+		require.ErrorContains(t, err, "wait 1m1s, resumes at 00:01:01 UTC (HTTP 429, not sent during the pause")
+		page, err := searchOnce(ratelimit.WithLane(context.Background(), ratelimit.LaneBackground), client)
 		require.NoError(t, err)
 		require.Equal(t, 61*time.Second, page.Waited)
 		require.Equal(t, 2, page.Tries)
@@ -237,10 +238,10 @@ func TestPauseByHeader(t *testing.T) {
 		"Fri, 31 Dec 1999 00:00:00 GMT": 30 * time.Second,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			client, cloud := scripted(t, Config{Governor: NewGovernor(GovernorConfig{})}, step{status: 429, header: header}, fine)
+			client, cloud := scripted(t, Config{Limiter: ratelimit.New(ratelimit.Config{})}, step{status: 429, header: header}, fine)
 			_, err := searchOnce(context.Background(), client)
 			require.ErrorContains(t, err, "resumes at "+cloud.begin.Add(wait).UTC().Format("15:04:05 UTC"))
-			_, err = searchOnce(WithLane(context.Background(), LaneBackground), client)
+			_, err = searchOnce(ratelimit.WithLane(context.Background(), ratelimit.LaneBackground), client)
 			require.NoError(t, err)
 			require.Equal(t, []time.Duration{0, wait}, cloud.at, "%q", header)
 		})
@@ -266,14 +267,14 @@ func TestDelaysDiffer(t *testing.T) {
 func TestARequestDoesNotHoldItsPlaceForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, timeout := range []time.Duration{0, 24 * time.Hour} {
-			g := NewGovernor(GovernorConfig{})
-			client, _ := scripted(t, Config{Governor: g}, step{takes: 48 * time.Hour})
+			g := ratelimit.New(ratelimit.Config{})
+			client, _ := scripted(t, Config{Limiter: g}, step{takes: 48 * time.Hour})
 			client.http.Timeout = timeout
 			begin := time.Now()
 			_, err := searchOnce(context.Background(), client)
 			require.Error(t, err)
 			require.Equal(t, maxAttemptTime, time.Since(begin))
-			require.Zero(t, g.Status(everything).InFlight)
+			require.Zero(t, g.Status(ratelimit.Viewer{Accepted: true}).InFlight)
 		}
 	})
 }

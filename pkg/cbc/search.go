@@ -39,7 +39,7 @@ type Page struct {
 	Bad       []BadRecord // records that are no usable events; Found counts them, too
 	Digits    int         // the most fraction digits of a second in the events' times: how fine the times are written
 	Bytes     int64
-	Waited    time.Duration // for the governor
+	Waited    time.Duration // for the rate limit
 	Tries     int           // requests it took
 }
 

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // answerError explains an answer of status 2xx that could not be read.
@@ -66,7 +68,7 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 		e.Kind, e.Permission, e.transient, e.RetryAfter = KindThrottled, "", false, wait
 	}
 	if wait > 0 {
-		e.ResumesAt = now.Add(wait + safety)
+		e.ResumesAt = now.Add(wait + ratelimit.Margin)
 	}
 	if e.Kind == KindQuery && body.Reason != "" && body.Reason != body.Message {
 		e.add(c.redact(body.Reason))

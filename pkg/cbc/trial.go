@@ -1,24 +1,21 @@
 package cbc
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // verifyTime bounds a request that only finds out whether the API key is accepted.
 const verifyTime = 20 * time.Second
-
-// A client of which no request was answered yet may send a few requests at once, and then one at a time: what it sends in vain is
-// missing from what all data sources of the host may send.
-const (
-	unprovedBurst = 10
-	unprovedPause = 5 * time.Second
-)
 
 // trial is whether the API key of a client has proved itself.
 type trial struct {
@@ -27,8 +24,8 @@ type trial struct {
 	mu         sync.Mutex
 	acceptedAt time.Time
 	rejectedAt time.Time
-	starts     pace   // of this client, until it is accepted
-	detach     func() // takes the client's limit from the governor
+	starts     ratelimit.Trial // until the client is accepted
+	detach     func()          // removes the client's limit from the limiter
 	closed     bool
 }
 
@@ -82,9 +79,9 @@ func (c *Client) accept(sent time.Time) {
 	if sent.After(c.trial.acceptedAt) {
 		c.trial.acceptedAt = sent
 	}
-	if c.trial.detach == nil && !c.trial.closed && c.config.Governor != nil && c.config.RequestsPerFiveMinutes > 0 {
-		c.trial.detach = c.config.Governor.Attach(c.config.RequestsPerFiveMinutes)
-		c.trial.starts = pace{}
+	if c.trial.detach == nil && !c.trial.closed && c.config.Limiter != nil && c.config.RequestsPerFiveMinutes > 0 {
+		c.trial.detach = c.config.Limiter.SetLimit(c.config.RequestsPerFiveMinutes)
+		c.trial.starts = ratelimit.Trial{}
 	}
 }
 
@@ -95,70 +92,95 @@ func (c *Client) reject() {
 	c.trial.rejectedAt = c.config.Now()
 }
 
-// ownLimit refuses a request of a client that is not accepted and has used up its own limit, or asks too often.
+// ownLimit refuses a request of a client that was never answered and has used up its own limit.
 func (c *Client) ownLimit() error {
 	limit := c.config.RequestsPerFiveMinutes
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
-	if limit <= 0 || c.config.Governor == nil || !c.trial.acceptedAt.IsZero() {
+	if limit <= 0 || c.config.Limiter == nil || !c.trial.acceptedAt.IsZero() {
 		return nil
 	}
-	now := c.config.Now()
-	c.trial.starts.expire(now)
-	if n := len(c.trial.starts.starts); n >= unprovedBurst {
-		if at := c.trial.starts.starts[n-1].Add(unprovedPause); at.After(now) {
-			return &Error{Kind: KindThrottled, Status: http.StatusTooManyRequests, RetryAfter: at.Sub(now), ResumesAt: at, paced: true,
-				Message: "not sent: no request with these settings was answered yet"}
-		}
-	}
-	if at := c.trial.starts.earliest(limit, 0, now); at.After(now) {
-		return &Error{Kind: KindThrottled, Status: http.StatusTooManyRequests, RetryAfter: at.Sub(now), ResumesAt: at, paced: true}
-	}
-	c.trial.starts.add(now)
-	return nil
+	return c.trial.starts.Take(limit, c.config.Now())
 }
 
-// start waits until a request may start. Whoever gets a ticket must end it.
-func (c *Client) start(ctx context.Context, r request) (*ticket, error) {
+// started is a request that may be sent.
+type started struct {
+	grant *ratelimit.Grant
+	probe bool // its answer decides whether a refusal still holds
+}
+
+// start waits until a request may start. Whoever gets one must end it.
+func (c *Client) start(ctx context.Context, r request) (started, error) {
 	probe, err := c.refused.check(r.permission)
 	if err != nil {
-		return nil, err
+		return started{}, err
 	}
 	if err := c.ownLimit(); err != nil {
-		return nil, err
+		return started{}, c.notSent(ctx, err)
 	}
 	if !c.Accepted() {
-		ctx = withUnproved(ctx)
+		ctx = ratelimit.WithUnverified(ctx)
 	}
-	t, err := c.config.Governor.acquire(ctx)
+	grant, err := c.config.Limiter.Acquire(ctx)
 	if err != nil {
+		err = c.notSent(ctx, err)
 		c.refused.settle(r.permission, probe, c.Accepted(), err)
-		var refused *Error
-		if !errors.As(err, &refused) {
-			err = c.transportError(ctx, err)
-		}
-		return nil, err
+		return started{}, err
 	}
-	t.probe = probe
 	if !probe {
 		if err := c.refused.peek(r.permission); err != nil { // it came while this request waited
-			c.config.Governor.cancel(t)
-			return nil, err
+			grant.Cancel()
+			return started{}, err
 		}
 	}
-	return t, nil
+	return started{grant, probe}, nil
+}
+
+// notSent explains a request that the rate limit did not let start.
+func (c *Client) notSent(ctx context.Context, err error) error {
+	var refusal *ratelimit.Refusal
+	if !errors.As(err, &refusal) {
+		return c.transportError(ctx, err)
+	}
+	e := &Error{Kind: KindThrottled, Status: http.StatusTooManyRequests, RetryAfter: refusal.Wait, ResumesAt: refusal.ResumesAt, err: err}
+	switch refusal.Reason {
+	case ratelimit.Busy:
+		e.Message = "not sent: too many other requests are waiting"
+	case ratelimit.Paused:
+		e.Message = "not sent during the pause that it asked for"
+	case ratelimit.OverBudget:
+		e.paced, e.Message = true, fmt.Sprintf("not sent: the limit is %d in %.0f minutes", refusal.Limit, ratelimit.Window.Minutes())
+	case ratelimit.Unverified:
+		e.paced, e.Message = true, "not sent: no request with these settings has been answered yet"
+	}
+	return e
 }
 
 // end takes the end of a request into account.
-func (c *Client) end(t *ticket, r request, err error) {
+func (c *Client) end(t started, r request, err error) {
 	var failed *Error
 	if errors.As(err, &failed) && (failed.Kind == KindKey || failed.Kind == KindOrgKey) {
 		c.reject()
 	}
 	c.refused.settle(r.permission, t.probe, c.Accepted(), err)
-	c.config.Governor.release(t, err)
-	if err == nil && c.Accepted() {
-		c.config.Governor.prove(t)
+	switch {
+	case err == nil, failed != nil && failed.letThrough():
+		t.grant.End(ratelimit.Allowed, 0)
+	case failed != nil && failed.Kind == KindThrottled:
+		if at := t.grant.End(ratelimit.Throttled, failed.RetryAfter); !at.IsZero() {
+			failed.ResumesAt = at
+			failed.RetryAfter = cmp.Or(failed.RetryAfter, at.Sub(c.config.Now()))
+		}
+	default:
+		t.grant.End(ratelimit.Unknown, 0)
 	}
-	c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.waited(), Err: err})
+	if err == nil && c.Accepted() {
+		t.grant.Verify()
+	}
+	c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.grant.Waited(), Err: err})
+}
+
+// letThrough reports whether a failure shows that the rate limit let the request through: the answer refuses this request only.
+func (e *Error) letThrough() bool {
+	return e.Status != 0 && e.Status < 500 && e.Kind != KindThrottled
 }

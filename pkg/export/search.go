@@ -13,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // search makes a file by reading the time range page by page, oldest events first, as fast as the rate limit permits. extras are columns
@@ -29,7 +30,7 @@ func (s *Service) search(ctx context.Context, t token, extras []string, options 
 	matcher := t.Filter.Local()
 	var failed error
 	var cost history.Cost
-	coverage, err := s.config.OwnPast().Scan(cbc.WithLane(ctx, cbc.LaneBackground), question(t.Filter.Cloud(), t.timeRange()), &cost,
+	coverage, err := s.config.OwnPast().Scan(ratelimit.WithLane(ctx, ratelimit.LaneBackground), question(t.Filter.Cloud(), t.timeRange()), &cost,
 		func(batch history.Batch) bool {
 			made.Received += batch.Len()
 			for e := range batch.All() {

@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
-	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // cache keeps what was read, by filter and window. It is bounded in bytes; what was not used for longest goes first.
@@ -25,8 +25,8 @@ type cache struct {
 type track struct {
 	key     string
 	filter  auditlog.Filter
-	turns   map[cbc.Lane]*turns // an alert rule does not wait for a panel that is held back by the rate limit
-	extents []*extent           // ascending, disjoint
+	turns   map[ratelimit.Lane]*turns // an alert rule does not wait for a panel that is held back by the rate limit
+	extents []*extent                 // ascending, disjoint
 	crowded []crowd
 }
 
@@ -72,7 +72,7 @@ func (c *cache) track(f auditlog.Filter) *track {
 		if len(c.tracks) >= maxTracks {
 			maps.DeleteFunc(c.tracks, func(_ string, t *track) bool { return len(t.extents) == 0 })
 		}
-		t = &track{key: key, filter: f, turns: map[cbc.Lane]*turns{}}
+		t = &track{key: key, filter: f, turns: map[ratelimit.Lane]*turns{}}
 		c.tracks[key] = t
 	}
 	return t
@@ -83,7 +83,7 @@ const maxTracks = 1000
 
 // turn waits until nobody else of the asker's lane reads the track.
 func (c *cache) turn(ctx context.Context, t *track, w auditlog.TimeRange) (release func(error), err error) {
-	lane := cbc.LaneOf(ctx)
+	lane := ratelimit.LaneOf(ctx)
 	c.mu.Lock()
 	if t.turns[lane] == nil {
 		t.turns[lane] = newTurns()

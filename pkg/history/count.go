@@ -10,6 +10,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // ErrUncountable says that a millisecond holds more events than Carbon Black Cloud counts.
@@ -33,7 +34,7 @@ type countKey struct {
 // countTurn is the turn of one lane to ask for a number.
 type countTurn struct {
 	countKey
-	lane cbc.Lane
+	lane ratelimit.Lane
 }
 
 type countValue struct {
@@ -59,7 +60,7 @@ func (c *counts) get(key countKey, now int64) (int, bool) {
 
 // turn waits until nobody else asks for the number.
 func (c *counts) turn(ctx context.Context, number countKey) (release func(error), err error) {
-	key := countTurn{number, cbc.LaneOf(ctx)}
+	key := countTurn{number, ratelimit.LaneOf(ctx)}
 	c.mu.Lock()
 	t := c.turns[key]
 	if t == nil {

@@ -134,7 +134,7 @@ func (h *History) search(ctx context.Context, r cbc.SearchRequest, cost *Cost) (
 	if err == nil {
 		page.Tries = max(page.Tries, 1)
 	}
-	if page.Tries > 0 { // else the governor refused it
+	if page.Tries > 0 { // else the rate limit refused it
 		cost.Sent = append(cost.Sent, r)
 	}
 	cost.Calls += page.Tries

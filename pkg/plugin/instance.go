@@ -17,6 +17,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // ID is the plugin's id.
@@ -43,8 +44,8 @@ type Instance struct {
 	http     *http.Client
 	idle     func() // closes idle connections
 	client   *cbc.Client
-	governor *cbc.Governor
-	detach   func() // from the governor of the host
+	limiter  *ratelimit.Limiter
+	detach   func() // from the limiter of the host
 	catalog  *catalog.Catalog
 	history  *history.History
 	queue    *queue.Queue // nil unless the settings enable it
@@ -86,7 +87,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 	if err != nil {
 		return nil, err
 	}
-	governor, leaveHost := cbc.GovernorFor(parsed.url)
+	limiter, leaveHost := cbc.LimiterFor(parsed.url)
 	client, err := cbc.New(cbc.Config{
 		URL:                    parsed.url,
 		OrgKey:                 parsed.orgKey,
@@ -94,7 +95,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		APISecret:              parsed.apiSecret,
 		Redact:                 parsed.secrets,
 		UserAgent:              userAgent(),
-		Governor:               governor,
+		Limiter:                limiter,
 		RequestsPerFiveMinutes: parsed.requestsPerFiveMinutes,
 		Observe:                observe,
 		Storage:                storage,
@@ -111,7 +112,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		http:     httpClient,
 		idle:     httpClient.CloseIdleConnections,
 		client:   client,
-		governor: governor,
+		limiter:  limiter,
 		detach:   leaveHost,
 		catalog:  classifier,
 		history:  past,

@@ -117,7 +117,7 @@ func (a asker) run(t *testing.T, d *Instance, until time.Time, sum *tally) {
 	}
 }
 
-// crowds gives each crowd a host of its own: the governor of a host outlives a test.
+// crowds gives each crowd a host of its own, because the rate limit of a host outlives a test.
 var crowds atomic.Int32
 
 // crowd lets askers ask for some time, in simulated time, under a limit of 60 calls a minute, and sums up by lane.

@@ -13,21 +13,21 @@ func (d *Instance) measure(ctx context.Context, shape query.Type) frame.Frames {
 	if shape == query.TypeCallers {
 		return d.callers(ctx)
 	}
-	governor, cache, now := d.limits(ctx), d.history.Status(), time.Now()
+	limits, cache, now := d.limits(ctx), d.history.Status(), time.Now()
 	paused := 0.0
-	if governor.PausedUntil != nil {
-		paused = max(time.UnixMilli(*governor.PausedUntil).Sub(now).Seconds(), 0)
+	if limits.PausedUntil != nil {
+		paused = max(time.UnixMilli(*limits.PausedUntil).Sub(now).Seconds(), 0)
 	}
-	waiting := governor.Waiting.Alert + governor.Waiting.Panel + governor.Waiting.Background
+	waiting := limits.Waiting.Alert + limits.Waiting.Panel + limits.Waiting.Background
 	numbers := []frame.Number{
-		{Name: "budget", Value: number(governor.Budget.Limit)},
-		{Name: "budgetLeft", Value: number(governor.Budget.Left)},
-		{Name: "used", Value: number(governor.Budget.Used)},
-		{Name: "inFlight", Value: number(governor.InFlight)},
+		{Name: "budget", Value: number(limits.Budget.Limit)},
+		{Name: "budgetLeft", Value: number(limits.Budget.Left)},
+		{Name: "used", Value: number(limits.Budget.Used)},
+		{Name: "inFlight", Value: number(limits.InFlight)},
 		{Name: "waiting", Value: number(waiting)},
 		{Name: "pausedSeconds", Value: &paused},
-		{Name: "calls", Value: number(governor.Calls)},
-		{Name: "throttled", Value: number(governor.Throttled)},
+		{Name: "calls", Value: number(limits.Calls)},
+		{Name: "throttled", Value: number(limits.Throttled)},
 		{Name: "cacheEvents", Value: number(cache.Events)},
 		{Name: "cacheBytes", Value: number(cache.Bytes)},
 	}

@@ -10,6 +10,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // The plugin's own metrics; Grafana serves them with the SDK's.
@@ -36,7 +37,7 @@ func (d *Instance) answered(s frame.Stats) (budgetLeft int) {
 	cached := math.Round(s.CacheShare * float64(s.Read))
 	eventsRead.WithLabelValues("cache").Add(cached)
 	eventsRead.WithLabelValues("cloud").Add(float64(s.Read) - cached)
-	return min(d.governor.Budget().Left, d.settings.requestsPerFiveMinutes)
+	return min(d.limiter.Budget().Left, d.settings.requestsPerFiveMinutes)
 }
 
 // observe counts a request that has ended.
@@ -63,7 +64,7 @@ func (budgets) Describe(out chan<- *prometheus.Desc) { out <- budgetLeft }
 
 // Collect reports every host.
 func (budgets) Collect(out chan<- prometheus.Metric) {
-	cbc.EachBudget(func(host string, b cbc.Budget) {
+	ratelimit.EachBudget(func(host string, b ratelimit.Budget) {
 		out <- prometheus.MustNewConstMetric(budgetLeft, prometheus.GaugeValue, float64(b.Left), host)
 	})
 }

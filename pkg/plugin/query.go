@@ -17,6 +17,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // concurrentQueries bounds how many queries of one request are answered at a time.
@@ -29,7 +30,7 @@ func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest)
 	if most := query.MaxQueriesPerRequest(); len(req.Queries) > most {
 		return tooManyQueries(req, most), nil
 	}
-	taken := newRoom(cbc.LaneOf(ctx))
+	taken := newRoom(ratelimit.LaneOf(ctx))
 	defer taken.release()
 	ctx = context.WithValue(ctx, roomKey{}, taken)
 	answers := make([]backend.DataResponse, len(req.Queries))
@@ -63,7 +64,7 @@ const alertTime = 9 * time.Second
 
 // inTime bounds how long an alert rule waits. Whoever else asks is answered before the deadline, too, be it with an error.
 func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	if cbc.LaneOf(ctx) != cbc.LaneAlert {
+	if ratelimit.LaneOf(ctx) != ratelimit.LaneAlert {
 		return cbc.WithMargin(ctx)
 	}
 	if deadline, bounded := ctx.Deadline(); bounded && time.Until(deadline) < alertTime {
@@ -113,7 +114,7 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool
 		Interval:      q.Interval,
 		MaxDataPoints: q.MaxDataPoints,
 		Numbers:       numbers,
-		Alert:         cbc.LaneOf(ctx) == cbc.LaneAlert,
+		Alert:         ratelimit.LaneOf(ctx) == ratelimit.LaneAlert,
 		Now:           time.Now(),
 		TakeRoom:      roomOf(ctx).take,
 	})

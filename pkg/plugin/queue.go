@@ -13,6 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
@@ -22,7 +23,7 @@ func openQueue(s settings, id cbc.Identity, owner string, client *cbc.Client) (*
 	if err != nil {
 		return nil, err
 	}
-	cloud := background{client, cbc.Origin{Tenant: cbc.Tenant{Identity: id}}}
+	cloud := background{client, ratelimit.Origin{Tenant: ratelimit.Tenant{Identity: id}}}
 	return queue.Open(queue.Config{
 		Identity: id,
 		Owner:    owner,
@@ -66,12 +67,12 @@ func verifierOf(secret string) func(salt []byte) []byte {
 // background asks Carbon Black Cloud for the ledger's sake. What it spends is shown to everybody with the same API key.
 type background struct {
 	client *cbc.Client
-	origin cbc.Origin
+	origin ratelimit.Origin
 }
 
 // Queue takes one batch. The reader says how urgent it is.
 func (b background) Queue(ctx context.Context) (cbc.Batch, error) {
-	return b.client.Queue(cbc.WithOrigin(ctx, b.origin))
+	return b.client.Queue(ratelimit.WithOrigin(ctx, b.origin))
 }
 
 // SearchAll visits every event of a window, asked for anew.
@@ -80,7 +81,7 @@ func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit f
 	var cost history.Cost
 	past := history.New(history.Config{Searcher: b.client, Settle: time.Minute})
 	question := history.Question{Window: w, Order: cbc.OldestFirst, Max: math.MaxInt}
-	coverage, err := past.Scan(cbc.WithOrigin(cbc.WithLane(ctx, cbc.LaneBackground), b.origin), question, &cost, func(batch history.Batch) bool {
+	coverage, err := past.Scan(ratelimit.WithOrigin(ratelimit.WithLane(ctx, ratelimit.LaneBackground), b.origin), question, &cost, func(batch history.Batch) bool {
 		events := make([]auditlog.Event, 0, batch.Len())
 		for e := range batch.All() {
 			events = append(events, *e)

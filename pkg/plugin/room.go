@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/query"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // Room for the answers of the process, in points of about 24 bytes. An answer takes it until it is on its way to Grafana, and the
@@ -29,8 +29,8 @@ type room struct {
 	held int64
 }
 
-func newRoom(lane cbc.Lane) *room {
-	if lane == cbc.LaneAlert {
+func newRoom(lane ratelimit.Lane) *room {
+	if lane == ratelimit.LaneAlert {
 		return &room{all: ruleAnswers, total: ruleRoom}
 	}
 	return &room{all: panelAnswers, total: panelRoom}
@@ -65,7 +65,7 @@ type roomKey struct{}
 func roomOf(ctx context.Context) *room {
 	r, _ := ctx.Value(roomKey{}).(*room)
 	if r == nil {
-		return newRoom(cbc.LaneOf(ctx))
+		return newRoom(ratelimit.LaneOf(ctx))
 	}
 	return r
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
-	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // manyActors is an instance on a cloud with n actors, one event each.
@@ -90,10 +90,10 @@ func TestTooManyQueries(t *testing.T) {
 }
 
 func TestRoomIsTakenAndGivenBack(t *testing.T) {
-	r := newRoom(cbc.LanePanel)
+	r := newRoom(ratelimit.LanePanel)
 	require.NoError(t, r.take(context.Background(), panelRoom-10))
 	require.Error(t, r.take(context.Background(), 11))
-	other := newRoom(cbc.LanePanel)
+	other := newRoom(ratelimit.LanePanel)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.ErrorIs(t, other.take(ctx, 11), context.Canceled, "it waits for the first request")

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
-	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 const (
@@ -29,7 +29,7 @@ func (d *Instance) getValues(w http.ResponseWriter, r *http.Request) {
 		sendJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
-	ctx, cancel := context.WithTimeout(cbc.WithLane(r.Context(), cbc.LanePanel), valuesTime)
+	ctx, cancel := context.WithTimeout(ratelimit.WithLane(r.Context(), ratelimit.LanePanel), valuesTime)
 	defer cancel()
 	values, complete, err := d.panel.Values(ctx, wanted)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
@@ -126,13 +127,13 @@ func (r *reader) begin(ctx context.Context, c Config, id string) (store.ReadStat
 
 // drain reads until the queue is empty.
 func (r *reader) drain(ctx context.Context, c Config, p *Poll) error {
-	lane := cbc.LaneAlert // alert rules wait for it; it is one request a poll, for everybody
+	lane := ratelimit.LaneAlert // alert rules wait for it; it is one request a poll, for everybody
 	for range maxBatches {
 		if ctx.Err() != nil {
 			return errEnded
 		}
-		n, drained, err := r.read(cbc.WithLane(ctx, lane), c)
-		lane = cbc.LanePanel
+		n, drained, err := r.read(ratelimit.WithLane(ctx, lane), c)
+		lane = ratelimit.LanePanel
 		if p.Read += n; err != nil || drained {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
@@ -57,7 +58,7 @@ type Poll struct {
 func newReader(store string, ledger store.Store, before *reader, report func(*Queue, error)) *reader {
 	r := &reader{store: store, ledger: ledger, before: before, away: before != nil, report: report, round: make(chan struct{})}
 	r.audience.changed = make(chan struct{})
-	r.life, r.retire = context.WithCancel(cbc.WithLane(context.Background(), cbc.LaneBackground))
+	r.life, r.retire = context.WithCancel(ratelimit.WithLane(context.Background(), ratelimit.LaneBackground))
 	if before != nil {
 		before.leave()
 	}

@@ -14,6 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
@@ -459,11 +460,11 @@ func status(t testing.TB, q *Queue) Status {
 // urgent notes how urgent the reads are.
 type urgent struct {
 	Source
-	lanes []cbc.Lane
+	lanes []ratelimit.Lane
 }
 
 func (u *urgent) Queue(ctx context.Context) (cbc.Batch, error) {
-	u.lanes = append(u.lanes, cbc.LaneOf(ctx))
+	u.lanes = append(u.lanes, ratelimit.LaneOf(ctx))
 	return u.Source.Queue(ctx)
 }
 
@@ -477,7 +478,7 @@ func TestTheFirstReadOfAPollIsUrgent(t *testing.T) {
 		defer q.Close()
 		w.happen(25)
 		require.NoError(t, q.Touch(context.Background()))
-		require.Equal(t, []cbc.Lane{cbc.LaneAlert, cbc.LanePanel, cbc.LanePanel}, u.lanes)
+		require.Equal(t, []ratelimit.Lane{ratelimit.LaneAlert, ratelimit.LanePanel, ratelimit.LanePanel}, u.lanes)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // inProcess sends requests to a handler without a network, so that a bubble's time can pass meanwhile.
@@ -27,14 +28,14 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-// Behind the real client and governor: a simulated cloud asks for five minutes of silence, which is kept and told at once, and
+// With the real client and rate limit: a simulated cloud asks for a pause of five minutes, which is kept and reported at once, and
 // every event of those minutes is delivered after it.
 func TestSilenceOfTheCloud(t *testing.T) {
 	bubble(t, func() {
 		sim := simulator.New(simulator.Config{Events: []simulator.Event{}})
 		key := sim.Keys()[0]
 		client, err := cbc.New(cbc.Config{
-			URL: "https://cbc.test", OrgKey: sim.OrgKey(), APIID: key.APIID, APISecret: key.APISecret, Governor: cbc.NewGovernor(cbc.GovernorConfig{}),
+			URL: "https://cbc.test", OrgKey: sim.OrgKey(), APIID: key.APIID, APISecret: key.APISecret, Limiter: ratelimit.New(ratelimit.Config{}),
 		}, &http.Client{Transport: inProcess{sim}})
 		require.NoError(t, err)
 		var s screen

@@ -10,6 +10,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 const (
@@ -37,7 +38,7 @@ type Search struct {
 // Run delivers events until the context ends or deliver fails. They are in the order of their times within a poll; one that
 // becomes visible late, or that a failure held back, comes late.
 func (s Search) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
-	ctx = cbc.WithLane(ctx, cbc.LaneBackground)
+	ctx = ratelimit.WithLane(ctx, ratelimit.LaneBackground)
 	p := &poller{Search: s, viewer: newViewer(deliver), margin: from.margin, rows: from.rows}
 	if p.margin == nil {
 		p.margin = newMargin(time.Now().Add(-Lead).UnixMilli())

@@ -1,4 +1,4 @@
-package cbc
+package ratelimit
 
 import (
 	"cmp"
@@ -13,17 +13,17 @@ import (
 	"pgregory.net/rapid"
 )
 
-// arrival is a request that somebody wants to make, and how it ends.
+// arrival is a request and how it ends.
 type arrival struct {
 	at       time.Duration
 	lane     Lane
 	takes    time.Duration
 	result   string        // ok, 429 or 503
-	wait     time.Duration // that a 429 asks for; 0 is none
-	patience time.Duration // 0 is none; otherwise the asker leaves
+	wait     time.Duration // that a 429 asks for; 0 if it does not say
+	patience time.Duration // until the caller gives up; 0 is never
 }
 
-// past is a request as it happened, in time since the start.
+// past is a request that was sent. Times are since the start.
 type past struct {
 	arrival
 	started, ended time.Duration
@@ -31,8 +31,8 @@ type past struct {
 
 var arrivals = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) arrival {
 	// Odd numbers of microseconds keep unrelated things from happening at the same instant.
-	span := func(name string, most int) time.Duration {
-		return time.Duration(rapid.IntRange(0, most).Draw(t, name))*time.Millisecond + time.Duration(rapid.IntRange(0, 999).Draw(t, "µs"))*time.Microsecond
+	span := func(name string, maxMS int) time.Duration {
+		return time.Duration(rapid.IntRange(0, maxMS).Draw(t, name))*time.Millisecond + time.Duration(rapid.IntRange(0, 999).Draw(t, "µs"))*time.Microsecond
 	}
 	a := arrival{
 		at:       span("at", 900_000),
@@ -47,11 +47,11 @@ var arrivals = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) arrival {
 	return a
 }), 1, 120)
 
-// play lets the arrivals happen in simulated time and returns the requests that were sent, in order of their start.
+// play runs the arrivals in simulated time and returns the requests that were sent, in order of their start.
 func play(t *testing.T, limit int, all []arrival) (sent []past, status Status) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGovernor(GovernorConfig{})
-		defer g.Attach(limit)()
+		l := New(Config{})
+		defer l.SetLimit(limit)()
 		begin := time.Now()
 		var mu sync.Mutex
 		var group sync.WaitGroup
@@ -64,28 +64,22 @@ func play(t *testing.T, limit int, all []arrival) (sent []past, status Status) {
 					ctx, cancel = context.WithTimeout(ctx, a.patience)
 					defer cancel()
 				}
-				ticket, err := g.acquire(ctx)
+				grant, err := l.Acquire(ctx)
 				if err != nil {
 					return
 				}
 				p := past{arrival: a, started: time.Since(begin)}
 				time.Sleep(a.takes)
 				p.ended = time.Since(begin)
-				switch a.result {
-				case "429":
-					err = &Error{Kind: KindThrottled, Status: 429, RetryAfter: a.wait}
-				case "503":
-					err = &Error{Kind: KindServer, Status: 503}
-				}
-				g.release(ticket, err)
+				grant.End(map[string]Outcome{"ok": Allowed, "429": Throttled, "503": Unknown}[a.result], a.wait)
 				mu.Lock()
 				sent = append(sent, p)
 				mu.Unlock()
 			})
 		}
 		group.Wait()
-		status = g.Status(everything)
-		require.Nil(t, g.timer, "nobody waits, so nothing is due")
+		status = l.Status(everything)
+		require.Nil(t, l.timer, "nobody waits, so nothing is due")
 	})
 	slices.SortFunc(sent, func(a, b past) int {
 		// Of those that started at the same instant, the one of the smaller share may have been the first.
@@ -94,9 +88,9 @@ func play(t *testing.T, limit int, all []arrival) (sent []past, status Status) {
 	return sent, status
 }
 
-// Whatever comes and however it ends: no window holds more than its limit or a lane's share, no more than four run at a time,
-// nothing starts in a pause, and one goes alone after it.
-func TestGovernorHolds(t *testing.T) {
+// Whatever arrives and however it ends: no window exceeds the limit or a lane's share, at most four requests run concurrently, none
+// starts in a pause, and one runs alone after it.
+func TestLimitsHold(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := rapid.IntRange(1, 40).Draw(rt, "limit")
 		all := arrivals.Draw(rt, "arrivals")
@@ -117,14 +111,14 @@ func TestGovernorHolds(t *testing.T) {
 				if other.result != "429" || other.ended >= p.started {
 					continue
 				}
-				wait := other.wait + safety
+				wait := other.wait + Margin
 				if other.wait == 0 {
 					wait = firstBackoff
 				}
 				require.GreaterOrEqual(rt, p.started, other.ended+wait, "%v starts in the pause of %v", p, other)
 			}
 			if inFlight > 1 {
-				require.True(rt, cleared(sent, p.started), "%v does not go alone", p)
+				require.True(rt, cleared(sent, p.started), "%v does not run alone", p)
 			}
 		}
 		require.Equal(rt, int64(len(sent)), status.Calls)
@@ -146,8 +140,8 @@ func cleared(sent []past, at time.Duration) bool {
 	})
 }
 
-// Who waits without a deadline is served in the end, and never earlier than the limits ask for.
-func TestEverybodyIsServed(t *testing.T) {
+// Every request without a deadline starts eventually, in order of arrival.
+func TestEveryRequestStarts(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		all := arrivals.Draw(rt, "arrivals")
 		for i := range all {
@@ -162,8 +156,8 @@ func TestEverybodyIsServed(t *testing.T) {
 	})
 }
 
-// A pace without trouble is as fast as the limits allow: nobody waits while there is room.
-func TestNobodyWaitsInVain(t *testing.T) {
+// Without throttling, requests start as early as the limits allow.
+func TestNoNeedlessWait(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		all := arrivals.Draw(rt, "arrivals")
 		for i := range all {

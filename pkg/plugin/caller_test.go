@@ -15,6 +15,7 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/simulator"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // The requests of a query count as its asker's, by Grafana's headers.
@@ -30,14 +31,14 @@ func TestWhoSpends(t *testing.T) {
 		query := fmt.Sprintf(`{"queryType":"count","query":"-actor:u%d"}`, i) // each needs its own search
 		require.NoError(t, ask(t, d, headers, query)["A"].Error)
 	}
-	var seen []cbc.Origin
+	var seen []ratelimit.Origin
 	for _, o := range d.limits(context.Background()).Origins {
 		require.Positive(t, o.Calls)
 		require.Equal(t, d.tenant(0), o.Tenant)
-		o.Tenant = cbc.Tenant{}
+		o.Tenant = ratelimit.Tenant{}
 		seen = append(seen, o.Origin)
 	}
-	require.ElementsMatch(t, []cbc.Origin{{Dashboard: "board", Panel: "3"}, {Rule: "rule/1"}, {Dashboard: long[:maxUID]}}, seen)
+	require.ElementsMatch(t, []ratelimit.Origin{{Dashboard: "board", Panel: "3"}, {Rule: "rule/1"}, {Dashboard: long[:maxUID]}}, seen)
 }
 
 // An alert rule finds a reserve where a panel has to wait.
@@ -59,7 +60,7 @@ func TestAlertsGoBeforePanels(t *testing.T) {
 	require.NoError(t, ask(t, d, map[string]string{"FromAlert": "true"}, `{"queryType":"count"}`)["A"].Error)
 }
 
-// Instances of the same host share a governor, and the smallest limit of those counts that live and whose API key is accepted.
+// Instances of the same host share a rate limit. The smallest limit applies, of those that are not disposed and whose API key is accepted.
 func TestInstancesShareALimit(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	limit := func(d *Instance) float64 { return statusOfInstance(t, d)["budget"].(map[string]any)["limit"].(float64) }
@@ -86,7 +87,7 @@ func TestMetrics(t *testing.T) {
 	after := metrics(t)
 	require.InDelta(t, 1, after["cbc_audit_api_calls_total endpoint=search outcome=api_key"]-before["cbc_audit_api_calls_total endpoint=search outcome=api_key"], 0)
 	require.InDelta(t, 1, after["cbc_audit_api_wait_seconds endpoint=search"]-before["cbc_audit_api_wait_seconds endpoint=search"], 0)
-	require.InDelta(t, cbc.DefaultLimit-1, after["cbc_audit_api_budget_left host="+server.URL], 0, "a rejected key has no say")
+	require.InDelta(t, ratelimit.DefaultLimit-1, after["cbc_audit_api_budget_left host="+server.URL], 0, "a rejected key has no say")
 }
 
 // metrics reads the values that Grafana would: of a histogram, how many it holds.

@@ -1,8 +1,9 @@
-package cbc
+package ratelimit
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -14,17 +15,17 @@ import (
 
 func TestStatusAsJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGovernor(GovernorConfig{})
-		defer g.Attach(100)()
+		l := New(Config{})
+		defer l.SetLimit(100)()
 		board := WithOrigin(context.Background(), Origin{Dashboard: "board", Panel: "7"})
 		rule := WithOrigin(lane(LaneAlert), Origin{Rule: "failed-logins"})
-		spend(t, g, board, 3)
-		g.release(started(t, g, rule), &Error{Kind: KindThrottled, Status: 429, RetryAfter: time.Second})
-		ticket, err := g.acquire(rule)
+		spend(t, l, board, 3)
+		started(t, l, rule).End(Throttled, time.Second)
+		grant, err := l.Acquire(rule)
 		require.NoError(t, err)
-		g.release(ticket, nil)
-		throttle(t, g, 9*time.Second)
-		raw, err := json.Marshal(g.Status(everything))
+		grant.End(Allowed, 0)
+		throttle(t, l, 9*time.Second)
+		raw, err := json.Marshal(l.Status(everything))
 		require.NoError(t, err)
 		require.JSONEq(t, `{
 			"budget":{"limit":100,"used":6,"left":94,"windowSeconds":300},"pausedUntil":946684812000,
@@ -34,29 +35,29 @@ func TestStatusAsJSON(t *testing.T) {
 				{"dashboard":"","panel":"","rule":"failed-logins","calls":2,"waitedMs":2000,"throttled":1},
 				{"dashboard":"","panel":"","rule":"","calls":1,"waitedMs":0,"throttled":1}]}`, string(raw))
 		pass(10 * time.Second)
-		raw, err = json.Marshal(g.Status(everything))
+		raw, err = json.Marshal(l.Status(everything))
 		require.NoError(t, err)
 		require.Contains(t, string(raw), `"pausedUntil":null`)
 	})
 }
 
-// everything is a viewer who sees all that one has spent who names no tenant.
+// everything is a viewer that sees what requests without a tenant have spent.
 var everything = Viewer{Accepted: true}
 
 func tenantOf(secret string, org int64) Tenant {
-	return Tenant{Identity: Identity{APIKey: APIKey{URL: "https://cbc.test:443"}, Fingerprint: secret}, OrgID: org}
+	return Tenant{Identity: secret, OrgID: org}
 }
 
-func TestWhoSeesWhatWasSpent(t *testing.T) {
+func TestVisibleUsage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGovernor(GovernorConfig{})
-		defer g.Attach(1000)()
+		l := New(Config{})
+		defer l.SetLimit(1000)()
 		for org, calls := range map[int64]int{0: 1, 1: 2, 2: 4} {
-			spend(t, g, WithOrigin(context.Background(), Origin{Tenant: tenantOf("right", org), Dashboard: fmt.Sprint("board of ", org)}), calls)
+			spend(t, l, WithOrigin(context.Background(), Origin{Tenant: tenantOf("right", org), Dashboard: fmt.Sprint("board of ", org)}), calls)
 		}
-		spend(t, g, WithOrigin(context.Background(), Origin{Tenant: tenantOf("other key", 1), Dashboard: "board of another key"}), 8)
+		spend(t, l, WithOrigin(context.Background(), Origin{Tenant: tenantOf("other key", 1), Dashboard: "board of another key"}), 8)
 		seen := func(v Viewer) map[string]int64 {
-			s, out := g.Status(v), map[string]int64{}
+			s, out := l.Status(v), map[string]int64{}
 			sum := int64(0)
 			for _, o := range s.Origins {
 				out[o.Dashboard] += o.Calls
@@ -72,17 +73,17 @@ func TestWhoSeesWhatWasSpent(t *testing.T) {
 		require.Empty(t, seen(Viewer{Tenant: tenantOf("wrong", 1)}))
 		require.Equal(t, map[string]int64{"other": 15}, seen(Viewer{Tenant: tenantOf("new", 1), Accepted: true}))
 
-		holding := started(t, g, WithOrigin(context.Background(), Origin{Tenant: tenantOf("right", 1)}))
-		require.Equal(t, 1, g.Status(Viewer{Tenant: tenantOf("right", 1)}).InFlight)
-		require.Equal(t, 1, g.Status(Viewer{Tenant: tenantOf("right", 2), Accepted: true}).InFlight)
-		require.Zero(t, g.Status(Viewer{Tenant: tenantOf("wrong", 1)}).InFlight)
-		g.release(holding, nil)
-		require.Equal(t, 7, g.Status(Viewer{Limit: 7}).Budget.Limit)
-		require.Equal(t, 1000, g.Status(Viewer{Limit: 5000}).Budget.Limit)
+		holding := started(t, l, WithOrigin(context.Background(), Origin{Tenant: tenantOf("right", 1)}))
+		require.Equal(t, 1, l.Status(Viewer{Tenant: tenantOf("right", 1)}).InFlight)
+		require.Equal(t, 1, l.Status(Viewer{Tenant: tenantOf("right", 2), Accepted: true}).InFlight)
+		require.Zero(t, l.Status(Viewer{Tenant: tenantOf("wrong", 1)}).InFlight)
+		holding.End(Allowed, 0)
+		require.Equal(t, 7, l.Status(Viewer{Limit: 7}).Budget.Limit)
+		require.Equal(t, 1000, l.Status(Viewer{Limit: 5000}).Budget.Limit)
 	})
 }
 
-// Whatever is dropped, the sums stay right, and a tenant's origins push out its own only.
+// Sums stay correct when origins are dropped, and a tenant's origins displace only its own.
 func TestUsageIsBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := newUsage()
@@ -97,10 +98,10 @@ func TestUsageIsBounded(t *testing.T) {
 			}
 		}
 		for tenant, calls := range truth {
-			own, origins := u.seenBy(Viewer{Tenant: tenant})
+			own, origins := u.visibleTo(Viewer{Tenant: tenant})
 			require.Equal(t, calls, own.calls)
 			require.LessOrEqual(t, len(origins), maxOrigins+1)
-			all, origins := u.seenBy(Viewer{Tenant: tenant, Accepted: true})
+			all, origins := u.visibleTo(Viewer{Tenant: tenant, Accepted: true})
 			require.Equal(t, total, all.calls)
 			sum := int64(0)
 			for _, o := range origins {
@@ -119,36 +120,72 @@ func TestTenantsAreBounded(t *testing.T) {
 		u.count(Origin{Tenant: tenantOf("right", i), Dashboard: "board"}, spent{calls: 1})
 	}
 	require.Equal(t, maxTenants, u.tenants.Len())
-	all, _ := u.seenBy(Viewer{Tenant: tenantOf("right", 7), Accepted: true})
+	all, _ := u.visibleTo(Viewer{Tenant: tenantOf("right", 7), Accepted: true})
 	require.EqualValues(t, maxTenants+50, all.calls)
 }
 
-func TestOneGovernorPerHost(t *testing.T) {
-	g, leave := GovernorFor("https://Governor.example/")
-	for _, same := range []string{"https://governor.example", " https://governor.example.:443/path?x=y "} {
-		other, leaveToo := GovernorFor(same)
-		require.Same(t, g, other, same)
-		leaveToo()
-	}
-	for _, different := range []string{"http://governor.example", "https://governor.example:8443", "https://other.example", "governor.example"} {
-		other, leaveToo := GovernorFor(different)
-		require.NotSame(t, g, other, different)
-		leaveToo()
-	}
-	detach := g.Attach(77)
-	found := func() (limits []int) {
+func TestOneLimiterPerHost(t *testing.T) {
+	l, leave := ForHost("https://limiter.example:443")
+	same, leaveSame := ForHost("https://limiter.example:443")
+	require.Same(t, l, same)
+	leaveSame()
+	other, leaveOther := ForHost("https://limiter.example:8443")
+	require.NotSame(t, l, other)
+	leaveOther()
+	remove := l.SetLimit(77)
+	limits := func() (found []int) {
 		EachBudget(func(host string, b Budget) {
-			if host == "https://governor.example:443" {
-				limits = append(limits, b.Limit)
+			if host == "https://limiter.example:443" {
+				found = append(found, b.Limit)
 			}
 		})
-		return limits
+		return found
 	}
-	require.Equal(t, []int{77}, found())
-	detach()
+	require.Equal(t, []int{77}, limits())
+	remove()
 	leave()
 	leave()
-	_, leave = GovernorFor("https://a-new-host.example")
+	_, leave = ForHost("https://new.example:443")
 	defer leave()
-	require.Empty(t, found(), "a host that nobody uses is dropped")
+	require.Empty(t, limits(), "a host that nobody uses is dropped")
+}
+
+func TestNilLimiterLetsAllStart(t *testing.T) {
+	var l *Limiter
+	grant, err := l.Acquire(context.Background())
+	require.NoError(t, err)
+	require.Zero(t, grant.Waited())
+	grant.Verify()
+	require.Zero(t, grant.End(Throttled, time.Minute))
+	grant.Cancel()
+}
+
+// A client that was never answered sends ten requests at once, then one every five seconds, within its own limit.
+func TestTrial(t *testing.T) {
+	var trial Trial
+	now := time.Unix(0, 0)
+	take := func(limit int) Reason {
+		err := trial.Take(limit, now)
+		var refusal *Refusal
+		if !errors.As(err, &refusal) {
+			require.NoError(t, err)
+			return Busy
+		}
+		require.Equal(t, now.Add(refusal.Wait), refusal.ResumesAt)
+		require.Positive(t, refusal.Wait)
+		return refusal.Reason
+	}
+	for range trialBurst {
+		require.Equal(t, Busy, take(12))
+	}
+	require.Equal(t, Unverified, take(12))
+	now = now.Add(trialPause)
+	require.Equal(t, Busy, take(12))
+	require.Equal(t, Unverified, take(12))
+	now = now.Add(trialPause)
+	require.Equal(t, Busy, take(12))
+	now = now.Add(trialPause)
+	require.Equal(t, OverBudget, take(12))
+	now = now.Add(Window)
+	require.Equal(t, Busy, take(12))
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
-	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 // maxUID bounds what a header says: Grafana's own uids have up to 40 characters.
@@ -16,11 +16,11 @@ const maxUID = 64
 
 // withCaller marks the requests of a query with who asks, and how urgently.
 func (d *Instance) withCaller(ctx context.Context, req *backend.QueryDataRequest) context.Context {
-	lane := cbc.LanePanel
+	lane := ratelimit.LanePanel
 	if fromAlert(req) {
-		lane = cbc.LaneAlert
+		lane = ratelimit.LaneAlert
 	}
-	return cbc.WithLane(cbc.WithOrigin(ctx, cbc.Origin{
+	return ratelimit.WithLane(ratelimit.WithOrigin(ctx, ratelimit.Origin{
 		Tenant:    d.tenant(req.PluginContext.OrgID),
 		Dashboard: uid(req, "X-Dashboard-Uid"),
 		Panel:     uid(req, "X-Panel-Id"),
@@ -29,22 +29,22 @@ func (d *Instance) withCaller(ctx context.Context, req *backend.QueryDataRequest
 }
 
 // tenant is whose requests those of a Grafana organization are.
-func (d *Instance) tenant(orgID int64) cbc.Tenant {
-	return cbc.Tenant{Identity: d.identity, OrgID: orgID}
+func (d *Instance) tenant(orgID int64) ratelimit.Tenant {
+	return ratelimit.Tenant{Identity: d.identity, OrgID: orgID}
 }
 
 // withTenant marks requests that belong to a Grafana organization and to none of its dashboards or rules.
 func (d *Instance) withTenant(ctx context.Context, orgID int64) context.Context {
-	return cbc.WithOrigin(ctx, cbc.Origin{Tenant: d.tenant(orgID)})
+	return ratelimit.WithOrigin(ctx, ratelimit.Origin{Tenant: d.tenant(orgID)})
 }
 
 // limits is the state of the host's rate limit, as far as the caller that ctx is marked with may see it.
-func (d *Instance) limits(ctx context.Context) cbc.Status {
-	viewer := cbc.Viewer{Tenant: cbc.OriginOf(ctx).Tenant, Accepted: d.client.Accepted(), Limit: d.settings.requestsPerFiveMinutes}
+func (d *Instance) limits(ctx context.Context) ratelimit.Status {
+	viewer := ratelimit.Viewer{Tenant: ratelimit.OriginOf(ctx).Tenant, Accepted: d.client.Accepted(), Limit: d.settings.requestsPerFiveMinutes}
 	if viewer.Tenant.Identity != d.identity {
 		viewer.Tenant = d.tenant(0)
 	}
-	return d.governor.Status(viewer)
+	return d.limiter.Status(viewer)
 }
 
 // fromAlert reports whether an alert rule asks. Alerting sends its mark as a plain key, not as a header.
@@ -62,7 +62,7 @@ func uid(req *backend.QueryDataRequest, header string) string {
 // getStatus tells how many requests are left, who waits, who has spent what, what is kept of the past, and how the queue is.
 func (d *Instance) getStatus(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusOK, struct {
-		cbc.Status
+		ratelimit.Status
 		Cache history.Status `json:"cache"`
 		Queue *queueStatus   `json:"queue"`
 	}{d.limits(r.Context()), d.history.Status(), d.queueStatus(r.Context())})

@@ -1,0 +1,113 @@
+package ratelimit
+
+import (
+	"slices"
+	"time"
+)
+
+// advance starts the requests that may start, refuses those that would wait too long, and sets the timer for the next start. It must be
+// called after every change.
+func (l *Limiter) advance() {
+	now := l.now()
+	l.starts.expire(now)
+	for g := l.next(); g != nil && l.mayStart(g, now); g = l.next() {
+		l.start(g, now)
+	}
+	l.refuseLate(now)
+	l.setTimer(now)
+}
+
+// mayStart reports whether a request may start now. It is the only place that grants a start, and so the place where a budget that is
+// shared between processes would add its condition.
+func (l *Limiter) mayStart(g *Grant, now time.Time) bool {
+	return l.hasRoom(g.lane) && !l.earliestStart(g.lane, 0, now).After(now)
+}
+
+// next returns the request to start next, nil if none waits. A later lane never overtakes: its share of the budget is smaller.
+func (l *Limiter) next() *Grant {
+	for _, lane := range l.waiting {
+		if len(lane) > 0 {
+			return lane[0]
+		}
+	}
+	return nil
+}
+
+// hasRoom reports whether one more request of a lane may run. The first request after a pause runs alone. One slot is reserved for alert
+// rules, so that slow panels do not delay them.
+func (l *Limiter) hasRoom(lane Lane) bool {
+	switch {
+	case l.pause.probing:
+		return len(l.running) == 0
+	case lane == LaneAlert:
+		return len(l.running) < maxInFlight
+	}
+	return len(l.running) < maxInFlight-1
+}
+
+func (l *Limiter) start(g *Grant, now time.Time) {
+	l.dequeue(g)
+	l.running[g] = true
+	l.starts.add(now)
+	g.startedAt, g.throttles = now, l.pause.throttles
+	l.usage.count(g.origin, spent{calls: 1, waited: g.Waited()})
+	g.decided <- nil
+}
+
+// dequeue removes a request from its lane and reports whether it was there.
+func (l *Limiter) dequeue(g *Grant) bool {
+	i := slices.Index(l.waiting[g.lane], g)
+	if i < 0 {
+		return false
+	}
+	l.waiting[g.lane] = slices.Delete(l.waiting[g.lane], i, i+1)
+	return true
+}
+
+// earliestStart returns when a request of a lane can start at the earliest, with so many others ahead of it.
+func (l *Limiter) earliestStart(lane Lane, ahead int, now time.Time) time.Time {
+	at := l.starts.earliest(lane.share(l.limit()), ahead, now)
+	if l.pause.until.After(at) {
+		return l.pause.until
+	}
+	return at
+}
+
+// refuseLate refuses the waiting requests that cannot start in time.
+func (l *Limiter) refuseLate(now time.Time) {
+	ahead := 0
+	for lane := range lanes {
+		l.waiting[lane] = slices.DeleteFunc(l.waiting[lane], func(g *Grant) bool {
+			startsAt := l.earliestStart(lane, ahead, now)
+			if !tooLate(startsAt, now, g.latestStart) {
+				ahead++
+				return false
+			}
+			l.usage.count(g.origin, spent{waited: now.Sub(g.requestedAt)})
+			g.decided <- l.refusal(startsAt, now)
+			return true
+		})
+	}
+}
+
+// tooLate reports whether a start at that time is too late. A start that needs no wait never is.
+func tooLate(startsAt, now, latestStart time.Time) bool {
+	return !latestStart.IsZero() && startsAt.After(latestStart) && startsAt.After(now)
+}
+
+// setTimer wakes the limiter for the next start. While there is no room, the end of a running request does.
+func (l *Limiter) setTimer(now time.Time) {
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+	g := l.next()
+	if g == nil || !l.hasRoom(g.lane) {
+		return
+	}
+	l.timer = time.AfterFunc(l.earliestStart(g.lane, 0, now).Sub(now), func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.advance()
+	})
+}
