@@ -31,8 +31,8 @@ type admission struct {
 	reader  *reader
 	ctx     context.Context // ends with the admission
 	end     context.CancelFunc
-	worked  bool         // Carbon Black Cloud has answered a request of this data source
-	checked atomic.Int64 // when it was last made sure that the admission holds, in nanoseconds
+	worked  bool                      // Carbon Black Cloud has answered a request of this data source
+	checked atomic.Pointer[time.Time] // when it was last made sure that the admission holds, by a clock that nobody sets
 }
 
 // admit returns the data source's admission, and sees to it when there is none. A data source is admitted
@@ -68,13 +68,19 @@ func (q *Queue) admit(ctx context.Context) (*admission, error) {
 }
 
 func (a *admission) recheckDue() bool {
-	return time.Now().UnixNano()-a.checked.Load() > int64(recheckEvery)
+	return time.Since(*a.checked.Load()) > recheckEvery
+}
+
+// noteChecked notes that the admission holds now.
+func (a *admission) noteChecked() {
+	now := time.Now()
+	a.checked.Store(&now)
 }
 
 // stillHolds reports whether the store still knows the secret, and lets settings take part that have worked only now. A store that
 // cannot be reached changes nothing.
 func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
-	a.checked.Store(time.Now().UnixNano())
+	a.noteChecked()
 	ctx, cancel := context.WithTimeout(ctx, recheckTime)
 	defer cancel()
 	known, err := a.reader.ledger.Knows(ctx, q.config.secret())
@@ -293,7 +299,7 @@ func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store,
 	}
 	a = &admission{reader: s.reader, worked: c.worked || c.reader == nil}
 	a.ctx, a.end = context.WithCancel(context.Background())
-	a.checked.Store(time.Now().UnixNano())
+	a.noteChecked()
 	s.reader.attach(q, a.worked)
 	q.admitted.Store(a)
 	unused, q.own = q.own, nil

@@ -419,7 +419,7 @@ func TestPostgresKnowsTheSecret(t *testing.T) {
 	renewed, _ := start(there, "first", "renewed")
 	require.Equal(t, w.truth(), queued(t, renewed), "the ledger stays")
 	shut(t, replica, nil)
-	first.admitted.Load().checked.Store(0) // a minute later
+	first.admitted.Load().checked.Store(new(time.Time)) // a minute later
 	shut(t, first, nil)
 	here.lock.set("renewed", errors.New("an outage"))
 	again, _ := start(here, "first", "renewed")

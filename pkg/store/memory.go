@@ -45,7 +45,8 @@ type memory struct {
 	logged  int64   // bytes of log
 	batches []string
 	bytes   int64
-	floor   time.Time     // events up to here were forgotten
+	aged    time.Time     // events up to here are too old; it follows the clock, also back
+	dropped time.Time     // events up to here were forgotten for want of memory
 	changed chan struct{} // closed by the next addition
 }
 
@@ -86,9 +87,17 @@ func (m *memory) Update(_ context.Context, change func(*ReadState)) (ReadState, 
 }
 
 func (m *memory) note(change func(*ReadState)) {
-	m.book.Now = m.config.Now().UnixMilli()
-	if change != nil {
-		change(&m.book)
+	now := m.config.Now()
+	m.book.Now = now.UnixMilli()
+	if limit := now.Add(-m.config.Age); limit.Before(m.aged) { // the clock was set back: events are taken that were too old by it
+		m.aged = limit
+	}
+	if change == nil {
+		return
+	}
+	change(&m.book)
+	if floor := m.floor(); !floor.IsZero() {
+		m.book.forget(floor.UnixMilli(), 0)
 	}
 }
 
@@ -125,8 +134,9 @@ func (m *memory) remember(id string) {
 
 // join counts items and returns the copies that are new.
 func (m *memory) join(items []item, a *Addition) (added Added, fresh []Entry) {
+	floor := m.floor()
 	for _, it := range items {
-		if !it.event.CreateTime.After(m.floor) {
+		if !it.event.CreateTime.After(floor) {
 			added.Expired++
 			continue
 		}
@@ -175,11 +185,20 @@ func insert(sorted, more []Entry) []Entry {
 	return append(append(merged, tail...), more...)
 }
 
+// floor is the time up to which events are forgotten, and not taken any more.
+func (m *memory) floor() time.Time {
+	if m.aged.After(m.dropped) {
+		return m.aged
+	}
+	return m.dropped
+}
+
 // expire forgets what is too old.
 func (m *memory) expire() {
-	limit := m.config.Now().Add(-m.config.Age)
-	if limit.After(m.floor) {
-		m.forget(limit, sort.Search(len(m.sorted), func(i int) bool { return m.sorted[i].Event.CreateTime.After(limit) }))
+	before := m.floor()
+	m.aged = m.config.Now().Add(-m.config.Age)
+	if limit := m.floor(); limit.After(before) {
+		m.forget(sort.Search(len(m.sorted), func(i int) bool { return m.sorted[i].Event.CreateTime.After(limit) }))
 	}
 }
 
@@ -195,20 +214,19 @@ func (m *memory) bound() {
 	if m.bytes <= m.config.Bytes {
 		return
 	}
-	n, left, floor := 0, m.bytes, m.floor
+	n, left, floor := 0, m.bytes, m.floor()
 	for n < len(m.sorted) && (left > m.config.Bytes/8*7 || !m.sorted[n].Event.CreateTime.After(floor)) {
 		floor = m.sorted[n].Event.CreateTime
 		left -= size(m.sorted[n].Event)
 		n++
 	}
-	m.forget(floor, n)
+	m.dropped = floor
+	m.forget(n)
 }
 
-// forget drops the first n entries, and all that comes and is no younger than the floor. The rest moves, so that what is dropped
-// can be freed.
-func (m *memory) forget(floor time.Time, n int) {
-	m.floor = floor
-	m.book.forget(floor.UnixMilli(), int64(n))
+// forget drops the first n entries, which are those up to the floor. The rest moves, so that what is dropped can be freed.
+func (m *memory) forget(n int) {
+	m.book.forget(m.floor().UnixMilli(), int64(n))
 	if n == 0 {
 		return
 	}

@@ -44,6 +44,7 @@ type Policy struct {
 
 // Begin notes that a read is about to be sent. Whoever finds the note of an earlier one knows that its batch may be lost.
 func (b *ReadState) Begin(id string, p Policy) {
+	b.followClock(p)
 	if b.Opened == 0 {
 		b.Opened = b.Now
 		b.From = max(b.From, b.Now-p.Lookback)
@@ -52,6 +53,28 @@ func (b *ReadState) Begin(id string, p Policy) {
 		b.OpenGap(b.Drained, p)
 	}
 	b.Reading, b.Begun = id, b.Now
+}
+
+// followClock makes good that the clock was ahead and was set back. Times that lie ahead of it now say nothing, and neither do the
+// gaps that were opened by it. So a search has to look for everything that may be lost, as for a ledger that starts with nothing;
+// what the ledger holds stays.
+func (b *ReadState) followClock(p Policy) {
+	limit := b.Now + p.Late
+	for i := range b.Gaps {
+		b.Gaps[i].Ready = min(b.Gaps[i].Ready, limit)
+	}
+	if max(b.Opened, b.From, b.Begun, b.Since, b.Drained, b.LastForeignRead) <= limit {
+		return
+	}
+	for _, t := range []*int64{&b.Opened, &b.Begun, &b.Since, &b.Audited, &b.LastForeignRead, &b.FirstForeignRead} {
+		*t = min(*t, b.Now)
+	}
+	b.From, b.Drained = min(b.From, b.Now-p.Lookback), 0
+	b.Gaps = slices.DeleteFunc(b.Gaps, func(g Gap) bool { return g.From > limit })
+	for i, g := range b.Gaps {
+		b.Gaps[i] = Gap{TimeRange: auditlog.TimeRange{From: g.From, To: min(g.To, limit)}, Ready: g.Ready}
+	}
+	b.OpenGap(b.Drained, p)
 }
 
 // Finish notes that the batch of a read is in the ledger. Another read may have been begun since, in ignorance of this one: then
