@@ -15,7 +15,7 @@ import (
 
 // copyJobFile copies the file of a job, row by row: rows that belong to the export stay as they are, byte for byte.
 func (s *Service) copyJobFile(ctx context.Context, t token, done time.Time, options Options, out *chunkWriter) (facts, error) {
-	fresh := func() bool { return s.startedRecently(t) || s.config.Now().Sub(done) < jobVisibilityDelay }
+	fresh := func() bool { return s.startedRecently(t) || s.config.Now().Sub(done).Abs() < jobVisibilityDelay }
 	body, err := s.openFile(ctx, t, fresh)
 	switch {
 	case status(err) == 404 && fresh():
@@ -92,9 +92,10 @@ func (s *Service) openFile(ctx context.Context, t token, fresh func() bool) (io.
 // maxPause is the longest pause between two tries to open a file.
 const maxPause = time.Second
 
-// startedRecently reports whether a job was started so recently that it may not be visible everywhere.
+// startedRecently reports whether a job was started so recently that it may not be visible everywhere. One that was started in the
+// future was started by a clock that has been set back.
 func (s *Service) startedRecently(t token) bool {
-	return t.Created > 0 && s.config.Now().Sub(t.created()) < jobVisibilityDelay
+	return t.Created > 0 && s.config.Now().Sub(t.created()).Abs() < jobVisibilityDelay
 }
 
 // explain distinguishes a file that broke off from one that cannot be used.

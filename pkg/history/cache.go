@@ -175,6 +175,16 @@ func (c *cache) put(t *track, fresh *extent) {
 	c.evict()
 }
 
+// clear forgets everything that was read.
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.tracks {
+		t.extents, t.crowded = nil, nil
+	}
+	c.bytes = 0
+}
+
 // without is what is left of an extent outside a window.
 func (e *extent) without(w auditlog.TimeRange) []*extent {
 	if e.window.To <= w.From || e.window.From >= w.To {

@@ -83,7 +83,7 @@ func (c *counts) turn(ctx context.Context, number countKey) (release func(error)
 // Count returns how many events of the window Carbon Black Cloud finds for the filter, without reading them. A count of
 // exactly the reach may be a capped one and is verified by halves.
 func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *Cost) (n int, err error) {
-	key, came := countKey{keyOf(f), w}, h.config.Now().UnixMilli()
+	key, came := countKey{keyOf(f), w}, h.now()
 	if n, ok := h.counts.get(key, came); ok {
 		return n, nil
 	}
@@ -92,7 +92,7 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeR
 		return 0, err
 	}
 	defer func() { release(err) }()
-	asked := h.config.Now().UnixMilli()
+	asked := h.now()
 	if n, ok := h.counts.get(key, came); ok { // as good as it was then, however long the wait
 		return n, nil
 	}
@@ -101,6 +101,7 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeR
 		return n, err
 	}
 	switch {
+	case h.now() < asked: // the clock was set back meanwhile
 	case w.To <= asked-h.config.Settle.Milliseconds():
 		h.counts.known.Add(key, countValue{n: n})
 	case h.config.Fresh > 0:

@@ -12,6 +12,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/clock"
 )
 
 // Searcher asks Carbon Black Cloud for one page.
@@ -30,6 +31,7 @@ type Config struct {
 	Fresh      time.Duration    // how long the end that has not settled is taken as read; 0 asks every time
 	CacheBytes int64            // bound of what is kept; 0 means DefaultCacheBytes
 	Now        func() time.Time // nil means time.Now
+	OnSetBack  func()           // is called when the clock was set back: what was found to have settled may not have; or nil
 }
 
 // History reads and counts events by searches. It is safe for concurrent use.
@@ -37,6 +39,7 @@ type History struct {
 	config Config
 	cache  *cache
 	counts *counts
+	clock  clock.Watch
 	// How finely the server writes times, as far as was seen: coarse is the guess for the next question, and fine is final.
 	coarse, fine atomic.Bool
 	bounds       boundsCheck
@@ -110,7 +113,7 @@ type Coverage struct {
 // of their milliseconds, until the window is read, visit wants no more, or the most events were read. What was visited before
 // an error stays valid: Covered tells how far it reaches. A *cbc.BadRecordsError comes last: all that can be read was visited then.
 func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func(Batch) (more bool)) (Coverage, error) {
-	r := &reader{history: h, question: q, cost: cost, visit: visit, rest: q.Window, came: h.config.Now().UnixMilli()}
+	r := &reader{history: h, question: q, cost: cost, visit: visit, rest: q.Window, came: h.now()}
 	err := r.run(ctx)
 	c := &r.coverage
 	c.Coarse = h.coarse.Load()
@@ -123,6 +126,20 @@ func (h *History) Scan(ctx context.Context, q Question, cost *Cost, visit func(B
 		err = r.bad.within(q.Window)
 	}
 	return *c, err
+}
+
+// now returns the time in milliseconds since the Unix epoch. When the clock was set back, it forgets what was read: that has settled
+// by a time that was not true.
+func (h *History) now() int64 {
+	now := h.config.Now()
+	if h.clock.SetBack(now) {
+		h.cache.clear()
+		h.counts.known.Purge()
+		if h.config.OnSetBack != nil {
+			h.config.OnSetBack()
+		}
+	}
+	return now.UnixMilli()
 }
 
 // PageSize is the most events that one request reads.

@@ -29,7 +29,7 @@ type reader struct {
 
 func (r *reader) backwards() bool { return r.question.Order != cbc.OldestFirst }
 
-func (r *reader) now() int64 { return r.history.config.Now().UnixMilli() }
+func (r *reader) now() int64 { return r.history.now() }
 
 func (r *reader) run(ctx context.Context) error {
 	t, err := r.choose(ctx)
@@ -252,6 +252,10 @@ func (h *History) open(t *track, gap auditlog.TimeRange, asked int64) bool {
 // keep puts what was read into the cache: what has settled for good, and the end that has not for a little while. If that is
 // the end of the log, it stands for what happens in that little while, too.
 func (h *History) keep(t *track, events []auditlog.Event, part auditlog.TimeRange, asked int64, open bool) {
+	now := h.now()
+	if now < asked {
+		return // the clock was set back meanwhile
+	}
 	settled := max(min(asked-h.config.Settle.Milliseconds(), part.To), part.From)
 	if old := (auditlog.TimeRange{From: part.From, To: settled}); old.From < old.To {
 		h.cache.put(t, &extent{window: old, events: slices.Clone(within(events, old)), asked: asked})
@@ -260,7 +264,7 @@ func (h *History) keep(t *track, events []auditlog.Event, part auditlog.TimeRang
 	if end := (auditlog.TimeRange{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
 		events := slices.Clone(within(events, end)) // a page has room for 10,000 events, however few it holds
 		if open {
-			end.To = max(end.To, h.config.Now().UnixMilli()+fresh)
+			end.To = max(end.To, now+fresh)
 		}
 		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: asked + fresh})
 	}

@@ -50,5 +50,5 @@ func (a *answer) makeDo() {
 // what has come since has to be looked for.
 func (a *answer) hadToMakeDo() bool {
 	p, r := a.panel, a.request
-	return r.Alert && p.MaxStale > p.Fresh && a.coverage.Stale.IsZero() && r.Now.Sub(time.UnixMilli(p.madeDo.Load())) < lookBack
+	return r.Alert && p.MaxStale > p.Fresh && a.coverage.Stale.IsZero() && r.Now.Sub(time.UnixMilli(p.madeDo.Load())).Abs() < lookBack
 }

@@ -35,6 +35,13 @@ func NewMemory(most int) *Memory {
 	return &Memory{groups: groups}
 }
 
+// Forget forgets everything: what was found to have settled may not have.
+func (m *Memory) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.groups.Purge()
+}
+
 // groupID names a group of the events that a filter selects.
 type groupID [sha256.Size]byte
 

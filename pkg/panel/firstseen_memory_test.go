@@ -55,6 +55,13 @@ func anyIn(marks map[int64]bool, w auditlog.TimeRange) bool {
 	return false
 }
 
+func TestMemoryForgets(t *testing.T) {
+	m, id := NewMemory(0), groupID{1}
+	m.missed(id, auditlog.TimeRange{From: 5, To: 9})
+	m.Forget()
+	require.Zero(t, m.recall(id))
+}
+
 // A window that moves on goes on to hold a moment at which the group was seen, however often it is seen.
 func TestMemoryServesAMovingWindow(t *testing.T) {
 	m, id := NewMemory(0), groupID{1}

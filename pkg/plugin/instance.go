@@ -104,7 +104,8 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		leaveHost()
 		return nil, err
 	}
-	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor})
+	lookups := panel.NewMemory(0)
+	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor, OnSetBack: lookups.Forget})
 	d := &Instance{
 		settings: parsed,
 		identity: identity,
@@ -125,7 +126,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 			MaxStale:   parsed.settle,
 			Settle:     parsed.settle,
 			Fresh:      freshFor,
-			Memory:     panel.NewMemory(0),
+			Memory:     lookups,
 			Words:      panel.NewWordSearch(time.Now),
 		},
 	}
