@@ -29,25 +29,19 @@ func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error)
 		return nil, &Error{Kind: KindQuery, Message: "the id of the job is not one"}
 	}
 	r := request{endpoint: "download", method: http.MethodGet, path: c.JobsPath() + "/" + id + "/download", permission: PermissionJobs, repeatable: true}
-	for tries := 1; ; tries++ {
-		file, err := c.open(ctx, r)
-		var failed *Error
-		if err == nil || tries >= maxTries || !errors.As(err, &failed) || !failed.transient {
-			return file, err
-		}
-		if c.config.Sleep(ctx, c.delay(tries)) != nil {
-			return nil, err
-		}
-	}
-}
-
-// open sends the request and follows it to the file.
-func (c *Client) open(ctx context.Context, r request) (file io.ReadCloser, err error) {
-	t, err := c.start(ctx, r)
+	var file *download
+	_, err := c.do(ctx, r, func(context.Context) (err error) {
+		file, err = c.open(ctx, r) // with the context of the caller, which lives as long as the file
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { c.end(t, r, err) }()
+	return file, nil
+}
+
+// open sends the request and follows it to the file.
+func (c *Client) open(ctx context.Context, r request) (*download, error) {
 	reading, cancel := context.WithCancelCause(ctx)
 	watch := time.AfterFunc(quiet, func() { cancel(errQuiet) })
 	resp, err := c.follow(reading, r)
@@ -129,12 +123,12 @@ func (c *Client) unopened(r request, resp *http.Response, redirected bool) error
 
 // sendFor is the client for where a request goes: that of the settings serves their host alone.
 func (c *Client) sendFor(hr *http.Request) *http.Client {
-	client := *c.http
-	if !c.home(hr.URL) {
-		client = *c.config.Storage
-		client.CheckRedirect = c.http.CheckRedirect
+	if c.home(hr.URL) {
+		return c.http
 	}
-	client.Timeout = 0 // it would hold for the whole file
+	client := *c.config.Storage
+	client.CheckRedirect = c.http.CheckRedirect
+	client.Timeout = 0 // it would apply to the whole file
 	return &client
 }
 

@@ -149,3 +149,12 @@ func (e *Error) resumption() string {
 	}
 	return ", resumes at " + e.ResumesAt.UTC().Add(time.Second-1).Format(layout)
 }
+
+// Temporary reports whether the same request may succeed later without a change on this side.
+func (e *Error) Temporary() bool {
+	switch e.Kind {
+	case KindThrottled, KindServer, KindTimeout, KindAnswer, KindHost, KindNetwork:
+		return true
+	}
+	return false
+}

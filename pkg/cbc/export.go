@@ -50,10 +50,10 @@ func (c *Client) Export(ctx context.Context, r ExportRequest) (jobID string, err
 	location := ""
 	call := request{
 		endpoint: "export", method: http.MethodPost, path: c.ExportPath(), body: r.Body(), permission: PermissionAudits,
-		made: func(where string) { location = where },
+		located: func(address string) { location = address },
 	}
 	var reached connection
-	spent, err := c.do(reached.watch(ctx), call, func(body io.Reader) error {
+	spent, err := c.call(reached.watch(ctx), call, func(body io.Reader) error {
 		raw, err := io.ReadAll(body)
 		if err != nil {
 			return err

@@ -147,7 +147,7 @@ func (c *Client) jobsOf(results []json.RawMessage) JobList {
 
 func (c *Client) jobCall(ctx context.Context, endpoint, path string, into any) error {
 	call := request{endpoint: endpoint, method: http.MethodGet, path: path, permission: PermissionJobs, repeatable: true}
-	_, err := c.do(ctx, call, func(body io.Reader) error {
+	_, err := c.call(ctx, call, func(body io.Reader) error {
 		raw, err := io.ReadAll(body)
 		if err != nil {
 			return err

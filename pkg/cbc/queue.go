@@ -31,7 +31,7 @@ func (c *Client) Queue(ctx context.Context) (Batch, error) {
 	var batch Batch
 	var reached connection
 	call := request{endpoint: "queue", method: http.MethodGet, path: c.QueuePath(), permission: PermissionAudits}
-	spent, err := c.do(reached.watch(ctx), call, func(body io.Reader) error {
+	spent, err := c.call(reached.watch(ctx), call, func(body io.Reader) error {
 		d := newDecoder(body)
 		var page Page
 		if err := d.batch(&page); err != nil {

@@ -48,8 +48,8 @@ func (s *refusals) check(permission string) (probe bool, err error) {
 	return probe, nil
 }
 
-// peek is check for a request that has waited.
-func (s *refusals) peek(permission string) error {
+// current returns the rejection that holds now for a request that has waited.
+func (s *refusals) current(permission string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.find(permission)

@@ -166,7 +166,7 @@ func TestRetryStartsAfresh(t *testing.T) {
 func TestNotRepeatable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, cloud := scripted(t, Config{}, failed, fine)
-		spent, err := client.do(context.Background(), request{method: http.MethodGet, path: "/x"}, func(io.Reader) error { return nil })
+		spent, err := client.call(context.Background(), request{method: http.MethodGet, path: "/x"}, func(io.Reader) error { return nil })
 		require.Error(t, err)
 		require.Equal(t, 1, spent.tries)
 		require.Len(t, cloud.at, 1)
@@ -269,7 +269,7 @@ func TestARequestDoesNotHoldItsPlaceForEver(t *testing.T) {
 		for _, timeout := range []time.Duration{0, 24 * time.Hour} {
 			g := ratelimit.New(ratelimit.Config{})
 			client, _ := scripted(t, Config{Limiter: g}, step{takes: 48 * time.Hour})
-			client.http.Timeout = timeout
+			client.timeout = timeout
 			begin := time.Now()
 			_, err := searchOnce(context.Background(), client)
 			require.Error(t, err)

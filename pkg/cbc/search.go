@@ -112,7 +112,7 @@ func (c *Client) Search(ctx context.Context, r SearchRequest) (Page, error) {
 	call := request{
 		endpoint: "search", method: http.MethodPost, path: c.SearchPath(), body: r.Body(), permission: PermissionAudits, repeatable: true,
 	}
-	spent, err := c.do(ctx, call, func(body io.Reader) error {
+	spent, err := c.call(ctx, call, func(body io.Reader) error {
 		page = Page{} // of an earlier try that broke off
 		d := newDecoder(body)
 		if err := d.page(&page, r.Rows); err != nil {

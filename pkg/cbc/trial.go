@@ -1,7 +1,6 @@
 package cbc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,37 +13,37 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// verifyTime bounds a request that only finds out whether the API key is accepted.
+// verifyTime bounds a request that only tests whether the API key is accepted.
 const verifyTime = 20 * time.Second
 
-// trial is whether the API key of a client has proved itself.
+// trial records whether the API key of a client has been accepted.
 type trial struct {
 	verifying singleflight.Group
 
-	mu         sync.Mutex
-	acceptedAt time.Time
-	rejectedAt time.Time
-	starts     ratelimit.Trial // until the client is accepted
-	detach     func()          // removes the client's limit from the limiter
-	closed     bool
+	mu          sync.Mutex
+	acceptedAt  time.Time
+	rejectedAt  time.Time
+	starts      ratelimit.Trial // until the client is accepted
+	removeLimit func()          // removes the client's limit from the limiter
+	closed      bool
 }
 
-// Accepted reports whether Carbon Black Cloud has answered a request of this client, and has not rejected the API key since.
+// Accepted reports whether Carbon Black Cloud has answered a request of this client and has not rejected the API key since.
 func (c *Client) Accepted() bool {
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
 	return c.trial.acceptedAt.After(c.trial.rejectedAt)
 }
 
-// AcceptedAt is when the last request was sent that Carbon Black Cloud has answered; zero: none was.
+// AcceptedAt returns when the last request was sent that Carbon Black Cloud answered, the zero time if there was none.
 func (c *Client) AcceptedAt() time.Time {
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
 	return c.trial.acceptedAt
 }
 
-// Verify sends the cheapest search, one event of the last minute, for all who call it meanwhile. Its error says why the API key is
-// not accepted.
+// Verify tests the API key with the cheapest search, one event of the last minute. Concurrent calls share one request. The error says
+// why the API key is not accepted.
 func (c *Client) Verify(ctx context.Context) error {
 	verified := c.trial.verifying.DoChan("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verifyTime)
@@ -61,31 +60,31 @@ func (c *Client) Verify(ctx context.Context) error {
 	}
 }
 
-// Close takes the client's limit back. What the client has under way goes on.
+// Close removes the client's limit from the host. Running requests continue.
 func (c *Client) Close() {
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
 	c.trial.closed = true
-	if c.trial.detach != nil {
-		c.trial.detach()
+	if c.trial.removeLimit != nil {
+		c.trial.removeLimit()
 	}
 }
 
-// accept notes an answer to a request that was sent then. With the first one the client's limit begins to hold for the host: before
-// it, somebody without the secret could slow everybody down.
-func (c *Client) accept(sent time.Time) {
+// accept records an answered request. From the first one on, the client's limit applies to the host: before, a client without the right
+// secret could slow down all others.
+func (c *Client) accept(sentAt time.Time) {
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
-	if sent.After(c.trial.acceptedAt) {
-		c.trial.acceptedAt = sent
+	if sentAt.After(c.trial.acceptedAt) {
+		c.trial.acceptedAt = sentAt
 	}
-	if c.trial.detach == nil && !c.trial.closed && c.config.Limiter != nil && c.config.RequestsPerFiveMinutes > 0 {
-		c.trial.detach = c.config.Limiter.SetLimit(c.config.RequestsPerFiveMinutes)
+	if c.trial.removeLimit == nil && !c.trial.closed && c.config.Limiter != nil && c.config.RequestsPerFiveMinutes > 0 {
+		c.trial.removeLimit = c.config.Limiter.SetLimit(c.config.RequestsPerFiveMinutes)
 		c.trial.starts = ratelimit.Trial{}
 	}
 }
 
-// reject notes that Carbon Black Cloud has rejected the API key.
+// reject records that Carbon Black Cloud rejected the API key.
 func (c *Client) reject() {
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
@@ -101,39 +100,6 @@ func (c *Client) ownLimit() error {
 		return nil
 	}
 	return c.trial.starts.Take(limit, c.config.Now())
-}
-
-// started is a request that may be sent.
-type started struct {
-	grant *ratelimit.Grant
-	probe bool // its answer decides whether a refusal still holds
-}
-
-// start waits until a request may start. Whoever gets one must end it.
-func (c *Client) start(ctx context.Context, r request) (started, error) {
-	probe, err := c.refused.check(r.permission)
-	if err != nil {
-		return started{}, err
-	}
-	if err := c.ownLimit(); err != nil {
-		return started{}, c.notSent(ctx, err)
-	}
-	if !c.Accepted() {
-		ctx = ratelimit.WithUnverified(ctx)
-	}
-	grant, err := c.config.Limiter.Acquire(ctx)
-	if err != nil {
-		err = c.notSent(ctx, err)
-		c.refused.settle(r.permission, probe, c.Accepted(), err)
-		return started{}, err
-	}
-	if !probe {
-		if err := c.refused.peek(r.permission); err != nil { // it came while this request waited
-			grant.Cancel()
-			return started{}, err
-		}
-	}
-	return started{grant, probe}, nil
 }
 
 // notSent explains a request that the rate limit did not let start.
@@ -154,33 +120,4 @@ func (c *Client) notSent(ctx context.Context, err error) error {
 		e.paced, e.Message = true, "not sent: no request with these settings has been answered yet"
 	}
 	return e
-}
-
-// end takes the end of a request into account.
-func (c *Client) end(t started, r request, err error) {
-	var failed *Error
-	if errors.As(err, &failed) && (failed.Kind == KindKey || failed.Kind == KindOrgKey) {
-		c.reject()
-	}
-	c.refused.settle(r.permission, t.probe, c.Accepted(), err)
-	switch {
-	case err == nil, failed != nil && failed.letThrough():
-		t.grant.End(ratelimit.Allowed, 0)
-	case failed != nil && failed.Kind == KindThrottled:
-		if at := t.grant.End(ratelimit.Throttled, failed.RetryAfter); !at.IsZero() {
-			failed.ResumesAt = at
-			failed.RetryAfter = cmp.Or(failed.RetryAfter, at.Sub(c.config.Now()))
-		}
-	default:
-		t.grant.End(ratelimit.Unknown, 0)
-	}
-	if err == nil && c.Accepted() {
-		t.grant.Verify()
-	}
-	c.config.Observe(Call{Endpoint: r.endpoint, Waited: t.grant.Waited(), Err: err})
-}
-
-// letThrough reports whether a failure shows that the rate limit let the request through: the answer refuses this request only.
-func (e *Error) letThrough() bool {
-	return e.Status != 0 && e.Status < 500 && e.Kind != KindThrottled
 }
