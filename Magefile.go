@@ -24,14 +24,16 @@ import (
 
 	"carbonblack-auditlog-datasource/dev/bench"
 	"carbonblack-auditlog-datasource/dev/demo"
+	"carbonblack-auditlog-datasource/dev/release"
 )
 
 // Default is the task that runs without a name.
 var Default = Build
 
 const (
-	page    = "dev/workbench/page"
-	react18 = page + "/react18"
+	page      = "dev/workbench/page"
+	react18   = page + "/react18"
+	artifacts = "artifacts"
 )
 
 // Build builds the plugin into dist: the backend for this machine, and the front end.
@@ -42,6 +44,29 @@ func Backend() error { return build.Build{}.Custom(runtime.GOOS, runtime.GOARCH)
 
 // BackendAll builds the backend for every platform Grafana runs on.
 func BackendAll() { build.BuildAll() }
+
+// Package makes the archive for Grafana's plugin catalog in artifacts, for every platform, with checksums and a bill of materials.
+func Package() error {
+	mg.Deps(packages)
+	_, err := release.Package(release.Config{Root: ".", Out: artifacts, Log: os.Stdout})
+	return err
+}
+
+// Validate packages the plugin and checks the archive and the sources by the catalog's rules, without a network.
+func Validate() error {
+	mg.Deps(packages)
+	files, err := release.Package(release.Config{Root: ".", Out: artifacts, Log: os.Stdout})
+	if err != nil {
+		return err
+	}
+	return release.Validate(".", files, os.Stdout)
+}
+
+// Audit checks the modules' checksums and looks for known vulnerabilities. It skips, and says so, what no database can be reached for.
+func Audit() error {
+	mg.Deps(packages)
+	return release.Audit(".", os.Stdout)
+}
 
 // Frontend builds the front end into dist if a source file is newer.
 func Frontend() error {

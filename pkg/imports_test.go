@@ -43,6 +43,7 @@ var allowedImports = map[string][]string{
 	"dev/workbench/cmd": {"dev/workbench"},
 	"dev/chaos":         {},
 	"dev/demo":          {"dev/workbench", "dev/simulator"},
+	"dev/release":       {},
 	"dev/bench":         {"pkg/query", "dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/panel", "pkg/plugin"},
 }
 
