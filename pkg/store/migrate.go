@@ -3,12 +3,14 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -17,31 +19,58 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date. Replicas that start together wait for each other.
+// migrate brings the schema up to date. Replicas that start together wait for each other. A role without the right to change the
+// schema can use one that is up to date.
 func migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	steps, err := migrations.ReadDir("migrations")
+	entries, err := migrations.ReadDir("migrations")
 	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
+		return fmt.Errorf("store: %w", err)
 	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1, 0)`, int32(lockClass)); err != nil {
+	var have int
+	err = pool.QueryRow(ctx, `select coalesce(max(version), 0) from cbc_audit_migration`).Scan(&have)
+	if err == nil && have >= len(entries) {
+		return nil
+	}
+	if isUndefinedTable(err) {
+		err = createMigrationTable(ctx, pool)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return failed(inTransaction(ctx, pool, func(tx pgx.Tx) error {
+		// Row 0 is the lock of those who change the schema.
+		if _, err := tx.Exec(ctx, `insert into cbc_audit_migration (version) values (0) on conflict do nothing`); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `create table if not exists cbc_audit_migration (version integer primary key)`); err != nil {
+		if _, err := tx.Exec(ctx, `select version from cbc_audit_migration where version = 0 for update`); err != nil {
 			return err
 		}
-		var have int
-		if err := tx.QueryRow(ctx, `select coalesce(max(version), 0) from cbc_audit_migration`).Scan(&have); err != nil {
+		if err := tx.QueryRow(ctx, `select max(version) from cbc_audit_migration`).Scan(&have); err != nil {
 			return err
 		}
-		for _, step := range steps { // by name, which begins with the version
+		for _, step := range entries { // by name, which begins with the version
 			if err := apply(ctx, tx, step.Name(), have); err != nil {
 				return fmt.Errorf("%s: %w", step.Name(), err)
 			}
 		}
 		return nil
-	})
-	return failed(err)
+	}))
+}
+
+// createMigrationTable tolerates that another replica creates it at the same time, which "if not exists" does not.
+func createMigrationTable(ctx context.Context, pool *pgxpool.Pool) error {
+	const create = `create table if not exists cbc_audit_migration (version integer primary key)`
+	_, err := pool.Exec(ctx, create)
+	var failure *pgconn.PgError
+	if errors.As(err, &failure) && (failure.Code == "23505" || failure.Code == "42P07") {
+		_, err = pool.Exec(ctx, create)
+	}
+	return err
+}
+
+func isUndefinedTable(err error) bool {
+	var failure *pgconn.PgError
+	return errors.As(err, &failure) && failure.Code == "42P01"
 }
 
 func apply(ctx context.Context, tx pgx.Tx, name string, have int) error {
@@ -50,11 +79,11 @@ func apply(ctx context.Context, tx pgx.Tx, name string, have int) error {
 	if err != nil || version <= have {
 		return err
 	}
-	text, err := migrations.ReadFile(path.Join("migrations", name))
+	statements, err := migrations.ReadFile(path.Join("migrations", name))
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, string(text)); err != nil {
+	if _, err := tx.Conn().PgConn().Exec(ctx, string(statements)).ReadAll(); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `insert into cbc_audit_migration (version) values ($1)`, version)

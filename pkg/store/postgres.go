@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -23,7 +22,7 @@ const DefaultRetention = 400*24*time.Hour + time.Hour // a panel of 400 days fin
 const (
 	maxConnections = 4
 	connectTimeout = 5 * time.Second
-	lockClass      = 0x63626361 // the first half of the advisory locks of this plugin: "cbca"
+	maxAttempts    = 5 // at a transaction that the database gives up because of others
 	channel        = "cbc_audit_ledger"
 )
 
@@ -42,6 +41,11 @@ type postgres struct {
 	turn   chan struct{} // of the one who looks at the schema
 	ledger atomic.Int32  // id of the key's row; 0 while the schema was not looked at
 	known  atomic.Pointer[knownSecret]
+
+	life  context.Context // ends with Close
+	close context.CancelFunc
+
+	grown, analyzed atomic.Int64 // events that were added here since the statistics were refreshed, and before
 }
 
 // NewPostgres returns a ledger of a key in PostgreSQL. It does not connect: a database that cannot be reached shows when the
@@ -50,7 +54,17 @@ func NewPostgres(c PostgresConfig, key cbc.APIKey) (Store, error) {
 	if c.Retention == 0 {
 		c.Retention = DefaultRetention
 	}
-	config, err := pgxpool.ParseConfig(c.DSN)
+	pool, err := newPool(c.DSN)
+	if err != nil {
+		return nil, err
+	}
+	life, end := context.WithCancel(context.Background())
+	return &postgres{config: c, key: key, pool: pool, turn: make(chan struct{}, 1), life: life, close: end}, nil
+}
+
+// newPool returns connections to a database. It makes none yet.
+func newPool(dsn string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		// The parser's own words may hold parts of the DSN, and so the password.
 		return nil, errors.New("storeDsn is not a PostgreSQL connection string: expected one like postgres://user:password@host:5432/database")
@@ -61,22 +75,18 @@ func NewPostgres(c PostgresConfig, key cbc.APIKey) (Store, error) {
 	}
 	config.MaxConns = maxConnections
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	config.AfterConnect = steer
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // no statement is prepared: a transaction pooler would not have it
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
-		return nil, fmt.Errorf("ledger: %w", err)
+		return nil, fmt.Errorf("store: %w", err)
 	}
-	return &postgres{config: c, key: key, pool: pool, turn: make(chan struct{}, 1)}, nil
+	return pool, nil
 }
 
-// steer keeps the planner to the indexes. Of a table that grew since it was last analyzed it thinks little, and would sort all that
-// is left of a window for every page. An engine that knows none of this plans on its own.
-func steer(ctx context.Context, conn *pgx.Conn) error {
-	_, _ = conn.Exec(ctx, `select set_config('enable_bitmapscan', 'off', false), set_config('enable_seqscan', 'off', false), set_config('enable_sort', 'off', false)`)
-	return nil
+func (p *postgres) Close() {
+	p.close()
+	p.pool.Close()
 }
-
-func (p *postgres) Close() { p.pool.Close() }
 
 // id makes sure of the schema and returns the id of the key's row.
 func (p *postgres) id(ctx context.Context) (int32, error) {
@@ -119,27 +129,23 @@ func failed(err error) error {
 	return fmt.Errorf("the ledger's PostgreSQL failed: %w", err)
 }
 
-// page is the key's row, locked.
-type page struct {
+// keyRow is the key's row, locked.
+type keyRow struct {
 	generation, seq int64
+	leasedUntil     int64 // milliseconds since the Unix epoch
 	book            ReadState
 }
 
-// starter is a connection or a pool of them.
-type starter interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
-}
-
 // write runs a transaction that owns the key's row.
-func (p *postgres) write(ctx context.Context, on starter, do func(tx pgx.Tx, ledger int32, row *page) error) (ReadState, error) {
+func (p *postgres) write(ctx context.Context, do func(tx pgx.Tx, ledger int32, row *keyRow) error) (ReadState, error) {
 	ledger, err := p.id(ctx)
 	if err != nil {
 		return ReadState{}, err
 	}
-	var row page
-	err = pgx.BeginFunc(ctx, on, func(tx pgx.Tx) error {
-		row = page{}
-		if err := row.read(tx.QueryRow(ctx, readPage+` for update`, ledger)); err != nil {
+	var row keyRow
+	err = inTransaction(ctx, p.pool, func(tx pgx.Tx) error {
+		row = keyRow{}
+		if err := row.read(tx.QueryRow(ctx, readKeyRow+` for update`, ledger)); err != nil {
 			return err
 		}
 		if err := do(tx, ledger, &row); err != nil {
@@ -149,27 +155,43 @@ func (p *postgres) write(ctx context.Context, on starter, do func(tx pgx.Tx, led
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update cbc_audit_ledger set book = $2, seq = $3, generation = $4 where id = $1`, ledger, string(book), row.seq, row.generation)
+		_, err = tx.Exec(ctx, `update cbc_audit_ledger set book = $2, seq = $3, generation = $4, leased_until = $5 where id = $1`,
+			ledger, string(book), row.seq, row.generation, row.leasedUntil)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrNotLeading) {
+	switch {
+	case errors.Is(err, ErrNotLeading), errors.Is(err, ErrHeld):
+		return row.book, err
+	case err != nil:
 		return ReadState{}, failed(err)
 	}
-	return row.book, err
+	return row.book, nil
 }
 
-const readPage = `select generation, seq, book, (extract(epoch from clock_timestamp()) * 1000)::bigint from cbc_audit_ledger where id = $1`
+// inTransaction runs a transaction, again where the database gave it up because of another one: a deadlock, or a conflict on an engine
+// that does not wait for locks.
+func inTransaction(ctx context.Context, pool *pgxpool.Pool, do func(pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, pool, do)
+		var failure *pgconn.PgError
+		if attempt == maxAttempts || !errors.As(err, &failure) || failure.Code != "40001" && failure.Code != "40P01" {
+			return err
+		}
+	}
+}
 
-func (r *page) read(row pgx.Row) error {
+const readKeyRow = `select generation, seq, leased_until, book, (extract(epoch from clock_timestamp()) * 1000)::bigint from cbc_audit_ledger where id = $1`
+
+func (r *keyRow) read(row pgx.Row) error {
 	var book string
-	if err := row.Scan(&r.generation, &r.seq, &book, &r.book.Now); err != nil {
+	if err := row.Scan(&r.generation, &r.seq, &r.leasedUntil, &book, &r.book.Now); err != nil {
 		return err
 	}
 	return json.Unmarshal([]byte(book), &r.book)
 }
 
 func (p *postgres) Update(ctx context.Context, change func(*ReadState)) (ReadState, error) {
-	return p.write(ctx, p.pool, func(_ pgx.Tx, _ int32, row *page) error {
+	return p.write(ctx, func(_ pgx.Tx, _ int32, row *keyRow) error {
 		change(&row.book)
 		return nil
 	})
@@ -180,75 +202,7 @@ func (p *postgres) Book(ctx context.Context) (ReadState, error) {
 	if err != nil {
 		return ReadState{}, err
 	}
-	var row page
-	err = row.read(p.pool.QueryRow(ctx, readPage, ledger))
+	var row keyRow
+	err = row.read(p.pool.QueryRow(ctx, readKeyRow, ledger))
 	return row.book, failed(err)
-}
-
-// Lead takes an advisory lock on a connection of its own: the lock ends with the connection, and so with the process.
-func (p *postgres) Lead(ctx context.Context, quiet time.Duration) (Lease, error) {
-	ledger, err := p.id(ctx)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := pgx.ConnectConfig(ctx, p.pool.Config().ConnConfig)
-	if err != nil {
-		return nil, failed(err)
-	}
-	lead := &postgresLead{postgres: p, conn: conn}
-	if err := lead.take(ctx, ledger, quiet); err != nil {
-		lead.Release(ctx)
-		return nil, err
-	}
-	return lead, nil
-}
-
-// postgresLead is a leadership. Its generation guards it where an engine has no advisory locks.
-type postgresLead struct {
-	*postgres
-	conn       *pgx.Conn
-	generation int64
-}
-
-func (l *postgresLead) take(ctx context.Context, ledger int32, quiet time.Duration) error {
-	var granted bool
-	if err := l.conn.QueryRow(ctx, `select pg_try_advisory_lock($1, $2)`, int32(lockClass), ledger).Scan(&granted); err != nil {
-		return failed(err)
-	}
-	if !granted {
-		return ErrHeld
-	}
-	l.limit(ctx, quiet)
-	_, err := l.write(ctx, l.conn, func(_ pgx.Tx, _ int32, row *page) error {
-		row.generation++
-		l.generation = row.generation
-		return nil
-	})
-	return err
-}
-
-// limit makes the server give up a leader that hangs or cannot be reached. An engine that knows none of this keeps it longer.
-func (l *postgresLead) limit(ctx context.Context, quiet time.Duration) {
-	ms := strconv.FormatInt(quiet.Milliseconds(), 10)
-	for name, value := range map[string]string{
-		"idle_session_timeout": ms, "idle_in_transaction_session_timeout": ms, "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
-	} {
-		_, _ = l.conn.Exec(ctx, `select set_config($1, $2, false)`, name, value)
-	}
-}
-
-func (l *postgresLead) Update(ctx context.Context, change func(*ReadState)) (ReadState, error) {
-	return l.write(ctx, l.conn, func(_ pgx.Tx, _ int32, row *page) error {
-		if row.generation != l.generation {
-			return ErrNotLeading
-		}
-		change(&row.book)
-		return nil
-	})
-}
-
-func (l *postgresLead) Release(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
-	defer cancel()
-	_ = l.conn.Close(ctx) // the lock ends with the connection, however it ends
 }

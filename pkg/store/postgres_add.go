@@ -13,7 +13,7 @@ import (
 func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
 	items := distinct(a.Events)
 	var added Added
-	_, err := p.write(ctx, p.pool, func(tx pgx.Tx, ledger int32, row *page) error {
+	_, err := p.write(ctx, func(tx pgx.Tx, ledger int32, row *keyRow) error {
 		added = Added{}
 		if a.ID != "" {
 			tag, err := tx.Exec(ctx, `insert into cbc_audit_batch (ledger, id) values ($1, $2) on conflict do nothing`, ledger, a.ID)
@@ -37,8 +37,26 @@ func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
 		_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, channel, strconv.Itoa(int(ledger)))
 		return err
 	})
+	if err == nil {
+		p.analyze(ctx, added.New)
+	}
 	return added, err
 }
+
+// analyze refreshes the planner's statistics once the table has grown by a fifth. The server does so by itself, but not at once, and
+// would sort all that is left of a time range for every page meanwhile. A role that may not do it waits for the server.
+func (p *postgres) analyze(ctx context.Context, added int) {
+	grown := p.grown.Add(int64(added))
+	if added == 0 || grown < max(p.analyzed.Load()/5, analyzeAfter) {
+		return
+	}
+	p.grown.Store(0)
+	p.analyzed.Add(grown)
+	_, _ = p.pool.Exec(ctx, `analyze cbc_audit_event`)
+}
+
+// analyzeAfter is the least growth, in events, that makes new statistics worth while.
+const analyzeAfter = 1_000
 
 // joining is one addition on its way into the database.
 type joining struct {
@@ -150,10 +168,10 @@ func (p *postgres) Trim(ctx context.Context) error {
 		return err
 	}
 	for deleted := int64(1); deleted > 0; {
-		_, err := p.write(ctx, p.pool, func(tx pgx.Tx, ledger int32, row *page) error {
+		_, err := p.write(ctx, func(tx pgx.Tx, ledger int32, row *keyRow) error {
 			floor := time.UnixMilli(row.book.Now).Add(-p.config.Retention)
-			tag, err := tx.Exec(ctx, `delete from cbc_audit_event where ctid = any (array (select ctid from cbc_audit_event
-				where ledger = $1 and happened <= $2 limit 10000))`, ledger, floor.UnixMicro())
+			tag, err := tx.Exec(ctx, `delete from cbc_audit_event where (ledger, happened, id, ordinal) in (select ledger, happened, id, ordinal
+				from cbc_audit_event where ledger = $1 and happened <= $2 limit 10000)`, ledger, floor.UnixMicro())
 			if err != nil {
 				return err
 			}

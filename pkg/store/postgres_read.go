@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -134,8 +133,8 @@ func (p *postgres) Held(ctx context.Context) (Held, error) {
 	if err != nil {
 		return Held{}, err
 	}
-	var row page
-	if err := row.read(p.pool.QueryRow(ctx, readPage, ledger)); err != nil {
+	var row keyRow
+	if err := row.read(p.pool.QueryRow(ctx, readKeyRow, ledger)); err != nil {
 		return Held{}, failed(err)
 	}
 	held := Held{Events: row.seq - row.book.Forgotten}
@@ -143,40 +142,4 @@ func (p *postgres) Held(ctx context.Context) (Held, error) {
 		held.Bytes = 0
 	}
 	return held, nil
-}
-
-// Watch listens on a connection of its own.
-func (p *postgres) Watch(ctx context.Context, changed func() error) error {
-	ledger, err := p.id(ctx)
-	if err != nil {
-		return err
-	}
-	conn, err := pgx.ConnectConfig(ctx, p.pool.Config().ConnConfig)
-	if err != nil {
-		return failed(err)
-	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
-		defer cancel()
-		_ = conn.Close(closing)
-	}()
-	if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
-		return failed(err)
-	}
-	mine := strconv.Itoa(int(ledger))
-	for payload := mine; ; {
-		if payload == mine {
-			if err := changed(); err != nil {
-				return err
-			}
-		}
-		note, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return failed(err)
-		}
-		payload = note.Payload
-	}
 }
