@@ -24,7 +24,7 @@ func (d *Database) Pooled(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pooler{dsn: d.DSN, servers: make(chan *pgconn.HijackedConn, poolSize), clients: map[net.Conn]bool{}}
+	p := &pooler{dsn: d.DSN, servers: make(chan *session, poolSize), clients: map[net.Conn]bool{}}
 	for range poolSize {
 		server, err := p.connect()
 		if err != nil {
@@ -47,7 +47,7 @@ func (d *Database) Pooled(t testing.TB) string {
 
 type pooler struct {
 	dsn     string
-	servers chan *pgconn.HijackedConn // those that no transaction uses
+	servers chan *session // those that no transaction uses
 	serving sync.WaitGroup
 
 	mu      sync.Mutex
@@ -55,12 +55,19 @@ type pooler struct {
 	clients map[net.Conn]bool
 }
 
-func (p *pooler) connect() (*pgconn.HijackedConn, error) {
+// session is a connection to the server.
+type session struct {
+	*pgconn.HijackedConn
+	sending sync.Mutex // an answer can come, and the session go to another client, before the call that sent the question has returned
+}
+
+func (p *pooler) connect() (*session, error) {
 	conn, err := pgconn.Connect(context.Background(), p.dsn)
 	if err != nil {
 		return nil, err
 	}
-	return conn.Hijack()
+	hijacked, err := conn.Hijack()
+	return &session{HijackedConn: hijacked}, err
 }
 
 func (p *pooler) accept(listener net.Listener) {
@@ -125,9 +132,11 @@ type client struct {
 	backend *pgproto3.Backend
 	relays  sync.WaitGroup
 
+	answering sync.Mutex // a transaction can begin before the relay of the one before has returned
+
 	mu      sync.Mutex
-	server  *pgconn.HijackedConn // of the transaction under way; nil between two
-	replies int                  // "ready for query" that the server still owes
+	server  *session // of the transaction under way; nil between two
+	replies int      // "ready for query" that the server still owes
 }
 
 // welcome answers the start of a connection: any user is let in.
@@ -173,6 +182,8 @@ func (c *client) send(message pgproto3.FrontendMessage) error {
 		flush = false
 	}
 	c.mu.Unlock()
+	server.sending.Lock()
+	defer server.sending.Unlock()
 	server.Frontend.Send(message)
 	if flush {
 		return server.Frontend.Flush()
@@ -181,7 +192,7 @@ func (c *client) send(message pgproto3.FrontendMessage) error {
 }
 
 // relay passes answers on until the transaction has ended, and gives the server back then.
-func (c *client) relay(server *pgconn.HijackedConn) {
+func (c *client) relay(server *session) {
 	for {
 		message, err := server.Frontend.Receive()
 		if err != nil {
@@ -196,14 +207,19 @@ func (c *client) relay(server *pgconn.HijackedConn) {
 			}
 			c.mu.Unlock()
 		}
-		c.backend.Send(message)
+		_ = c.answer(message) // a client that has left shows in serve
 		if ended {
 			c.servers <- server
-		}
-		if c.backend.Flush() != nil && ended || ended {
 			return
 		}
 	}
+}
+
+func (c *client) answer(message pgproto3.BackendMessage) error {
+	c.answering.Lock()
+	defer c.answering.Unlock()
+	c.backend.Send(message)
+	return c.backend.Flush()
 }
 
 // abandon ends the transaction of a client that has left.
@@ -216,7 +232,7 @@ func (c *client) abandon() {
 }
 
 // replace connects to the server anew, in the place of a connection that has ended.
-func (c *client) replace(server *pgconn.HijackedConn) {
+func (c *client) replace(server *session) {
 	_ = server.Conn.Close()
 	c.mu.Lock()
 	c.server, c.replies = nil, 0
