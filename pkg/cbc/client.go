@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
@@ -24,6 +25,7 @@ type Config struct {
 	OrgKey    string
 	APIID     string
 	APISecret string
+	OAuth     *OAuthApp // authenticates instead of the API key; nil means the API key
 	UserAgent string
 	// Redact lists more values that no error may show, such as those of custom headers: a server may echo them.
 	Redact []string
@@ -61,7 +63,8 @@ type Client struct {
 	timeout time.Duration // of a request with all its attempts; 0 means none
 	trial   trial
 	refused refusals
-	secrets *strings.Replacer // removes secrets from what an error quotes
+	tokens  *tokens                          // nil if the client uses an API key
+	secrets atomic.Pointer[strings.Replacer] // removes secrets from what an error quotes
 }
 
 // New returns a client that sends its requests through hc, which provides proxy, TLS and timeout. It never follows a redirect with the
@@ -103,8 +106,11 @@ func New(config Config, hc *http.Client) (*Client, error) {
 	pinned := *hc
 	pinned.Timeout = 0 // do applies it
 	pinned.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{
-		config: config, base: base, http: &pinned, timeout: hc.Timeout, refused: newRefusals(config.Now),
-		secrets: newRedactor(append([]string{config.APISecret}, config.Redact...)),
-	}, nil
+	issuer, err := newTokens(config)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{config: config, base: base, http: &pinned, timeout: hc.Timeout, refused: newRefusals(config.Now), tokens: issuer}
+	c.secrets.Store(newRedactor(config.secrets()))
+	return c, nil
 }

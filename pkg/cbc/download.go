@@ -30,7 +30,7 @@ func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error)
 	}
 	r := request{endpoint: "download", method: http.MethodGet, path: c.JobsPath() + "/" + id + "/download", permission: PermissionJobs, repeatable: true}
 	var file *download
-	_, err := c.do(ctx, r, func(context.Context) (err error) {
+	_, err := c.do(ctx, r, func(_ context.Context, r request) (err error) {
 		file, err = c.open(ctx, r) // with the context of the caller, which lives as long as the file
 		return err
 	})
@@ -70,7 +70,7 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 	hr.Header.Set("Accept", "*/*")
 	first := hr.URL
 	for range maxRedirects {
-		resp, err := c.sendFor(hr).Do(hr)
+		resp, err := c.clientFor(hr).Do(hr)
 		if err != nil {
 			return nil, c.transportError(ctx, err)
 		}
@@ -82,7 +82,7 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 			hr, err = c.onwards(ctx, hr.URL, location)
 		case c.wantsToken(hr, resp):
 			hr = hr.Clone(ctx)
-			hr.Header.Set("X-Auth-Token", c.token())
+			c.sign(hr, r)
 		default:
 			err = c.unopened(r, resp, hr.URL != first)
 		}
@@ -97,7 +97,7 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 // wantsToken reports whether the configured host itself refuses a redirect that was followed without the token.
 func (c *Client) wantsToken(hr *http.Request, resp *http.Response) bool {
 	refused := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
-	return refused && c.home(hr.URL) && hr.Header.Get("X-Auth-Token") == ""
+	return refused && c.home(hr.URL) && !signedAlready(hr)
 }
 
 // home reports whether an address is one of the configured host.
@@ -121,8 +121,8 @@ func (c *Client) unopened(r request, resp *http.Response, redirected bool) error
 	return &Error{Kind: KindServer, Message: message, transient: wait == 0}
 }
 
-// sendFor is the client for where a request goes: that of the settings serves their host alone.
-func (c *Client) sendFor(hr *http.Request) *http.Client {
+// clientFor returns the HTTP client for the host of a request. That of the settings is for the configured host only.
+func (c *Client) clientFor(hr *http.Request) *http.Client {
 	if c.home(hr.URL) {
 		return c.http
 	}

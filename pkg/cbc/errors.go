@@ -48,6 +48,9 @@ type Error struct {
 	paced        bool // for KindThrottled: by our own limit, not by an answer
 	Lost         bool // of a queue read: its batch may have left the queue and is not here
 	transient    bool // the same request may succeed a moment later
+	oauth        bool // the client uses an OAuth app
+	tokenExpired bool // for KindKey: the access token may have expired, so a new one is tried
+	tokenService bool // the token service failed, not the API
 	err          error
 }
 
@@ -82,57 +85,80 @@ func (e *Error) advice() string {
 	case KindHost:
 		return e.hostAdvice()
 	case KindNetwork:
-		return "the connection to Carbon Black Cloud broke: try again; if it lasts, check the network, proxy and firewall in between"
+		return "the connection to " + e.service() + " broke: try again; if it lasts, check the network, proxy and firewall in between"
 	case KindOrgKey:
 		return "the org key is not accepted: check it in the console under Settings > API Access"
 	case KindKey:
-		return "the API key is not accepted: check the API ID and the API secret, and that the key belongs to this org key and host"
+		return e.keyAdvice()
 	case KindPermission:
-		return fmt.Sprintf("the API key lacks the permission %s: give it an access level of type Custom that has it", e.Permission)
+		if e.oauth {
+			return fmt.Sprintf("the OAuth app lacks the permission %s: give it a role that includes it", e.Permission)
+		}
+		return fmt.Sprintf("the API key lacks the permission %s: give it an access level of type Custom that includes it", e.Permission)
 	case KindQuery:
 		return "Carbon Black Cloud does not accept the query: check the Lucene text"
 	case KindThrottled:
 		return e.waitAdvice()
 	case KindTooLarge:
-		return "the answer is too large: ask for a shorter time range"
+		return "the response is too large: choose a shorter time range"
 	case KindAnswer:
-		return "the answer of Carbon Black Cloud is broken or not understood"
+		return "the response of " + e.service() + " is broken or not understood"
 	case KindServer:
 		if e.Intermediary {
-			return "Carbon Black Cloud, or a gateway in front of it, failed: try again later; if it lasts, check the proxy and firewall in between"
+			return e.service() + ", or a gateway in front of it, failed: try again later; if it lasts, check the proxy and firewall in between"
 		}
-		return "Carbon Black Cloud failed: try again later"
+		return e.service() + " failed: try again later"
 	case KindTimeout:
-		return "Carbon Black Cloud did not answer in time: try a shorter time range or raise the timeout in the settings"
+		return e.service() + " did not answer in time: try a shorter time range or raise the timeout in the settings"
 	case KindCanceled:
 		return "the request was canceled"
 	}
 	return string(e.Kind)
 }
 
+// service names who answered, or should have.
+func (e *Error) service() string {
+	if e.tokenService {
+		return "the token service of the OAuth app"
+	}
+	return "Carbon Black Cloud"
+}
+
+func (e *Error) keyAdvice() string {
+	switch {
+	case e.tokenService:
+		return "the OAuth app is not accepted: check the app ID and the app secret"
+	case e.oauth:
+		return "the access token of the OAuth app is not accepted: check that the app belongs to this org key and host"
+	}
+	return "the API key is not accepted: check the API ID and the API secret, and that the key belongs to this org key and host"
+}
+
 func (e *Error) hostAdvice() string {
 	switch {
 	case e.Status == http.StatusProxyAuthRequired:
-		return "the proxy in between asks for a login: check the proxy settings and credentials of Grafana's server"
+		return "the proxy in between requires a login: check the proxy settings and credentials of the Grafana server"
+	case e.tokenService:
+		return "the token service of the OAuth app cannot be reached: check the token URL, and the network, proxy and firewall in between"
 	case e.Intermediary:
 		return "something in between answered, not the Carbon Black Cloud API: check the URL (it must be the address of the console), " +
 			"the allowed source addresses of the API key, and the proxy or firewall in between"
 	case e.Status == 0:
-		return "there is no connection to the host: check the URL, it must be the address of the console, and the network, proxy and firewall in between"
+		return "there is no connection to the host: check the URL, which must be the address of the console, and the network, proxy and firewall in between"
 	}
-	return "the host does not answer as Carbon Black Cloud: check the URL, it must be the address of the console"
+	return "the host does not answer as Carbon Black Cloud: check the URL, which must be the address of the console"
 }
 
 func (e *Error) waitAdvice() string {
 	switch {
 	case e.paced:
-		return fmt.Sprintf("the requests that may be sent to this host are used up (requestsPerFiveMinutes in the settings): wait %s%s", e.wait(), e.resumption())
+		return fmt.Sprintf("the request budget of this host is used up (requestsPerFiveMinutes in the settings): wait %s%s", e.wait(), e.resumption())
 	case e.RetryAfter > 0 && e.Status != http.StatusTooManyRequests:
-		return fmt.Sprintf("Carbon Black Cloud, or a gateway in front of it, asks to wait %s%s", e.wait(), e.resumption())
+		return fmt.Sprintf("%s, or a gateway in front of it, asks to wait %s%s", e.service(), e.wait(), e.resumption())
 	case e.RetryAfter > 0:
-		return fmt.Sprintf("Carbon Black Cloud limits the number of requests: wait %s%s", e.wait(), e.resumption())
+		return fmt.Sprintf("%s limits the number of requests: wait %s%s", e.service(), e.wait(), e.resumption())
 	}
-	return "Carbon Black Cloud limits the number of requests: wait a while"
+	return e.service() + " limits the number of requests: wait a while"
 }
 
 // wait is how long to wait, at least a second.

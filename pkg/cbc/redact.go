@@ -50,7 +50,7 @@ func spellings(secret string) []string {
 const maxQuote = 500
 
 // redact takes the secrets out of a text that may have come from outside, and cuts it.
-func (c *Client) redact(s string) string { return truncate(c.secrets.Replace(s), maxQuote) }
+func (c *Client) redact(s string) string { return truncate(c.secrets.Load().Replace(s), maxQuote) }
 
 // truncate cuts a text to n bytes and marks the cut.
 func truncate(s string, n int) string {

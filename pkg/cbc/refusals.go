@@ -118,6 +118,9 @@ func (s *refusals) remember(permission string, probe, accepted bool, failed *Err
 // changed. A server that fails, a limit, or a connection that breaks is none of it. Once the API key was accepted, neither is an answer
 // of somebody else or a connection that cannot be made: it is a fault that passes.
 func (e *Error) meansWrongSettings(accepted bool) bool {
+	if e.tokenExpired {
+		return false
+	}
 	switch e.Kind {
 	case KindKey, KindOrgKey, KindPermission:
 		return true

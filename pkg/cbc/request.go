@@ -31,7 +31,11 @@ type request struct {
 	permission string // that the API key needs
 	repeatable bool   // sending it twice does no harm
 	// located receives the Location header of a success. A redirect is a success then.
-	located func(location string)
+	located     func(location string)
+	issuesToken bool // it goes to the token service of the OAuth app
+
+	bearer    string // the access token it is sent with; "" with an API key
+	renewable bool   // the token may have expired: if it is rejected, a new one is tried
 }
 
 // effort is what a request took.
@@ -42,26 +46,40 @@ type effort struct {
 
 // call sends a request and hands the body of a successful response to read, once per attempt.
 func (c *Client) call(ctx context.Context, r request, read func(io.Reader) error) (effort, error) {
-	return c.do(ctx, r, func(ctx context.Context) error { return c.exchange(ctx, r, read) })
+	return c.do(ctx, r, func(ctx context.Context, r request) error { return c.exchange(ctx, r, read) })
 }
 
-// do is the one way in which requests are sent. Each attempt waits for the rate limit and is one call of exchange. After a transient
-// failure a repeatable request is tried again, as far as the deadline and the timeout of the settings allow. Every error is an *Error.
-func (c *Client) do(ctx context.Context, r request, exchange func(context.Context) error) (effort, error) {
+// exchange sends a request and handles the response.
+type exchange func(context.Context, request) error
+
+// do is the one way in which requests are sent. Each attempt waits for the rate limit and is one call of send. After a transient failure
+// a repeatable request is tried again, as far as the deadline and the timeout of the settings allow. An access token that is rejected is
+// renewed once. Every error is an *Error.
+func (c *Client) do(ctx context.Context, r request, send exchange) (effort, error) {
 	ctx, cancel := WithMargin(ctx)
 	defer cancel()
 	var spent effort
 	left := c.timeout
+	renewed := false
 	for {
+		if err := c.authorize(ctx, &r, renewed); err != nil {
+			return spent, err
+		}
 		startedAt := c.config.Now()
-		waited, sent, err := c.attempt(ctx, left, r, exchange)
+		waited, sent, err := c.attempt(ctx, left, r, send)
 		spent.waited += waited
 		if !sent {
 			return spent, err
 		}
 		spent.tries++
 		var failed *Error
-		if !r.repeatable || spent.tries >= maxTries || !errors.As(err, &failed) || !failed.transient {
+		errors.As(err, &failed)
+		if failed != nil && failed.tokenExpired { // rejected, so nothing was done: any request may be sent again
+			c.tokens.drop(r.bearer)
+			renewed = true
+			continue
+		}
+		if !r.repeatable || spent.tries >= maxTries || failed == nil || !failed.transient {
 			return spent, err
 		}
 		delay := c.delay(spent.tries)
@@ -79,9 +97,19 @@ func (c *Client) do(ctx context.Context, r request, exchange func(context.Contex
 	}
 }
 
-// attempt waits for the rate limit and calls exchange, bounded by timeout if that is above 0. sent is false if the request was refused
-// before it was sent.
-func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, exchange func(context.Context) error) (waited time.Duration, sent bool, err error) {
+// authorize gives a request its access token, if the client needs one.
+func (c *Client) authorize(ctx context.Context, r *request, renewed bool) error {
+	if r.issuesToken {
+		return nil
+	}
+	token, fresh, err := c.bearer(ctx)
+	r.bearer, r.renewable = token, token != "" && !fresh && !renewed
+	return err
+}
+
+// attempt waits for the rate limit and calls send, bounded by timeout if that is above 0. sent is false if the request was refused before
+// it was sent.
+func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, send exchange) (waited time.Duration, sent bool, err error) {
 	t, err := c.start(ctx, r)
 	if err != nil {
 		return 0, false, err
@@ -92,7 +120,12 @@ func (c *Client) attempt(ctx context.Context, timeout time.Duration, r request, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return t.grant.Waited(), true, exchange(ctx)
+	err = send(ctx, r)
+	var failed *Error
+	if r.renewable && errors.As(err, &failed) && failed.Kind == KindKey {
+		failed.tokenExpired = true
+	}
+	return t.grant.Waited(), true, err
 }
 
 // WithMargin returns a context that ends a little before its parent's deadline, so that the error reaches the caller in time.
@@ -161,11 +194,13 @@ func (c *Client) start(ctx context.Context, r request) (started, error) {
 func (c *Client) end(t started, r request, err error) {
 	var failed *Error
 	errors.As(err, &failed)
-	if failed != nil && (failed.Kind == KindKey || failed.Kind == KindOrgKey) {
+	if failed != nil && !failed.tokenExpired && (failed.Kind == KindKey || failed.Kind == KindOrgKey) {
 		c.reject()
 	}
 	c.refused.settle(r.permission, t.probe, c.Accepted(), err)
 	switch {
+	case r.issuesToken: // another service, which says nothing about this host
+		t.grant.End(ratelimit.Unknown, 0)
 	case err == nil, failed != nil && failed.letThrough():
 		t.grant.End(ratelimit.Allowed, 0)
 	case failed != nil && failed.Kind == KindThrottled:
@@ -194,7 +229,7 @@ func (c *Client) exchange(ctx context.Context, r request, read func(io.Reader) e
 		return err
 	}
 	sentAt := c.config.Now()
-	resp, err := c.http.Do(hr)
+	resp, err := c.clientFor(hr).Do(hr)
 	if err != nil {
 		return c.transportError(ctx, err)
 	}
@@ -213,30 +248,53 @@ func (c *Client) exchange(ctx context.Context, r request, read func(io.Reader) e
 	if err := read(limited); err != nil {
 		return c.answerError(ctx, limited, resp, err)
 	}
-	c.accept(sentAt)
+	if !r.issuesToken {
+		c.accept(sentAt)
+	}
 	return nil
 }
 
-// signed returns the HTTP request with its token.
+// signed returns the HTTP request with its credential.
 func (c *Client) signed(ctx context.Context, r request) (*http.Request, error) {
-	hr, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(r.body))
+	address := c.base.JoinPath(r.path)
+	if r.issuesToken {
+		address = c.tokens.url
+	}
+	hr, err := http.NewRequestWithContext(ctx, r.method, address.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return nil, &Error{Kind: KindHost, Message: c.redact(err.Error()), err: err}
 	}
 	if r.body == nil && !r.repeatable {
 		hr.Body, hr.GetBody = unrepeatable{}, nil
 	}
-	hr.Header.Set("X-Auth-Token", c.token())
+	c.sign(hr, r)
 	hr.Header.Set("Accept", "application/json")
 	hr.Header.Set("User-Agent", c.config.UserAgent)
-	if r.body != nil {
+	switch {
+	case r.issuesToken:
+		hr.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case r.body != nil:
 		hr.Header.Set("Content-Type", "application/json")
 	}
 	return hr, nil
 }
 
-// token returns the value of X-Auth-Token: the secret comes first.
-func (c *Client) token() string { return c.config.APISecret + "/" + c.config.APIID }
+// sign adds the credential. Only requests to the configured host, or to the token service, may be signed.
+func (c *Client) sign(hr *http.Request, r request) {
+	switch {
+	case r.issuesToken:
+		hr.SetBasicAuth(c.tokens.app.ID, c.tokens.app.Secret)
+	case r.bearer != "":
+		hr.Header.Set("Authorization", "Bearer "+r.bearer)
+	default:
+		hr.Header.Set("X-Auth-Token", c.config.APISecret+"/"+c.config.APIID) // the secret comes first
+	}
+}
+
+// signedAlready reports whether a request carries a credential.
+func signedAlready(hr *http.Request) bool {
+	return hr.Header.Get("X-Auth-Token") != "" || hr.Header.Get("Authorization") != ""
+}
 
 // boundedReader fails once more than left bytes have been read, so that a cut body is never taken for a complete one.
 type boundedReader struct {

@@ -51,6 +51,8 @@ type errorBody struct {
 	Message      string `json:"message"`
 	Reason       string `json:"reason"`
 	ErrorMessage string `json:"errorMessage"`
+	OAuthError   string `json:"error"` // of a token service
+	OAuthDetail  string `json:"error_description"`
 }
 
 // statusError explains an answer that is not a success. The body may be anything: JSON, an HTML page or nothing. Only an answer
@@ -59,8 +61,8 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // what could be read is enough: the status is known
 	var body errorBody
 	_ = json.Unmarshal(raw, &body) // a member of another type leaves the others readable
-	e := &Error{Status: resp.StatusCode, Code: c.redact(body.Code), Intermediary: !isVendors(resp, raw)}
-	e.Message = c.redact(firstOf(body.Message, body.ErrorMessage, body.Reason))
+	e := &Error{oauth: c.tokens != nil, Status: resp.StatusCode, Code: c.redact(body.Code), Intermediary: !isVendors(resp, raw)}
+	e.Message = c.redact(firstOf(body.Message, body.ErrorMessage, body.Reason, body.OAuthDetail, body.OAuthError))
 	e.classify(r, body, len(raw) > 0)
 	now := c.config.Now()
 	wait := retryAfter(resp.Header.Get("Retry-After"), serverTime(resp, now))
@@ -99,6 +101,8 @@ func (e *Error) classify(r request, body errorBody, hasBody bool) {
 		e.Kind, e.Intermediary = KindHost, true
 	case e.Intermediary:
 		e.Kind = KindHost
+	case r.issuesToken && (status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden):
+		e.Kind = KindKey // OAuth answers 400 to a client that it does not know
 	case status == http.StatusUnauthorized:
 		e.Kind = KindKey
 		if strings.Contains(said, "org key") || strings.Contains(said, "org_key") || strings.Contains(said, "orgkey") {
