@@ -19,6 +19,7 @@ type Value struct {
 // ValuesRequest asks for the values of a key. The queue takes no part in the answer.
 type ValuesRequest struct {
 	Key    auditlog.Key
+	Filter auditlog.Filter // which events count; the zero Filter selects all
 	Window auditlog.TimeRange
 	Prefix string // what the values begin with, in upper or lower case
 	Most   int    // values that are wanted
@@ -33,9 +34,10 @@ func (p *Panel) Values(ctx context.Context, r ValuesRequest) (values []Value, co
 	}
 	a := &answer{
 		panel: p, request: Request{Window: r.Window},
-		query: query.Query{Type: query.TypeTop, Source: query.SourceSearch, GroupBy: []auditlog.Key{r.Key}, Limit: r.Most},
+		query: query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: r.Filter, GroupBy: []auditlog.Key{r.Key}, Limit: r.Most},
+		cloud: r.Filter.Cloud(), matcher: r.Filter.Local(),
 	}
-	a.classify = r.Key.Derived()
+	a.classify = r.Key.Derived() || r.Filter.Derived()
 	g, err := a.grouped(ctx, buckets{})
 	if err != nil {
 		return nil, false, err

@@ -16,6 +16,7 @@ func (d *Instance) routes() backend.CallResourceHandler {
 	mux.HandleFunc("POST /catalog/test", testCatalog)
 	mux.HandleFunc("GET /status", d.getStatus)
 	mux.HandleFunc("GET /values", d.getValues)
+	mux.HandleFunc("POST /values", d.postValues)
 	d.exportRoutes(mux)
 	mux.HandleFunc("/", notFound)
 	return breakable{httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

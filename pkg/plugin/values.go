@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,29 +14,42 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/panel"
+	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
 const (
-	maxValues    = 1000           // that one answer lists
-	valuesWindow = 24 * time.Hour // what is looked at when the request does not say
-	valuesTime   = 30 * time.Second
-	maxPrefix    = 500 // characters
+	maxValues     = 1000           // that one answer lists
+	valuesRange   = 24 * time.Hour // the time range of a request that names none
+	valuesTimeout = 30 * time.Second
+	maxPrefix     = 500 // characters
 )
 
-// getValues lists the values of a key, for variables and for suggestions. It never reads the queue.
+// getValues lists the values of a field, for variables and for suggestions. It never reads the queue.
 func (d *Instance) getValues(w http.ResponseWriter, r *http.Request) {
-	wanted, err := parseValues(r.URL.Query(), time.Now())
+	request, err := parseValues(r.URL.Query(), time.Now())
+	d.sendValues(w, r, request, err)
+}
+
+// postValues lists the values of a field among the events that match a filter, so that suggestions respect the other filters of a
+// query.
+func (d *Instance) postValues(w http.ResponseWriter, r *http.Request) {
+	request, err := d.readValues(w, r, time.Now())
+	d.sendValues(w, r, request, err)
+}
+
+// sendValues answers a request for values. It ends when the caller leaves.
+func (d *Instance) sendValues(w http.ResponseWriter, r *http.Request, request panel.ValuesRequest, err error) {
 	if err != nil {
-		sendJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		sendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(ratelimit.WithLane(r.Context(), ratelimit.LanePanel), valuesTime)
+	ctx, cancel := context.WithTimeout(ratelimit.WithLane(r.Context(), ratelimit.LanePanel), valuesTimeout)
 	defer cancel()
-	values, complete, err := d.panel.Values(ctx, wanted)
+	values, complete, err := d.panel.Values(ctx, request)
 	if err != nil {
 		status, _ := classify(err)
-		sendJSON(w, int(status), map[string]string{"error": err.Error()})
+		sendError(w, int(status), err.Error())
 		return
 	}
 	sendJSON(w, http.StatusOK, struct {
@@ -43,56 +58,90 @@ func (d *Instance) getValues(w http.ResponseWriter, r *http.Request) {
 	}{values, complete})
 }
 
-// valuesParameters are what the route takes.
+// valuesParameters are the parameters of GET values.
 var valuesParameters = []string{"field", "from", "prefix", "to"}
 
-// parseValues reads the parameters of a request for values.
+// parseValues reads the parameters of GET values.
 func parseValues(q url.Values, now time.Time) (panel.ValuesRequest, error) {
-	out := panel.ValuesRequest{Key: auditlog.Key(q.Get("field")), Prefix: q.Get("prefix"), Most: maxValues}
 	for name, values := range q {
 		if !slices.Contains(valuesParameters, name) {
-			return out, fmt.Errorf("unknown parameter %q: allowed are %s", name, strings.Join(valuesParameters, ", "))
+			return panel.ValuesRequest{}, fmt.Errorf("unknown parameter %q: allowed are %s", name, strings.Join(valuesParameters, ", "))
 		}
 		if len(values) > 1 {
-			return out, fmt.Errorf("%s is given twice", name)
+			return panel.ValuesRequest{}, fmt.Errorf("%s is given twice", name)
 		}
 	}
-	if !slices.Contains(auditlog.Keys(), out.Key) {
-		return out, fmt.Errorf("field has an unknown value %q: allowed are %s", string(out.Key), keyList())
-	}
-	if len([]rune(out.Prefix)) > maxPrefix {
-		return out, fmt.Errorf("prefix is too long: at most %d characters", maxPrefix)
-	}
-	to, err := instant(q, "to", now.UnixMilli())
-	if err != nil {
-		return out, err
-	}
-	from, err := instant(q, "from", to-valuesWindow.Milliseconds())
-	if err != nil {
-		return out, err
-	}
-	out.Window = auditlog.TimeRange{From: from, To: to}
-	if err := out.Window.Validate(); err != nil {
-		return out, fmt.Errorf("from must be less than to: %w", err)
-	}
-	return out, nil
+	return valuesRequest(q.Get("field"), q.Get("prefix"), q.Get("from"), q.Get("to"), now)
 }
 
-// Instants that the cloud can be asked for have years of four digits.
+// valuesBody is the body of POST values. Times are milliseconds since 1970.
+type valuesBody struct {
+	Field      string          `json:"field"`
+	From       json.Number     `json:"from"`
+	To         json.Number     `json:"to"`
+	Prefix     string          `json:"prefix"`
+	Query      json.RawMessage `json:"query,omitempty"`
+	Criteria   json.RawMessage `json:"criteria,omitempty"`
+	Exclusions json.RawMessage `json:"exclusions,omitempty"`
+}
+
+// readValues reads the body of POST values. Its filter has the rules of a query's filter.
+func (d *Instance) readValues(w http.ResponseWriter, r *http.Request, now time.Time) (panel.ValuesRequest, error) {
+	var body valuesBody
+	if err := readBody(w, r, &body); err != nil {
+		return panel.ValuesRequest{}, fmt.Errorf(`the body is malformed, expected {"field":"…","from":ms,"to":ms,"prefix":"…","query":"…","criteria":{…},"exclusions":{…}}: %w`, err)
+	}
+	request, err := valuesRequest(body.Field, body.Prefix, body.From.String(), body.To.String(), now)
+	if err != nil {
+		return request, err
+	}
+	filter, err := json.Marshal(map[string]json.RawMessage{"query": body.Query, "criteria": body.Criteria, "exclusions": body.Exclusions})
+	if err != nil {
+		return request, err
+	}
+	parsed, err := query.Parse(filter, d.catalog, d.settings.maxEvents)
+	request.Filter = parsed.Filter
+	return request, err
+}
+
+// valuesRequest checks what both routes take.
+func valuesRequest(field, prefix, fromText, toText string, now time.Time) (panel.ValuesRequest, error) {
+	request := panel.ValuesRequest{Key: auditlog.Key(field), Prefix: prefix, Most: maxValues}
+	if !slices.Contains(auditlog.Keys(), request.Key) {
+		return request, fmt.Errorf("field has an unknown value %.60q: allowed are %s", field, keyList())
+	}
+	if len([]rune(prefix)) > maxPrefix {
+		return request, fmt.Errorf("prefix is too long: at most %d characters", maxPrefix)
+	}
+	to, err := parseTime("to", toText, now.UnixMilli())
+	if err != nil {
+		return request, err
+	}
+	from, err := parseTime("from", fromText, to-valuesRange.Milliseconds())
+	if err != nil {
+		return request, err
+	}
+	request.Window = auditlog.TimeRange{From: from, To: to}
+	if err := request.Window.Validate(); err != nil {
+		return request, fmt.Errorf("from must be less than to: %w", err)
+	}
+	return request, nil
+}
+
+// The earliest and the latest time that Carbon Black Cloud can be asked for have years of four digits.
 var (
-	firstInstant = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC).UnixMilli()
-	lastInstant  = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMilli()
+	minTime = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC).UnixMilli()
+	maxTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMilli()
 )
 
-// instant reads a time in milliseconds since the Unix epoch.
-func instant(q url.Values, name string, otherwise int64) (int64, error) {
-	text := q.Get(name)
+// parseTime parses a time in milliseconds since 1970.
+func parseTime(name, text string, byDefault int64) (int64, error) {
 	if text == "" {
-		return otherwise, nil
+		return byDefault, nil
 	}
 	ms, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || ms < firstInstant || ms > lastInstant {
-		return 0, fmt.Errorf("%s must be a time in milliseconds since 1970, such as %d, not %q", name, otherwise, text[:min(len(text), 40)])
+	if err != nil || ms < minTime || ms > maxTime {
+		return 0, fmt.Errorf("%s must be a time in milliseconds since 1970, such as %d, not %.40q", name, byDefault, text)
 	}
 	return ms, nil
 }
@@ -103,4 +152,14 @@ func keyList() string {
 		names = append(names, string(k))
 	}
 	return strings.Join(names, ", ")
+}
+
+// readBody decodes a JSON body of bounded size. Unknown keys are errors.
+func readBody(w http.ResponseWriter, r *http.Request, into any) error {
+	if r.Body == nil {
+		return errors.New("it is empty") // the SDK passes an empty body as nil
+	}
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
 }
