@@ -30,8 +30,8 @@ var allowedImports = map[string][]string{
 	"pkg/export":   {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/history"},
 	"pkg/tail":     {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
 	"pkg/query":    {"pkg/auditlog"},
-	"pkg/panel":    {"pkg/query", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
-	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/query", "pkg/panel", "pkg/tail", "pkg/export"},
+	"pkg/answer":   {"pkg/query", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
+	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/query", "pkg/answer", "pkg/tail", "pkg/export"},
 
 	"pkg/ratelimit": {},
 
@@ -44,7 +44,7 @@ var allowedImports = map[string][]string{
 	"dev/chaos":         {},
 	"dev/demo":          {"dev/workbench", "dev/simulator"},
 	"dev/release":       {},
-	"dev/bench":         {"pkg/query", "dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/panel", "pkg/plugin"},
+	"dev/bench":         {"pkg/query", "dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/answer", "pkg/plugin"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

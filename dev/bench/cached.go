@@ -8,11 +8,11 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
@@ -43,12 +43,12 @@ func measureCache(ctx context.Context, c *cloud, t *truth) (cacheFigures, error)
 		return cacheFigures{}, err
 	}
 	before := liveHeap()
-	p := &panel.Panel{
+	p := &answer.Answerer{
 		History:    history.New(history.Config{Searcher: client, Settle: time.Minute, CacheBytes: roomForAll}),
 		Classifier: classifier, SearchPath: client.SearchPath(), MaxEvents: raisedMaxEvents,
 	}
 	group := func(width time.Duration) (data.Frames, error) {
-		return p.Answer(ctx, panel.Request{
+		return p.Answer(ctx, answer.Request{
 			Query: query, Window: auditlog.NewTimeRange(t.window.from, t.window.to), Interval: width, MaxDataPoints: 1000,
 		})
 	}

@@ -15,7 +15,7 @@ func (l *lab) store(ctx context.Context) (f storeFigures, err error) {
 		pkg, name, time string
 	}{
 		{&f.write, "./pkg/store", "Add", "2s"},
-		{&f.panels, "./pkg/panel", "LedgerPanel", "5x"},
+		{&f.panels, "./pkg/answer", "LedgerPanel", "5x"},
 		{&f.tail, "./pkg/queue", "Tail", "100x"}, // ten seconds: an event arrives every tenth of a second
 	} {
 		out, err := l.goTest(ctx, part.pkg, "-run", "^$", "-bench", part.name, "-benchtime", part.time, "-timeout", "20m")

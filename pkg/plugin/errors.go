@@ -7,10 +7,10 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
@@ -29,7 +29,7 @@ func queryError(err error) backend.DataResponse {
 func classify(err error) (backend.Status, backend.ErrorSource) {
 	var bad *query.Error
 	var failed *cbc.Error
-	var ledger *panel.LedgerError
+	var ledger *answer.LedgerError
 	switch {
 	case errors.As(err, &bad):
 		return backend.StatusBadRequest, backend.ErrorSourceDownstream

@@ -11,11 +11,11 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/build/buildinfo"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/export"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
@@ -49,7 +49,7 @@ type Instance struct {
 	catalog  *catalog.Catalog
 	history  *history.History
 	queue    *queue.Queue // nil unless the settings enable it
-	panel    *panel.Panel
+	answerer *answer.Answerer
 	streams  lifetime
 	exports  *export.Service
 }
@@ -104,7 +104,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		leaveHost()
 		return nil, err
 	}
-	lookups := panel.NewMemory(0)
+	lookups := answer.NewMemory(0)
 	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor, OnSetBack: lookups.Forget})
 	d := &Instance{
 		settings: parsed,
@@ -118,7 +118,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		catalog:  classifier,
 		history:  past,
 		streams:  newLifetime(),
-		panel: &panel.Panel{
+		answerer: &answer.Answerer{
 			History:    past,
 			Classifier: classifier,
 			SearchPath: client.SearchPath(),
@@ -127,7 +127,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 			Settle:     parsed.settle,
 			Fresh:      freshFor,
 			Memory:     lookups,
-			Words:      panel.NewWordSearch(time.Now),
+			Words:      answer.NewWordSearch(time.Now),
 		},
 	}
 	if parsed.queueEnabled {
@@ -136,9 +136,9 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 			d.Dispose()
 			return nil, err
 		}
-		d.queue, d.panel.Queue = opened, opened
+		d.queue, d.answerer.Queue = opened, opened
 	}
-	d.panel.Observe = d.answered
+	d.answerer.Observe, d.answerer.BudgetLeft = countEventsRead, d.budgetLeft
 	d.exports = newExports(parsed, identity, client, past, classifier)
 	d.CallResourceHandler = d.routes()
 	return d, nil

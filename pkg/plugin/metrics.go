@@ -32,11 +32,15 @@ var eventsRead = promauto.NewCounterVec(prometheus.CounterOpts{
 	Help: "Audit events that answers were made of, by where they came from: the cache or Carbon Black Cloud.",
 }, []string{"from"})
 
-// answered counts what an answer took, and tells how many requests are left.
-func (d *Instance) answered(s frame.Stats) (budgetLeft int) {
+// countEventsRead counts the events that an answer was made of.
+func countEventsRead(s frame.Stats) {
 	cached := math.Round(s.CacheShare * float64(s.Read))
 	eventsRead.WithLabelValues("cache").Add(cached)
 	eventsRead.WithLabelValues("cloud").Add(float64(s.Read) - cached)
+}
+
+// budgetLeft returns how many requests the data source may still send in the present five minutes.
+func (d *Instance) budgetLeft() int {
 	return min(d.limiter.Budget().Left, d.settings.requestsPerFiveMinutes)
 }
 

@@ -130,7 +130,7 @@ func TestTimeRange(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	d := newInstance(t, settingsOf(sim, url, 0, nil))
 	for words, span := range map[string]time.Duration{"empty": 0, "inverted": -time.Hour} {
-		resp := d.respond(context.Background(), backend.DataQuery{TimeRange: backend.TimeRange{From: present, To: present.Add(span)}}, false)
+		resp := d.respond(context.Background(), backend.DataQuery{TimeRange: backend.TimeRange{From: present, To: present.Add(span)}}, callerKind{})
 		require.ErrorContains(t, resp.Error, words)
 		require.Equal(t, backend.StatusBadRequest, resp.Status)
 	}

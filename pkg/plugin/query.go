@@ -12,10 +12,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
@@ -34,12 +34,12 @@ func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest)
 	defer taken.release()
 	ctx = context.WithValue(ctx, roomKey{}, taken)
 	answers := make([]backend.DataResponse, len(req.Queries))
-	numbers := needsNumbers(req)
+	caller := callerKindOf(req)
 	var group errgroup.Group
 	group.SetLimit(concurrentQueries)
 	for i, q := range req.Queries {
 		group.Go(func() error {
-			answers[i] = d.respond(ctx, q, numbers)
+			answers[i] = d.respond(ctx, q, caller)
 			return nil
 		})
 	}
@@ -73,13 +73,15 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, alertTime)
 }
 
-// needsNumbers reports whether an alert rule or an expression asks.
-func needsNumbers(req *backend.QueryDataRequest) bool {
-	return fromAlert(req) || req.GetHTTPHeader("X-Grafana-From-Expr") != ""
+// callerKind says who asks, as far as the answer depends on it.
+type callerKind struct{ alert, expression bool }
+
+func callerKindOf(req *backend.QueryDataRequest) callerKind {
+	return callerKind{alert: fromAlert(req), expression: req.GetHTTPHeader("X-Grafana-From-Expr") != ""}
 }
 
 // respond answers one query. Whatever goes wrong, the process and the other queries live on.
-func (d *Instance) respond(ctx context.Context, q backend.DataQuery, numbers bool) (resp backend.DataResponse) {
+func (d *Instance) respond(ctx context.Context, q backend.DataQuery, from callerKind) (resp backend.DataResponse) {
 	defer func() {
 		if failure := recover(); failure != nil {
 			backend.Logger.FromContext(ctx).Error("a query panicked", "error", failure, "stack", string(debug.Stack()))
@@ -88,7 +90,7 @@ func (d *Instance) respond(ctx context.Context, q backend.DataQuery, numbers boo
 	}()
 	ctx, span := tracing.DefaultTracer().Start(ctx, "audit log query", trace.WithAttributes(attribute.String("refId", q.RefID)))
 	defer span.End()
-	frames, err := d.answer(ctx, q, numbers)
+	frames, err := d.answer(ctx, q, from)
 	if err != nil {
 		resp = queryError(tracing.Error(span, err))
 		resp.Frames = frames
@@ -100,7 +102,7 @@ func (d *Instance) respond(ctx context.Context, q backend.DataQuery, numbers boo
 	return backend.DataResponse{Status: backend.StatusOK, Frames: frames}
 }
 
-func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool) (frame.Frames, error) {
+func (d *Instance) answer(ctx context.Context, q backend.DataQuery, from callerKind) (frame.Frames, error) {
 	parsed, err := query.Parse(q.JSON, d.catalog, d.settings.maxEvents)
 	if err != nil {
 		return nil, err
@@ -108,13 +110,13 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, numbers bool
 	if parsed.Type == query.TypeStatus || parsed.Type == query.TypeCallers {
 		return d.measure(ctx, parsed.Type), nil
 	}
-	return d.panel.Answer(ctx, panel.Request{
+	return d.answerer.Answer(ctx, answer.Request{
 		Query:         parsed,
 		Window:        auditlog.NewTimeRange(q.TimeRange.From, q.TimeRange.To),
 		Interval:      q.Interval,
 		MaxDataPoints: q.MaxDataPoints,
-		Numbers:       numbers,
-		Alert:         ratelimit.LaneOf(ctx) == ratelimit.LaneAlert,
+		Numbers:       from.alert || from.expression,
+		Alert:         from.alert,
 		Now:           time.Now(),
 		TakeRoom:      roomOf(ctx).take,
 	})

@@ -50,7 +50,7 @@ func TestQueueIsReadOnceAndSeenByAll(t *testing.T) {
 	in := backend.TimeRange{From: now.Add(-48 * time.Hour), To: now}
 	window := auditlog.NewTimeRange(in.From, in.To)
 	wider := window // that of an alert rule, which looks for late events, too
-	wider.From -= (two.panel.Settle + two.panel.Fresh).Milliseconds()
+	wider.From -= (two.answerer.Settle + two.answerer.MaxStale).Milliseconds()
 	want, logins := 0, 0
 	for _, e := range sim.Events() {
 		if window.Contains(e.CreateTime) {

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
@@ -39,22 +39,22 @@ func (d *Instance) postValues(w http.ResponseWriter, r *http.Request) {
 }
 
 // sendValues answers a request for values. It ends when the caller leaves.
-func (d *Instance) sendValues(w http.ResponseWriter, r *http.Request, request panel.ValuesRequest, err error) {
+func (d *Instance) sendValues(w http.ResponseWriter, r *http.Request, request answer.ValuesRequest, err error) {
 	if err != nil {
 		sendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	ctx, cancel := context.WithTimeout(ratelimit.WithLane(r.Context(), ratelimit.LanePanel), valuesTimeout)
 	defer cancel()
-	values, complete, err := d.panel.Values(ctx, request)
+	values, complete, err := d.answerer.Values(ctx, request)
 	if err != nil {
 		status, _ := classify(err)
 		sendError(w, int(status), err.Error())
 		return
 	}
 	sendJSON(w, http.StatusOK, struct {
-		Values   []panel.Value `json:"values"`
-		Complete bool          `json:"complete"`
+		Values   []answer.Value `json:"values"`
+		Complete bool           `json:"complete"`
 	}{values, complete})
 }
 
@@ -62,13 +62,13 @@ func (d *Instance) sendValues(w http.ResponseWriter, r *http.Request, request pa
 var valuesParameters = []string{"field", "from", "prefix", "to"}
 
 // parseValues reads the parameters of GET values.
-func parseValues(q url.Values, now time.Time) (panel.ValuesRequest, error) {
+func parseValues(q url.Values, now time.Time) (answer.ValuesRequest, error) {
 	for name, values := range q {
 		if !slices.Contains(valuesParameters, name) {
-			return panel.ValuesRequest{}, fmt.Errorf("unknown parameter %q: allowed are %s", name, strings.Join(valuesParameters, ", "))
+			return answer.ValuesRequest{}, fmt.Errorf("unknown parameter %q: allowed are %s", name, strings.Join(valuesParameters, ", "))
 		}
 		if len(values) > 1 {
-			return panel.ValuesRequest{}, fmt.Errorf("%s is given twice", name)
+			return answer.ValuesRequest{}, fmt.Errorf("%s is given twice", name)
 		}
 	}
 	return valuesRequest(q.Get("field"), q.Get("prefix"), q.Get("from"), q.Get("to"), now)
@@ -86,10 +86,10 @@ type valuesBody struct {
 }
 
 // readValues reads the body of POST values. Its filter has the rules of a query's filter.
-func (d *Instance) readValues(w http.ResponseWriter, r *http.Request, now time.Time) (panel.ValuesRequest, error) {
+func (d *Instance) readValues(w http.ResponseWriter, r *http.Request, now time.Time) (answer.ValuesRequest, error) {
 	var body valuesBody
 	if err := readBody(w, r, &body); err != nil {
-		return panel.ValuesRequest{}, fmt.Errorf(`the body is malformed, expected {"field":"…","from":ms,"to":ms,"prefix":"…","query":"…","criteria":{…},"exclusions":{…}}: %w`, err)
+		return answer.ValuesRequest{}, fmt.Errorf(`the body is malformed, expected {"field":"…","from":ms,"to":ms,"prefix":"…","query":"…","criteria":{…},"exclusions":{…}}: %w`, err)
 	}
 	request, err := valuesRequest(body.Field, body.Prefix, body.From.String(), body.To.String(), now)
 	if err != nil {
@@ -105,8 +105,8 @@ func (d *Instance) readValues(w http.ResponseWriter, r *http.Request, now time.T
 }
 
 // valuesRequest checks what both routes take.
-func valuesRequest(field, prefix, fromText, toText string, now time.Time) (panel.ValuesRequest, error) {
-	request := panel.ValuesRequest{Key: auditlog.Key(field), Prefix: prefix, Most: maxValues}
+func valuesRequest(field, prefix, fromText, toText string, now time.Time) (answer.ValuesRequest, error) {
+	request := answer.ValuesRequest{Key: auditlog.Key(field), Prefix: prefix, Most: maxValues}
 	if !slices.Contains(auditlog.Keys(), request.Key) {
 		return request, fmt.Errorf("field has an unknown value %.60q: allowed are %s", field, keyList())
 	}

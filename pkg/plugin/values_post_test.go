@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
-	"carbonblack-auditlog-datasource/pkg/panel"
 )
 
 // post calls a route with a JSON body and decodes the answer.
@@ -82,7 +82,7 @@ func TestPostValuesCountsUnderTheOtherFilters(t *testing.T) {
 			}
 			require.NotEmpty(t, want, c.body)
 			require.Equal(t, want, have, "%s %s", key, c.body)
-			require.True(t, slices.IsSortedFunc(got.Values, func(a, b panel.Value) int { return int(b.Count - a.Count) }), key)
+			require.True(t, slices.IsSortedFunc(got.Values, func(a, b answer.Value) int { return int(b.Count - a.Count) }), key)
 		}
 	}
 	for _, r := range sim.Requests() {
@@ -98,7 +98,7 @@ func TestPostValuesByPrefix(t *testing.T) {
 	_, all := postValues(t, d, valuesOf(auditlog.KeyAccount, filter))
 	prefix := all.Values[0].Value[:2]
 	_, some := postValues(t, d, valuesOf(auditlog.KeyAccount, filter+`,"prefix":"`+strings.ToUpper(prefix)+`"`))
-	want := slices.DeleteFunc(slices.Clone(all.Values), func(v panel.Value) bool { return !strings.HasPrefix(v.Value, prefix) })
+	want := slices.DeleteFunc(slices.Clone(all.Values), func(v answer.Value) bool { return !strings.HasPrefix(v.Value, prefix) })
 	require.Equal(t, want, some.Values)
 	_, none := postValues(t, d, valuesOf(auditlog.KeyAccount, `,"criteria":{"actor":["nobody@example.org"]}`))
 	require.NotNil(t, none.Values)

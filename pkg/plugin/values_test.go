@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
-	"carbonblack-auditlog-datasource/pkg/panel"
 )
 
 type valuesAnswer struct {
-	Values   []panel.Value `json:"values"`
-	Complete *bool         `json:"complete"`
-	Error    string        `json:"error"`
+	Values   []answer.Value `json:"values"`
+	Complete *bool          `json:"complete"`
+	Error    string         `json:"error"`
 }
 
 func getValues(t *testing.T, d *Instance, parameters string) (int, valuesAnswer) {
@@ -64,7 +64,7 @@ func TestValuesOfEveryField(t *testing.T) {
 			have[v.Value] = v.Count
 		}
 		require.Equal(t, want, have, key)
-		require.True(t, slices.IsSortedFunc(got.Values, func(a, b panel.Value) int { return int(b.Count - a.Count) }), key)
+		require.True(t, slices.IsSortedFunc(got.Values, func(a, b answer.Value) int { return int(b.Count - a.Count) }), key)
 	}
 	require.Len(t, sim.Requests(), 1, "they share what was read")
 	require.Positive(t, sim.QueueLength(sim.Keys()[0].APIID), "the queue is left alone")
@@ -75,7 +75,7 @@ func TestValuesByPrefix(t *testing.T) {
 	d := newInstance(t, settingsOf(sim, url, 0, nil))
 	_, all := getValues(t, d, "field=description&"+last(24*time.Hour))
 	_, some := getValues(t, d, "field=description&prefix=LOGGED%20in&"+last(24*time.Hour))
-	want := slices.DeleteFunc(slices.Clone(all.Values), func(v panel.Value) bool { return !strings.HasPrefix(v.Value, "Logged in") })
+	want := slices.DeleteFunc(slices.Clone(all.Values), func(v answer.Value) bool { return !strings.HasPrefix(v.Value, "Logged in") })
 	require.NotEmpty(t, want)
 	require.Equal(t, want, some.Values)
 	_, none := getValues(t, d, "field=actor&prefix=nobody%20at%20all&"+last(24*time.Hour))
@@ -94,7 +94,7 @@ func TestIncompleteValues(t *testing.T) {
 	status, got := getValues(t, newInstance(t, settingsOf(sim, url, 0, nil)), "field=actor&prefix=user&"+last(24*time.Hour))
 	require.Equal(t, http.StatusOK, status, got.Error)
 	require.Len(t, got.Values, 1000)
-	require.Equal(t, panel.Value{Value: "user0000", Count: 1}, got.Values[0])
+	require.Equal(t, answer.Value{Value: "user0000", Count: 1}, got.Values[0])
 	require.False(t, *got.Complete)
 	_, got = getValues(t, newInstance(t, settingsOf(sim, url, 0, map[string]any{"maxEvents": 100})), "field=verbose&"+last(24*time.Hour))
 	require.NotEmpty(t, got.Values)

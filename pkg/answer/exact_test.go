@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
@@ -49,7 +49,7 @@ func reachFor(events []simulator.Event) int {
 }
 
 // newPanel returns a panel on a simulated cloud of the events.
-func newPanel(t require.TestingT, events []simulator.Event, switches simulator.Switches) (*panel.Panel, *simulator.Server) {
+func newPanel(t require.TestingT, events []simulator.Event, switches simulator.Switches) (*answer.Answerer, *simulator.Server) {
 	now := func() time.Time { return origin.Add(24 * time.Hour) }
 	sim := simulator.New(simulator.Config{
 		Now:      now,
@@ -60,7 +60,7 @@ func newPanel(t require.TestingT, events []simulator.Event, switches simulator.S
 	client, err := cbc.New(cbc.Config{URL: "https://cbc.test", OrgKey: sim.OrgKey(), APIID: key.APIID, APISecret: key.APISecret},
 		&http.Client{Transport: inProcess{sim}})
 	require.NoError(t, err)
-	return &panel.Panel{
+	return &answer.Answerer{
 		History:    history.New(history.Config{Searcher: client, Reach: switches.Reach, Now: now}),
 		Classifier: catalog.Default(),
 		SearchPath: client.SearchPath(),
@@ -207,7 +207,7 @@ func TestAnswersEqualBruteForce(t *testing.T) {
 				p, _ = newPanel(t, events, switches)
 			}
 			q.Filter, q.Source, q.Oldest = filter, query.SourceSearch, rapid.Bool().Draw(t, "oldest")
-			frames, err := p.Answer(context.Background(), panel.Request{Query: q, Window: window, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Window: window, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
 			require.NoError(t, err)
 			require.Empty(t, warnings(frames))
 			return frames
@@ -342,7 +342,7 @@ func TestCountsAreExactWithoutFractions(t *testing.T) {
 			ExclusiveStart: rapid.Bool().Draw(t, "exclusiveStart"), ExclusiveEnd: rapid.Bool().Draw(t, "exclusiveEnd"),
 		})
 		window := drawWindow(t)
-		frames, err := p.Answer(context.Background(), panel.Request{Query: query.Query{Type: query.TypeCount, Limit: 1}, Window: window})
+		frames, err := p.Answer(context.Background(), answer.Request{Query: query.Query{Type: query.TypeCount, Limit: 1}, Window: window})
 		require.NoError(t, err)
 		require.Equal(t, int64(len(truth(sim, auditlog.Filter{}, window))), frames[0].Fields[0].At(0))
 	})
@@ -357,7 +357,7 @@ func TestAnswersBeyondMaxEvents(t *testing.T) {
 		window := drawWindow(t)
 		want := truth(sim, auditlog.Filter{}, window)
 		ask := func(q query.Query) frame.Frames {
-			frames, err := p.Answer(context.Background(), panel.Request{Query: q, Window: window, Interval: 100 * time.Millisecond})
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Window: window, Interval: 100 * time.Millisecond})
 			require.NoError(t, err)
 			return frames
 		}
@@ -407,7 +407,7 @@ func checkCutTop(t *rapid.T, want []auditlog.Event, maxEvents int, top frame.Fra
 func TestSeriesWithoutFractions(t *testing.T) {
 	p, _ := newPanel(t, []simulator.Event{{CreateTime: origin.Add(900 * time.Millisecond)}}, simulator.Switches{Reach: 1000, TimeDigits: "0"})
 	window := auditlog.NewTimeRange(origin.Add(300*time.Millisecond), origin.Add(5*time.Second))
-	frames, err := p.Answer(context.Background(), panel.Request{
+	frames, err := p.Answer(context.Background(), answer.Request{
 		Query: query.Query{Type: query.TypeSeries, Limit: 1}, Window: window, Interval: 64 * time.Millisecond, MaxDataPoints: 5000,
 	})
 	require.NoError(t, err)
@@ -421,7 +421,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		events[i] = simulator.Event{CreateTime: origin.Add(time.Duration(i) * time.Millisecond), Actor: fmt.Sprintf("user%d@example.org", i), Description: "Login failed"}
 	}
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 10_000})
-	frames, err := p.Answer(context.Background(), panel.Request{
+	frames, err := p.Answer(context.Background(), answer.Request{
 		Query:  query.Query{Type: query.TypeSeries, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 100_000},
 		Window: auditlog.NewTimeRange(origin, origin.Add(11*time.Second)), Interval: time.Millisecond, MaxDataPoints: 11_000,
 	})
@@ -445,7 +445,7 @@ func TestABlurredNumberVouchesForNothing(t *testing.T) {
 	}
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 1000, MaxRows: 1000, BoundPrecision: "s"})
 	p.MaxEvents = 20
-	frames, err := p.Answer(context.Background(), panel.Request{
+	frames, err := p.Answer(context.Background(), answer.Request{
 		Query: query.Query{Type: query.TypeCount, GroupBy: []auditlog.Key{auditlog.KeyAction}, Limit: 10,
 			Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyFlagged: {"true"}}}},
 		Window: auditlog.NewTimeRange(origin.Add(500*time.Millisecond), origin.Add(560*time.Millisecond)),

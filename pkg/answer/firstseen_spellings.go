@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func (l *lookback) seekSpellings(ctx context.Context) error {
 		return nil
 	}
 	for together := range slices.Chunk(groups, maxTogether) {
-		if !l.may() || l.fresh+someRows >= l.answer.panel.MaxEvents {
+		if !l.may() || l.fresh+someRows >= l.answer.answerer.MaxEvents {
 			return nil
 		}
 		if err := l.lookForSpellings(ctx, together, someRows); err != nil {

@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"context"
@@ -8,10 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
@@ -62,9 +62,9 @@ func TestFirstSeenInTheLedger(t *testing.T) {
 			query, err := query.Parse([]byte(`{"queryType":"firstSeen","source":"queue","groupBy":["actor"],"criteria":{"outcome":["failure"]},"baseline":"`+c.baseline+`"}`), classifier, 1000)
 			require.NoError(t, err)
 			ledger := &heldLedger{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
-			p := &panel.Panel{Classifier: classifier, Queue: ledger, MaxEvents: 1000}
+			p := &answer.Answerer{Classifier: classifier, Queue: ledger, MaxEvents: 1000}
 			ask := func(numbers bool) (map[string]int64, []string, error) {
-				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), Numbers: numbers})
+				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Window: auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), Numbers: numbers})
 				if err != nil {
 					return nil, nil, err
 				}

@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"bytes"
@@ -18,19 +18,19 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // evening is a panel on a simulated cloud whose clock is turned by hand.
 type evening struct {
 	sim   *simulator.Server
-	panel *panel.Panel
+	panel *answer.Answerer
 	now   time.Time
 }
 
@@ -82,19 +82,19 @@ func newEvening(t require.TestingT, start time.Time, d dusk) *evening {
 	client, err := cbc.New(cbc.Config{URL: "https://cbc.test", OrgKey: w.sim.OrgKey(), APIID: key.APIID, APISecret: key.APISecret},
 		&http.Client{Transport: choosy{inProcess{w.sim}, d.finds}})
 	require.NoError(t, err)
-	w.panel = &panel.Panel{
+	w.panel = &answer.Answerer{
 		History: history.New(history.Config{
 			Searcher: client, Reach: d.switches.Reach, Settle: d.settle, Fresh: d.fresh, CacheBytes: d.cache, Now: clock,
 		}),
 		Classifier: catalog.Default(), SearchPath: client.SearchPath(),
-		MaxEvents: d.maxEvents, MaxStale: d.settle, Settle: d.settle, Fresh: d.fresh, Memory: panel.NewMemory(d.sightings),
+		MaxEvents: d.maxEvents, MaxStale: d.settle, Settle: d.settle, Fresh: d.fresh, Memory: answer.NewMemory(d.sightings),
 	}
 	return w
 }
 
 func (w *evening) ask(q query.Query, window auditlog.TimeRange, alert bool) (frame.Frames, error) {
 	q.Source = query.SourceSearch
-	return w.panel.Answer(context.Background(), panel.Request{Query: q, Window: window, Numbers: alert})
+	return w.panel.Answer(context.Background(), answer.Request{Query: q, Window: window, Numbers: alert})
 }
 
 // seen are the events that the filter selects, of those that have arrived.
@@ -410,7 +410,7 @@ func TestFirstSeenByAccountInALargeBaseline(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 1000, events: events, switches: simulator.Switches{Reach: 500, MaxRows: 500}})
 	q := query.Query{Type: query.TypeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress}, Baseline: 30 * 24 * time.Hour, Limit: 100}
 	for _, alert := range []bool{true, false} {
-		frames, err := w.panel.Answer(context.Background(), panel.Request{
+		frames, err := w.panel.Answer(context.Background(), answer.Request{
 			Query: q, Window: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Numbers: alert, Alert: alert, Now: w.now,
 		})
 		require.NoError(t, err)

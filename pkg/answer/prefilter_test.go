@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
@@ -115,12 +115,12 @@ func drawWordy(t *rapid.T) []auditlog.Event {
 	return events
 }
 
-func newWordPanel(f *finder, maxEvents int) *panel.Panel {
+func newWordPanel(f *finder, maxEvents int) *answer.Answerer {
 	now := func() time.Time { return origin.Add(time.Hour) }
 	f.queries = map[string]int{}
-	return &panel.Panel{
+	return &answer.Answerer{
 		History: history.New(history.Config{Searcher: f, Reach: f.reach, Now: now}), Classifier: catalog.Default(),
-		MaxEvents: maxEvents, Words: panel.NewWordSearch(now),
+		MaxEvents: maxEvents, Words: answer.NewWordSearch(now),
 	}
 }
 
@@ -147,7 +147,7 @@ func TestWordsNeverMakeAWrongAnswer(t *testing.T) {
 					want[groupName(keys, e)]++
 				}
 			}
-			frames, err := p.Answer(context.Background(), panel.Request{
+			frames, err := p.Answer(context.Background(), answer.Request{
 				Query:  query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 1000, Oldest: rapid.Bool().Draw(t, "oldest")},
 				Window: window,
 			})
@@ -187,9 +187,9 @@ func bigLog() []auditlog.Event {
 	return events
 }
 
-func ask(t *testing.T, p *panel.Panel, q query.Query) frame.Frames {
+func ask(t *testing.T, p *answer.Answerer, q query.Query) frame.Frames {
 	q.Source, q.Limit = query.SourceSearch, max(q.Limit, 1)
-	frames, err := p.Answer(context.Background(), panel.Request{
+	frames, err := p.Answer(context.Background(), answer.Request{
 		Query: q, Window: auditlog.NewTimeRange(origin, origin.Add(1000*time.Second)), Interval: 100 * time.Second, MaxDataPoints: 10,
 	})
 	require.NoError(t, err)
@@ -291,14 +291,14 @@ func TestWordsOverTheSimulator(t *testing.T) {
 		events := drawEvents(t, false)
 		p, sim := newPanel(t, events, drawSwitches(t, reachFor(events), "3"))
 		p.MaxEvents = rapid.IntRange(20, 120).Draw(t, "maxEvents")
-		p.Words = panel.NewWordSearch(func() time.Time { return origin.Add(24 * time.Hour) })
+		p.Words = answer.NewWordSearch(func() time.Time { return origin.Add(24 * time.Hour) })
 		for range 2 {
 			filter, window := drawFilter(t), drawWindow(t)
 			want := map[string]int64{}
 			for _, e := range truth(sim, filter, window) {
 				want[groupName(keys, &e)]++
 			}
-			frames, err := p.Answer(context.Background(), panel.Request{
+			frames, err := p.Answer(context.Background(), answer.Request{
 				Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 100},
 				Window: window,
 			})

@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -46,10 +46,10 @@ func (a *answer) total(ctx context.Context, filter auditlog.Filter) (frame.Frame
 	if !a.coverage.Complete {
 		a.counted, a.exact = 1, true
 		var err error
-		if n, err = a.panel.History.Count(ctx, filter, a.request.Window, &a.cost); err != nil {
+		if n, err = a.answerer.History.Count(ctx, filter, a.request.Window, &a.cost); err != nil {
 			return nil, err
 		}
-		if (a.cost.Blurred || a.cost.Unchecked) && n <= a.panel.MaxEvents {
+		if (a.cost.Blurred || a.cost.Unchecked) && n <= a.answerer.MaxEvents {
 			if err := a.reread(ctx); err != nil {
 				return nil, err
 			}
@@ -237,19 +237,19 @@ func (a *answer) cheaper(ctx context.Context, filter auditlog.Filter, b buckets)
 	if a.coverage.Complete || a.coverage.Failure != nil {
 		return false, nil
 	}
-	if a.coverage.Found > max(a.panel.MaxEvents, a.panel.History.PageSize()) {
+	if a.coverage.Found > max(a.answerer.MaxEvents, a.answerer.History.PageSize()) {
 		return true, nil
 	}
-	found, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
+	found, err := a.answerer.History.Count(ctx, filter, a.request.Window, &a.cost)
 	if err != nil {
 		return false, err
 	}
-	pages := (found-a.coverage.Read)/a.panel.History.PageSize() + 1
-	if found <= a.panel.MaxEvents && (a.cost.Blurred || a.cost.Unchecked || !filter.CountedExactly()) {
+	pages := (found-a.coverage.Read)/a.answerer.History.PageSize() + 1
+	if found <= a.answerer.MaxEvents && (a.cost.Blurred || a.cost.Unchecked || !filter.CountedExactly()) {
 		a.cost.Blurred = false
 		return false, nil
 	}
-	return found > a.panel.MaxEvents || pages > b.n, nil
+	return found > a.answerer.MaxEvents || pages > b.n, nil
 }
 
 // countedSeries asks for the number of events of each bucket.
@@ -283,7 +283,7 @@ func (a *answer) ask(ctx context.Context, n int, question func(i int) (auditlog.
 		group.Go(func() error {
 			err := history.Guard(func() (err error) {
 				filter, window := question(i)
-				numbers[i], err = a.panel.History.Count(ctx, filter, window, &costs[i])
+				numbers[i], err = a.answerer.History.Count(ctx, filter, window, &costs[i])
 				return err
 			})
 			if err != nil {
@@ -328,5 +328,5 @@ func (a *answer) tooFew() error {
 	if a.coverage.Cut != 0 {
 		return query.Errorf("one millisecond of the time range holds more events than a search of Carbon Black Cloud gives, so a number would be too low: narrow the filter")
 	}
-	return query.Errorf("the time range holds more events than may be read (maxEvents %d), so a number would be too low and a group could be missing: shorten the range or narrow the filter", a.panel.MaxEvents)
+	return query.Errorf("the time range holds more events than may be read (maxEvents %d), so a number would be too low and a group could be missing: shorten the range or narrow the filter", a.answerer.MaxEvents)
 }

@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -82,14 +82,14 @@ func (a *answer) run(ctx context.Context) (frame.Frames, error) {
 // prefilter returns the words to ask for, if they help. A query with a Lucene text of its own is sent as it is: how Carbon Black
 // Cloud would read the two together is not documented.
 func (a *answer) prefilter() (catalog.Prefilter, bool) {
-	w := a.panel.Words
+	w := a.answerer.Words
 	if w == nil || a.query.Source == query.SourceQueue || a.cloud.Query != "" {
 		return catalog.Prefilter{}, false
 	}
 	if t, _ := w.known(); t.refused {
 		return catalog.Prefilter{}, false
 	}
-	words, ok := a.panel.Classifier.Prefilter(a.query.Filter)
+	words, ok := a.answerer.Classifier.Prefilter(a.query.Filter)
 	if a.request.Numbers && !words.Sure {
 		return catalog.Prefilter{}, false // a number that may be too low decides about no alert
 	}
@@ -110,8 +110,8 @@ func (a *answer) exceeds(ctx context.Context, roughly bool) bool {
 	if look.peek(ctx) != nil || enough() {
 		return false
 	}
-	if found := look.coverage.Found; roughly && found != look.panel.History.PageSize() {
-		return look.coverage.Kept+found > look.panel.MaxEvents
+	if found := look.coverage.Found; roughly && found != look.answerer.History.PageSize() {
+		return look.coverage.Kept+found > look.answerer.MaxEvents
 	}
 	n := 0
 	err := look.read(ctx, !lists, func(*auditlog.Event, auditlog.Class) bool { n++; return !lists || n < limit })
@@ -130,7 +130,7 @@ func (a *answer) byWords(ctx context.Context, words catalog.Prefilter) (frame.Fr
 	frames, err := shapes[a.query.Type](a, ctx)
 	if err != nil || !a.agrees(ctx, plain) {
 		if rejected(err) {
-			a.panel.Words.learn(trial{refused: true})
+			a.answerer.Words.learn(trial{refused: true})
 		}
 		return nil, false
 	}
@@ -154,25 +154,25 @@ func rejected(err error) bool {
 
 // agrees reports whether all events at hand that pass are among those that the words brought.
 func (a *answer) agrees(ctx context.Context, plain auditlog.Filter) bool {
-	question := history.Question{Filter: plain, Window: a.settled(), Order: order(a.query), Max: a.panel.MaxEvents, Known: true}
+	question := history.Question{Filter: plain, Window: a.settled(), Order: order(a.query), Max: a.answerer.MaxEvents, Known: true}
 	all, known := a.collect(ctx, question, a.passes)
 	question.Filter = a.cloud
 	found, brought := a.collect(ctx, question, a.passes)
 	if missing(all, found, overlap(known.Covered, brought.Covered)) {
-		a.panel.Words.learn(trial{refused: true})
+		a.answerer.Words.learn(trial{refused: true})
 		return false
 	}
 	return true
 }
 
 func (a *answer) passes(e *auditlog.Event) bool {
-	return a.matcher.Match(e, a.panel.Classifier.ClassifyEvent(e))
+	return a.matcher.Match(e, a.answerer.Classifier.ClassifyEvent(e))
 }
 
 // settled is the part of the window in which no event can be missing because it is late.
 func (a *answer) settled() auditlog.TimeRange {
 	w := a.request.Window
-	return auditlog.TimeRange{From: w.From, To: max(w.From, min(w.To, a.panel.Words.now().Add(-a.panel.Settle).UnixMilli()))}
+	return auditlog.TimeRange{From: w.From, To: max(w.From, min(w.To, a.answerer.Words.now().Add(-a.answerer.Settle).UnixMilli()))}
 }
 
 // fewSamples is how many known events words are tried out on, if they are of kinds enough; else it is a page of them.
@@ -181,7 +181,7 @@ const fewSamples = 500
 // tryOut finds out whether descriptions are found by their words, unless that is known: a search for words of events that are
 // known must bring all of them.
 func (a *answer) tryOut(ctx context.Context) (trial, bool) {
-	w := a.panel.Words
+	w := a.answerer.Words
 	select {
 	case <-w.turn:
 	case <-ctx.Done():
@@ -194,7 +194,7 @@ func (a *answer) tryOut(ctx context.Context) (trial, bool) {
 	underived := a.query.Filter.Underived().Local()
 	selected := func(e *auditlog.Event) bool { return underived.Match(e, auditlog.Class{}) }
 	question := history.Question{Filter: a.cloud, Window: a.settled(), Order: order(a.query)}
-	page := a.panel.History.PageSize()
+	page := a.answerer.History.PageSize()
 	for _, question.Max = range []int{min(fewSamples, page), page} {
 		sample, coverage := a.collect(ctx, question, selected)
 		descriptions := make([]string, len(sample))
@@ -226,7 +226,7 @@ func (a *answer) compare(ctx context.Context, probe catalog.WordProbe, sample []
 		return trial{}, false
 	}
 	expected := slices.DeleteFunc(slices.Clone(sample), func(e *auditlog.Event) bool { return !probe.Expects(e.Description) })
-	return trial{at: a.panel.Words.now(), events: len(expected), refused: missing(expected, found, w)}, true
+	return trial{at: a.answerer.Words.now(), events: len(expected), refused: missing(expected, found, w)}, true
 }
 
 func anyEvent(*auditlog.Event) bool { return true }
@@ -245,7 +245,7 @@ func (a *answer) scan(ctx context.Context, q history.Question, want func(*auditl
 	if q.Window.From >= q.Window.To {
 		return nil, history.Coverage{}, nil
 	}
-	coverage, err := a.panel.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
+	coverage, err := a.answerer.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
 		for e := range batch.All() {
 			if want(e) {
 				events = append(events, e)

@@ -1,11 +1,10 @@
-// Package panel answers queries: events are read, counted or listed, and become data frames with notices on what they cover.
-package panel
+// Package answer answers queries: events are read, counted or listed, and become data frames with notices on what they cover.
+package answer
 
 import (
 	"context"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -31,8 +30,8 @@ type Classifier interface {
 	Prefilter(f auditlog.Filter) (catalog.Prefilter, bool)
 }
 
-// Panel answers the queries of one data source.
-type Panel struct {
+// Answerer answers the queries of one data source.
+type Answerer struct {
 	History    History
 	Queue      Queue // nil when the settings do not enable it
 	Classifier Classifier
@@ -40,15 +39,13 @@ type Panel struct {
 	MaxEvents  int    // most events that one answer reads
 	// MaxStale is how old an answer to an alert rule may be when Carbon Black Cloud cannot be asked. Panels take any age and say
 	// so.
-	MaxStale time.Duration
-	Settle   time.Duration // how late an event may be: what is older does not change any more
-	Fresh    time.Duration // how old the end of the log may be in an answer that does not say so
-	Memory   *Memory       // of the groups that were looked up; nil remembers nothing
-	Words    *WordSearch   // nil never asks for words of descriptions
-	// Observe is told what an answer took, and tells how many requests are left; nil when nobody counts.
-	Observe func(frame.Stats) (budgetLeft int)
-
-	madeDo atomic.Int64 // when a rule was last given an answer that is out of date, in milliseconds since 1970
+	MaxStale   time.Duration
+	Settle     time.Duration     // how late an event may be: what is older does not change any more
+	Fresh      time.Duration     // how old the end of the log may be in an answer that does not say so
+	Memory     *Memory           // of the groups that were looked up; nil remembers nothing
+	Words      *WordSearch       // nil never asks for words of descriptions
+	Observe    func(frame.Stats) // records what an answer took; may be nil
+	BudgetLeft func() int        // requests that may still be sent in the present five minutes; may be nil
 }
 
 // Request is one query with its circumstances.
@@ -81,32 +78,25 @@ func (a *answer) takeRoom(ctx context.Context, points int) error {
 
 // Answer reads what the query needs and makes frames of it. The error is a *QueryError, or what reading failed with; then the
 // frames say no more than what was sent.
-func (p *Panel) Answer(ctx context.Context, r Request) (frame.Frames, error) {
+func (p *Answerer) Answer(ctx context.Context, r Request) (frame.Frames, error) {
 	if err := r.Window.Validate(); err != nil {
 		return nil, query.Errorf("%v", err)
 	}
 	if err := p.available(r.Query); err != nil {
 		return nil, err
 	}
-	a := p.prepare(r, p.Fresh)
+	a := p.prepare(r)
 	frames, err := a.run(ctx)
-	if err == nil && a.hadToMakeDo() {
-		further := p.prepare(r, p.MaxStale)
-		further.cost = a.cost
-		if found, err := further.run(ctx); err == nil {
-			return found, nil
-		}
-	}
 	if err != nil && len(a.cost.Sent) > 0 {
 		return frame.Failed(a.describe(0, true, 0)), err // the query inspector shows what was sent
 	}
 	return frames, err
 }
 
-// prepare makes an answer of a request. view is how old the end of the log may have been in the answer that a rule got before.
-func (p *Panel) prepare(r Request, view time.Duration) *answer {
-	a := &answer{panel: p, request: r, query: r.Query}
-	a.widen(view)
+// prepare makes an answer of a request.
+func (p *Answerer) prepare(r Request) *answer {
+	a := &answer{answerer: p, request: r, query: r.Query}
+	a.extend()
 	if r.Query.After != nil {
 		a.query.Filter = r.Query.After.Combined(r.Query.Filter)
 	}
@@ -150,7 +140,7 @@ var shapes = map[query.Type]func(*answer, context.Context) (frame.Frames, error)
 }
 
 // available refuses what the query model knows and this version or these settings cannot answer.
-func (p *Panel) available(q query.Query) error {
+func (p *Answerer) available(q query.Query) error {
 	if q.Source == query.SourceQueue && p.Queue == nil {
 		return query.Errorf(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, so that no other consumer of the same key gets those events: use a key for this data source alone`)
 	}

@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"context"
@@ -10,15 +10,15 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // rule asks as an alert rule does.
 func (w *evening) rule(q query.Query, window auditlog.TimeRange) (map[string]int64, []string, error) {
 	q.Source, q.Limit = query.SourceSearch, 1000
-	frames, err := w.panel.Answer(context.Background(), panel.Request{Query: q, Window: window, Numbers: true, Alert: true, Now: w.now,
+	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Window: window, Numbers: true, Alert: true, Now: w.now,
 		Interval: time.Second, MaxDataPoints: 1000})
 	if err != nil {
 		return nil, nil, err
@@ -85,16 +85,16 @@ func TestWhereTheRangeOfARuleBegins(t *testing.T) {
 		return simulator.Event{CreateTime: origin.Add(-ago), Actor: "a", Description: "Login failed"}
 	}
 	w := newEvening(t, origin, dusk{settle: time.Minute, fresh: 5 * time.Second, maxEvents: 1000,
-		events: []simulator.Event{at(time.Second), at(5 * time.Minute), at(5*time.Minute + 64*time.Second), at(5*time.Minute + 66*time.Second), at(time.Hour)}})
+		events: []simulator.Event{at(time.Second), at(5 * time.Minute), at(5*time.Minute + 119*time.Second), at(5*time.Minute + 121*time.Second), at(time.Hour)}})
 	window := auditlog.NewTimeRange(origin.Add(-5*time.Minute), origin.Add(-time.Second))
 	q := query.Query{Type: query.TypeCount, GroupBy: byActor}
 	count, said, err := w.rule(q, window)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{`actor="a"`: 2}, count)
 	require.Len(t, said, 1)
-	require.Contains(t, said[0], "Time range extended by 1m5s to include late events; an event may count in two evaluations")
+	require.Contains(t, said[0], "Time range extended by 2m0s to include late events; an event may count in two evaluations")
 
-	w.now = origin.Add(64*time.Second + time.Millisecond)
+	w.now = origin.Add(119*time.Second + time.Millisecond)
 	count, said, err = w.rule(q, window)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{`actor="a"`: 1}, count)

@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/pgtest"
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/history"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
@@ -99,9 +99,9 @@ func benchPanel(b *testing.B, q *queue.Queue, text string, w auditlog.TimeRange)
 	classifier := catalog.Default()
 	query, err := query.Parse([]byte(text), classifier, 100_000)
 	require.NoError(b, err)
-	p := &panel.Panel{History: history.New(history.Config{}), Classifier: classifier, Queue: q, MaxEvents: 100_000}
+	p := &answer.Answerer{History: history.New(history.Config{}), Classifier: classifier, Queue: q, MaxEvents: 100_000}
 	for b.Loop() {
-		frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: w})
+		frames, err := p.Answer(context.Background(), answer.Request{Query: query, Window: w})
 		require.NoError(b, err)
 		rows = frames[0].Rows()
 	}

@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
@@ -169,7 +169,7 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 		window := auditlog.TimeRange{From: from, To: from + int64(rapid.IntRange(1, 3100).Draw(t, "span"))}
 		ask := func(w auditlog.TimeRange, q query.Query) frame.Frames {
 			q.Filter, q.Source, q.Fold, q.Oldest = filter, query.SourceSearch, true, rapid.Bool().Draw(t, "oldest")
-			frames, err := p.Answer(context.Background(), panel.Request{Query: q, Window: w, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Window: w, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
 			require.NoError(t, err)
 			require.Empty(t, warnings(frames))
 			return frames
@@ -236,7 +236,7 @@ func TestOneEditIsOneRow(t *testing.T) {
 	add(1100, "a@example.org", "192.0.2.1", "Policy Standard (ID: 7) is updated successfully", false)
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 1000})
 	ask := func(fold bool) frame.Frames {
-		frames, err := p.Answer(context.Background(), panel.Request{
+		frames, err := p.Answer(context.Background(), answer.Request{
 			Query:  query.Query{Type: query.TypeEvents, Format: query.FormatLogs, Source: query.SourceSearch, Limit: 100, Fold: fold, Oldest: true},
 			Window: auditlog.NewTimeRange(origin, origin.Add(2*time.Second)),
 		})
@@ -271,7 +271,7 @@ func TestFoldMember(t *testing.T) {
 	}
 	for _, fold := range []bool{false, true} {
 		p, _ := newPanel(t, events, simulator.Switches{Reach: 100})
-		frames, err := p.Answer(context.Background(), panel.Request{
+		frames, err := p.Answer(context.Background(), answer.Request{
 			Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Limit: 1, Fold: fold},
 			Window: auditlog.NewTimeRange(origin, origin.Add(time.Hour)),
 		})

@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // searchLedger looks the groups up in the ledger of the queue. What the ledger does not reach back to cannot be known from it.
 func (l *lookback) searchLedger(ctx context.Context) error {
-	q, everything := l.answer.panel.Queue, l.answer.query.Filter.Everything()
+	q, everything := l.answer.answerer.Queue, l.answer.query.Filter.Everything()
 	if len(l.suspects) == 0 {
 		return nil
 	}

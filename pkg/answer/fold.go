@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"cmp"
@@ -36,7 +36,7 @@ func (a *answer) readFolded(ctx context.Context, all bool, take taker) error {
 	asked := a.request.Window
 	a.request.Window = wholeSeconds(asked)
 	defer func() { a.request.Window = asked }()
-	f := &folder{subjects: a.panel.Classifier, window: asked, take: take, more: true, others: map[*auditlog.Event][]*auditlog.Event{}}
+	f := &folder{subjects: a.answerer.Classifier, window: asked, take: take, more: true, others: map[*auditlog.Event][]*auditlog.Event{}}
 	err := a.readEvents(ctx, all, f.add)
 	f.flush()
 	a.folds = f.others

@@ -1,4 +1,4 @@
-package panel_test
+package answer_test
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"carbonblack-auditlog-datasource/pkg/answer"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
-	"carbonblack-auditlog-datasource/pkg/panel"
 	"carbonblack-auditlog-datasource/pkg/query"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
@@ -83,10 +83,10 @@ func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 				classifier := catalog.Default()
 				query, err := query.Parse([]byte(`{"queryType":"count","source":"queue"}`), classifier, 1000)
 				require.NoError(t, err)
-				p := &panel.Panel{Classifier: classifier, Queue: &fakeLedger{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
-				frames, err := p.Answer(context.Background(), panel.Request{Query: query, Window: window, Numbers: numbers})
+				p := &answer.Answerer{Classifier: classifier, Queue: &fakeLedger{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
+				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Window: window, Numbers: numbers})
 				if numbers && c.fails {
-					var failed *panel.LedgerError
+					var failed *answer.LedgerError
 					require.ErrorAs(t, err, &failed)
 					require.ErrorContains(t, err, c.warning)
 					continue

@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -17,11 +17,11 @@ import (
 
 // answer is one query on its way to frames.
 type answer struct {
-	panel   *Panel
-	request Request
-	query   query.Query
-	cloud   auditlog.Filter  // what Carbon Black Cloud decides
-	matcher auditlog.Matcher // what is decided here
+	answerer *Answerer
+	request  Request
+	query    query.Query
+	cloud    auditlog.Filter  // what Carbon Black Cloud decides
+	matcher  auditlog.Matcher // what is decided here
 
 	asked    auditlog.TimeRange // before it was widened
 	late     time.Duration      // by which it was, at least
@@ -54,15 +54,15 @@ func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 	if a.query.Source == query.SourceQueue {
 		return a.readLedger(ctx, take)
 	}
-	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.panel.MaxEvents, All: all, Pages: a.pages}
+	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.answerer.MaxEvents, All: all, Pages: a.pages}
 	unknown := catalog.Unknown()
 	a.matched, a.unknown = 0, 0
-	coverage, err := a.panel.History.Scan(ctx, question, &a.cost, func(batch history.Batch) bool {
+	coverage, err := a.answerer.History.Scan(ctx, question, &a.cost, func(batch history.Batch) bool {
 		more := true
 		for e := range batch.All() {
 			var class auditlog.Class
 			if a.classify {
-				class = a.panel.Classifier.ClassifyEvent(e)
+				class = a.answerer.Classifier.ClassifyEvent(e)
 			}
 			if !a.matcher.Match(e, class) {
 				continue
@@ -104,7 +104,7 @@ func (a *answer) withoutBadRecords(err error) error {
 
 // outdated reports whether the end of a window was last looked at too long ago for a number that decides about an alert.
 func (a *answer) outdated(c history.Coverage, w auditlog.TimeRange) bool {
-	return a.request.Numbers && w.End().Sub(c.Stale) > a.panel.MaxStale
+	return a.request.Numbers && w.End().Sub(c.Stale) > a.answerer.MaxStale
 }
 
 // events lists the newest or oldest events.
@@ -184,9 +184,9 @@ func (a *answer) meta(ctx context.Context, shown int) (frame.Meta, error) {
 		atLeast = true
 		a.counted++
 		// After a failure nothing more is asked, and a number that may be capped takes many requests to verify.
-		capped := a.query.Type == query.TypeEvents && a.coverage.Found == a.panel.History.PageSize()
+		capped := a.query.Type == query.TypeEvents && a.coverage.Found == a.answerer.History.PageSize()
 		if filter, ok := a.countable(); ok && a.broken == nil && a.coverage.Failure == nil && !capped {
-			n, err := a.panel.History.Count(ctx, filter, a.request.Window, &a.cost)
+			n, err := a.answerer.History.Count(ctx, filter, a.request.Window, &a.cost)
 			if err == nil {
 				// A number that may be off at the edges of the window does not tell that nothing is missing.
 				found, atLeast = max(n, found), a.cost.Blurred || a.cost.Unchecked
@@ -229,7 +229,6 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 		a.warn("the number of events found may be off by those of a second at each edge of the time range: Carbon Black Cloud does not keep to its milliseconds")
 	}
 	if !a.coverage.Stale.IsZero() {
-		a.makeDo()
 		a.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", a.coverage.Stale.Format(stamp), a.coverage.Failure)
 	}
 	if a.coverage.Cut != 0 {
@@ -260,8 +259,11 @@ func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
 	if a.matched > 0 {
 		stats.Unknown = float64(a.unknown) / float64(a.matched)
 	}
-	if a.panel.Observe != nil {
-		stats.BudgetLeft = a.panel.Observe(stats)
+	if a.answerer.BudgetLeft != nil {
+		stats.BudgetLeft = a.answerer.BudgetLeft()
+	}
+	if a.answerer.Observe != nil {
+		a.answerer.Observe(stats)
 	}
 	return frame.Meta{
 		Executed:    a.executed(),
@@ -284,9 +286,9 @@ func (a *answer) executed() string {
 	}
 	if len(a.cost.Sent) == 0 {
 		question := cbc.SearchRequest{
-			Filter: a.cloud, Start: a.request.Window.Start(), End: a.request.Window.End(), Order: order(a.query), Rows: a.panel.History.PageSize(),
+			Filter: a.cloud, Start: a.request.Window.Start(), End: a.request.Window.End(), Order: order(a.query), Rows: a.answerer.History.PageSize(),
 		}
-		fmt.Fprintf(&b, "nothing was sent: answered from what was read before\nPOST %s\n%s", a.panel.SearchPath, question.Body())
+		fmt.Fprintf(&b, "nothing was sent: answered from what was read before\nPOST %s\n%s", a.answerer.SearchPath, question.Body())
 	}
 	for i, r := range a.cost.Sent {
 		if i == maxShownCalls {
@@ -296,7 +298,7 @@ func (a *answer) executed() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "POST %s\n%s", a.panel.SearchPath, r.Body())
+		fmt.Fprintf(&b, "POST %s\n%s", a.answerer.SearchPath, r.Body())
 	}
 	return b.String()
 }

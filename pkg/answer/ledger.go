@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -31,7 +31,7 @@ func (e *LedgerError) Unwrap() error { return e.Err }
 // readLedger visits the events of the ledger that pass the filter, all of which is decided here. What could not be read from the
 // queue just now is said, but an alert rule gets an error.
 func (a *answer) readLedger(ctx context.Context, take func(*auditlog.Event, auditlog.Class) (more bool)) error {
-	q := a.panel.Queue
+	q := a.answerer.Queue
 	if err := q.Touch(ctx); err != nil {
 		if a.request.Numbers {
 			return &LedgerError{err}
@@ -59,12 +59,12 @@ func (a *answer) visitLedger(ctx context.Context, take func(*auditlog.Event, aud
 	a.coverage = history.Coverage{Complete: true, Covered: a.request.Window}
 	matcher := a.query.Filter.Everything()
 	unknown := catalog.Unknown()
-	err := a.panel.Queue.Range(ctx, a.request.Window, order(a.query), func(entries []store.Entry) bool {
+	err := a.answerer.Queue.Range(ctx, a.request.Window, order(a.query), func(entries []store.Entry) bool {
 		more := true
 		for _, entry := range entries {
 			var class auditlog.Class
 			if a.classify {
-				class = a.panel.Classifier.ClassifyEvent(entry.Event)
+				class = a.answerer.Classifier.ClassifyEvent(entry.Event)
 			}
 			a.coverage.Read++
 			if !matcher.Match(entry.Event, class) {

@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func newLookback(a *answer, g *grouping) *lookback {
 	from := a.request.Window.From
 	l := &lookback{answer: a, groups: g, cloud: a.query.Filter.Cloud(), baseline: auditlog.TimeRange{From: from - a.query.Baseline.Milliseconds(), To: from}}
 	if a.query.Source != query.SourceQueue {
-		l.memory = a.panel.Memory
+		l.memory = a.answerer.Memory
 	}
 	for i, group := range g.groups {
 		s := &suspect{group: group, spellings: g.spellings[i], need: l.baseline, id: identifyGroup(a.query.Filter, a.query.GroupBy, group.Values)}
@@ -145,7 +145,7 @@ func (l *lookback) confess() error {
 	case l.failed != nil:
 		reason = l.failed.Error()
 	case l.cut:
-		reason = fmt.Sprintf("the baseline holds more events to look through than may be read (maxEvents %d)", a.panel.MaxEvents)
+		reason = fmt.Sprintf("the baseline holds more events to look through than may be read (maxEvents %d)", a.answerer.MaxEvents)
 	}
 	if a.request.Numbers {
 		return query.Errorf("it is not known whether %d of %d groups are new, such as %s: %s; narrow the filter or shorten the baseline", len(open), len(l.suspects), l.example(open), reason)
@@ -169,7 +169,7 @@ func (l *lookback) acceptUnspelled() {
 	}
 	if accepted > 0 {
 		l.answer.warn("%d groups are new as they are written here: whether the baseline has them in another spelling is not known, since it holds more events than may be read (maxEvents %d)",
-			accepted, l.answer.panel.MaxEvents)
+			accepted, l.answer.answerer.MaxEvents)
 	}
 }
 

@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -28,12 +28,12 @@ type ValuesRequest struct {
 // Values returns the values of a key among the events of a window, most frequent first; equally frequent ones are in their own
 // order. complete reports whether that is all of them, and each number whole: neither is so beyond Most, and where more events than
 // may be read have been found or reading broke off.
-func (p *Panel) Values(ctx context.Context, r ValuesRequest) (values []Value, complete bool, err error) {
+func (p *Answerer) Values(ctx context.Context, r ValuesRequest) (values []Value, complete bool, err error) {
 	if err := r.Window.Validate(); err != nil {
 		return nil, false, query.Errorf("%v", err)
 	}
 	a := &answer{
-		panel: p, request: Request{Window: r.Window},
+		answerer: p, request: Request{Window: r.Window},
 		query: query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: r.Filter, GroupBy: []auditlog.Key{r.Key}, Limit: r.Most},
 		cloud: r.Filter.Cloud(), matcher: r.Filter.Local(),
 	}

@@ -1,4 +1,4 @@
-package panel
+package answer
 
 import (
 	"context"
@@ -146,7 +146,7 @@ func (l *lookback) filterFor(together []*suspect) auditlog.Filter {
 // scan looks for groups among the events of a question, whose filter selects all of theirs, in what has to be looked at yet.
 func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Question) error {
 	a := l.answer
-	q.Order, q.Max = cbc.NewestFirst, a.panel.MaxEvents
+	q.Order, q.Max = cbc.NewestFirst, a.answerer.MaxEvents
 	q.Window = hull(groups)
 	alone := q.Alone && !a.coverage.Coarse // else it is not known which of a second's events are the window's
 	if alone {
@@ -174,7 +174,7 @@ func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Questi
 // look reads the events of a question and notes which groups are among them.
 func (l *lookback) look(ctx context.Context, groups []*suspect, q history.Question) (history.Coverage, error) {
 	a := l.answer
-	coverage, err := a.panel.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
+	coverage, err := a.answerer.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
 		for e := range batch.All() {
 			l.observe(e, a.matcher)
 		}
@@ -184,7 +184,7 @@ func (l *lookback) look(ctx context.Context, groups []*suspect, q history.Questi
 	l.kept += coverage.Kept
 	if !q.Known {
 		l.fresh += coverage.Read
-		l.cut = l.fresh >= a.panel.MaxEvents
+		l.cut = l.fresh >= a.answerer.MaxEvents
 	}
 	return coverage, err
 }
@@ -197,7 +197,6 @@ func (l *lookback) settle(coverage history.Coverage, err error) error {
 	}
 	if coverage.Failure != nil && l.failed == nil {
 		l.failed = coverage.Failure
-		a.makeDo()
 		a.warn("the baseline is as of %s: Carbon Black Cloud cannot be asked now: %v", coverage.Stale.Format(stamp), coverage.Failure)
 	}
 	if err = a.withoutBadRecords(err); err != nil {
@@ -227,7 +226,7 @@ func (l *lookback) observe(e *auditlog.Event, matcher auditlog.Matcher) {
 	a := l.answer
 	var class auditlog.Class
 	if a.classify {
-		class = a.panel.Classifier.ClassifyEvent(e)
+		class = a.answerer.Classifier.ClassifyEvent(e)
 	}
 	if !matcher.Match(e, class) {
 		return
@@ -250,7 +249,7 @@ func (l *lookback) learn(groups []*suspect, c history.Coverage) {
 		return // where a millisecond could not be read whole, nobody is known to be absent
 	}
 	settled := c.Covered
-	settled.To = min(settled.To, l.baseline.To, c.AsOf.Add(-l.answer.panel.Settle).UnixMilli())
+	settled.To = min(settled.To, l.baseline.To, c.AsOf.Add(-l.answer.answerer.Settle).UnixMilli())
 	for _, s := range groups {
 		if !s.seen {
 			s.need = without(s.need, c.Covered)
