@@ -17,6 +17,7 @@ func (d *Instance) routes() backend.CallResourceHandler {
 	mux.HandleFunc("GET /status", d.getStatus)
 	mux.HandleFunc("GET /values", d.getValues)
 	mux.HandleFunc("POST /values", d.postValues)
+	mux.HandleFunc("POST /estimate", d.postEstimate)
 	d.exportRoutes(mux)
 	mux.HandleFunc("/", notFound)
 	return breakable{httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
