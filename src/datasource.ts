@@ -38,11 +38,12 @@ import { ALL_FIELDS, FIELD_NAMES, isFlagField, isListField } from './query/field
 import { hasFilter, toggleFilterFor, toggleFilterOut } from './query/filters';
 import { addNotices, type QueryNotice } from './query/notices';
 import { includeScrolledInstant } from './query/scroll';
+import { readValues } from './query/values';
 import { VOLUME_POINTS, volumeQuery } from './query/volume';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from './types';
 import type { Templates } from './variables/capture';
 import { interpolateQuery, leaveDashboard, variableProblem, variableWarning } from './variables/interpolate';
-import { type FieldValues, type MillisecondRange, toError } from './variables/values';
+import type { FieldValues, MillisecondRange } from './variables/values';
 import { ValuesVariables } from './variables/ValuesVariables';
 
 export class AuditLogDataSource
@@ -85,13 +86,9 @@ export class AuditLogDataSource
     );
   }
 
-  /** Returns the values of a field in a time range, most frequent first, at most 1,000. It never reads the queue. */
-  async getValues(field: FilterField, { from, to }: MillisecondRange, prefix = ''): Promise<FieldValues> {
-    try {
-      return await this.getResource<FieldValues>('values', { field, from, to, prefix }, { showErrorAlert: false });
-    } catch (failure) {
-      throw toError(failure);
-    }
+  /** Returns the values of a field in a time range. A request cancels an earlier one with the same id. */
+  async getValues(field: FilterField, range: MillisecondRange, prefix = '', requestId?: string): Promise<FieldValues> {
+    return readValues((...request) => this.getResource(...request), { field, range, prefix, requestId });
   }
 
   /** Explore calls this for "filter for" and "filter out" on labels and cells. */

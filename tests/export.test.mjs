@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
 
+import { writeLucene } from './editor.mjs';
 import { launchBrowser, pageTests } from './browser.mjs';
 import { environment, startSimulator, startWorkbench } from './processes.mjs';
 import { command } from './simulator.mjs';
@@ -126,9 +127,7 @@ async function openExports(page, workbench, text, { role = 'Admin', exclude } = 
   await page.goto(`${workbench.url}/?role=${role}#/explore/carbonblack`);
   await page.getByTestId(queryEditor.container).waitFor();
   if (text) {
-    await page.getByTestId(queryEditor.lucene.testId).locator('.monaco-editor[role=code]').click();
-    await page.keyboard.insertText(text);
-    await page.keyboard.press('Shift+Enter');
+    await writeLucene(page, text);
     await page.getByTestId('workbench result').waitFor();
   }
   if (exclude) {

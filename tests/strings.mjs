@@ -13,6 +13,7 @@ function load(name) {
   return import(`data:text/javascript,${encodeURIComponent(outputText)}`);
 }
 
-export const { queryProblems, queryStrings } = await load('query');
+export const { queryProblems, queryStrings, valueStrings } = await load('query');
+export const { presetStrings } = await load('help');
 export const { exportStrings } = await load('exports');
 export const { configStrings } = await load('config');

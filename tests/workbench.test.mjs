@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
 import { launchBrowser, pageTests } from './browser.mjs';
+import { addFilter, openOptions, pickPreset, writeLucene } from './editor.mjs';
 import { environment, startSimulator, startWorkbench } from './processes.mjs';
-import { configStrings as configEditor, queryStrings as queryEditor } from './strings.mjs';
+import { configStrings as configEditor, presetStrings, queryStrings as queryEditor, valueStrings } from './strings.mjs';
 
 const pluginId = 'carbonblack-auditlog-datasource';
 
@@ -67,7 +68,7 @@ for (const react of ['19', '18']) {
 
     inPage('a Lucene query shows logs and says what it cost', async (page) => {
       await openExplore(page, workbench);
-      await write(page, 'description:logged');
+      await writeLucene(page, 'description:logged');
       const lines = page.getByTestId('workbench logs').getByRole('listitem');
       await lines.first().waitFor();
       for (const line of await lines.allInnerTexts()) {
@@ -112,6 +113,7 @@ for (const react of ['19', '18']) {
 
     inPage('events as a table have the columns of the contract', async (page) => {
       await openExplore(page, workbench);
+      await openOptions(page);
       await page.getByRole('radio', { name: 'Table' }).click({ force: true });
       await page.getByRole('columnheader', { name: 'create_time' }).first().waitFor();
       for (const column of ['actor', 'actor_ip', 'description', 'category']) {
@@ -139,9 +141,61 @@ for (const react of ['19', '18']) {
       await page.getByTestId(queryEditor.filters.row).waitFor({ state: 'detached' });
     });
 
+    inPage('the values of a filter are suggested with their counts, and narrow the answer', async (page) => {
+      await openExplore(page, workbench);
+      await page.getByRole('button', { name: queryEditor.filters.add }).click();
+      await page.getByRole('combobox', { name: queryEditor.filters.values(1) }).click();
+      const option = page.getByRole('option').filter({ hasText: /\d events/ }).first();
+      const [account] = (await option.innerText()).split('\n');
+      await option.click();
+      await page.getByRole('button', { name: queryEditor.filters.close(1) }).click();
+      await page.getByTestId(queryEditor.filters.chip).filter({ hasText: account }).waitFor();
+      const line = page.getByTestId('workbench logs').getByRole('listitem').first();
+      await line.click();
+      await line.getByRole('definition').getByText(account, { exact: true }).first().waitFor();
+    });
+
+    inPage('an account in another case is noticed, and a pattern of addresses becomes a network', async (page) => {
+      await openExplore(page, workbench);
+      await page.getByRole('button', { name: 'Run query' }).click();
+      const line = page.getByTestId('workbench logs').getByRole('listitem').filter({ hasText: '@' }).first();
+      await line.click();
+      const actor = await line.locator('div', { has: page.getByRole('term').getByText('actor', { exact: true }) }).getByRole('definition').first().innerText();
+      const field = page.getByRole('combobox', { name: queryEditor.filters.field(1) });
+      await page.getByRole('button', { name: queryEditor.filters.add }).click();
+      await field.fill('Actor');
+      await page.getByRole('option', { name: /^Actor\b/ }).first().click();
+      await page.waitForFunction((element) => element.value === 'Actor', await field.elementHandle());
+      const values = page.getByRole('combobox', { name: queryEditor.filters.values(1) });
+      await values.fill(actor.toUpperCase());
+      await values.press('Enter');
+      await page.getByRole('button', { name: valueStrings.didYouMean(actor) }).click();
+      await page.getByTestId(queryEditor.filters.row).getByText(actor, { exact: true }).waitFor();
+      await page.getByRole('button', { name: queryEditor.filters.remove(1) }).click();
+      await page.getByRole('button', { name: queryEditor.filters.add }).click();
+      await field.fill('Address');
+      await page.getByRole('option', { name: /^Address\b/ }).first().click();
+      await page.waitForFunction((element) => element.value === 'Address', await field.elementHandle());
+      await values.fill('203.0.113.*');
+      await values.press('Enter');
+      await page.getByTestId(queryEditor.filters.row).getByText('203.0.113.0/24', { exact: true }).waitFor();
+    });
+
+    inPage('on a small screen, log lines are in view below a preset with three filters', async (page) => {
+      await page.setViewportSize({ width: 1024, height: 800 });
+      await openExplore(page, workbench);
+      await pickPreset(page, presetStrings.failedLogins.title);
+      await addFilter(page, 'Severity', 'warning');
+      const line = page.getByTestId('workbench logs').getByRole('listitem').first();
+      await line.waitFor();
+      const [editor, { y }] = [await page.getByTestId(queryEditor.container).boundingBox(), await line.boundingBox()];
+      assert.ok(editor.height <= 200, `the editor is ${editor.height} px high`);
+      assert.ok(y < 500, `the first line begins at ${y} px`);
+    });
+
     inPage('a malformed Lucene text is explained in words', async (page) => {
       await openExplore(page, workbench);
-      await write(page, 'description:(login OR');
+      await writeLucene(page, 'description:(login OR');
       const alert = page.getByTestId('workbench result').getByRole('alert');
       await alert.waitFor();
       assert.match(await alert.innerText(), /syntax|malformed|query/i);
@@ -198,13 +252,6 @@ async function openExplore(page, workbench) {
 /** Waits until a list shows so many options: it lags behind the text that filters it. */
 function waitForOptions(page, count) {
   return page.waitForFunction((wanted) => document.querySelectorAll('[role=option]').length === wanted, count);
-}
-
-/** Writes into the Lucene editor and runs it by the keyboard. */
-async function write(page, text) {
-  await page.getByTestId(queryEditor.lucene.testId).locator('.monaco-editor[role=code]').click();
-  await page.keyboard.insertText(text);
-  await page.keyboard.press('Shift+Enter');
 }
 
 /** How many pixels of the chart are not transparent. */

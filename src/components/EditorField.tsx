@@ -14,7 +14,10 @@ interface Props {
   error?: string;
   /** What happens to the value, where nothing is wrong with it. */
   note?: string;
+  /** Takes a whole line. */
   grow?: boolean;
+  /** Takes what is left of its line. */
+  fill?: boolean;
   children: ReactNode;
 }
 
@@ -22,13 +25,13 @@ interface Props {
  * A control of the query editor with its label above and what is wrong with it below. The hint is a tooltip for the mouse and a
  * description for screen readers, and no stop for the Tab key.
  */
-export function EditorField({ label, htmlFor, labelId, hint, error, note, grow, children }: Props) {
+export function EditorField({ label, htmlFor, labelId, hint, error, note, grow, fill, children }: Props) {
   const styles = useStyles2(getStyles);
   const id = useId();
   const message = error ?? note;
   const describedBy = [hint && `${id}-hint`, message && `${id}-message`].filter(Boolean).join(' ') || undefined;
   return (
-    <div className={grow ? styles.grow : styles.field}>
+    <div className={grow ? styles.grow : fill ? styles.fill : styles.field}>
       <div className={styles.head}>
         {htmlFor ? (
           <label id={labelId} htmlFor={htmlFor}>
@@ -70,6 +73,7 @@ const HintIcon = forwardRef<HTMLSpanElement, HTMLAttributes<HTMLSpanElement>>(fu
 const getStyles = (theme: GrafanaTheme2) => ({
   field: css({ minWidth: 0, maxWidth: '100%' }),
   grow: css({ minWidth: 0, maxWidth: '100%', flex: '1 1 100%' }),
+  fill: css({ minWidth: 'min(100%, 320px)', maxWidth: '100%', flex: '1 1 320px' }),
   head: css({
     display: 'flex',
     alignItems: 'center',

@@ -76,7 +76,8 @@ interface SharedProps {
   /** The id of an element that names the control instead. */
   labelledBy?: string;
   testId?: string;
-  options: ComboboxOption[];
+  /** The options, or what reads those for a typed text; it must not fail. */
+  options: ComboboxOption[] | ((typed: string) => Promise<ComboboxOption[]>);
   placeholder?: string;
   /** Allows values that are not options. */
   custom?: boolean;
@@ -127,27 +128,49 @@ export function PickOne({ label, labelledBy, testId, custom, value, onChange, ..
 
 interface PickManyProps extends SharedProps {
   values: string[];
+  autoFocus?: boolean;
   onChange: (values: string[]) => void;
 }
 
-export function PickMany({ label, labelledBy, testId, custom, values, onChange, ...rest }: PickManyProps) {
+const MIN_WIDTH = 24;
+const MAX_WIDTH = 80;
+// The control counts in units of 8 pixels: a character of a pill, and the pill around it.
+const CHARACTER = 0.9;
+const PILL = 6;
+
+/** The control measures itself to decide how many pills it shows, so it must be wide enough for them from the start. */
+function widthOf(options: ComboboxOption[]): number {
+  const pills = options.reduce((width, { value, label }) => width + (label ?? value).length * CHARACTER + PILL, 0);
+  return Math.min(Math.max(Math.ceil(pills) + 8, MIN_WIDTH), MAX_WIDTH);
+}
+
+export function PickMany({ label, labelledBy, testId, custom, values, options, autoFocus, onChange, ...rest }: PickManyProps) {
   const styles = useStyles2(getStyles);
+  const container = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    if (autoFocus) {
+      container.current?.querySelector('input')?.focus();
+    }
+  }, [autoFocus]);
+  const known = Array.isArray(options) ? options : [];
+  const selected = values.map((value) => known.find((option) => option.value === value) ?? { value, label: value });
   const { name, nameId } = useName(label, labelledBy);
   const change = useOncePerValue(values, onChange);
   const { handlers } = useTypedText(custom, (text) => !values.includes(text) && change([...values, text]));
   return (
-    <div className={styles.many} {...handlers} {...useDescription(nameId)}>
+    <div ref={container} className={styles.many} {...handlers} {...useDescription(nameId)}>
       {name}
       <MultiCombobox
         {...rest}
+        options={options}
         width="auto"
-        minWidth={24}
-        maxWidth={80}
+        minWidth={widthOf(selected)}
+        maxWidth={MAX_WIDTH}
         aria-labelledby={nameId}
         data-testid={testId}
         createCustomValue={custom}
-        value={values}
-        onChange={(options) => change(options.map(({ value }) => value))}
+        value={selected}
+        onChange={(picked) => change(picked.map(({ value }) => value))}
       />
     </div>
   );

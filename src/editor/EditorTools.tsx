@@ -1,5 +1,5 @@
 import { css } from '@emotion/css';
-import { CoreApp, LoadingState, type GrafanaTheme2 } from '@grafana/data';
+import { CoreApp, type GrafanaTheme2 } from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { Button, useStyles2, type IconName } from '@grafana/ui';
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
@@ -12,6 +12,7 @@ import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { AlertHelp } from './AlertHelp';
 import type { EditorProps } from './props';
+import { shownRange } from './shownRange';
 
 const texts = queryStrings;
 
@@ -40,7 +41,7 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
         uid={datasource.uid}
         mayChange={['Editor', 'Admin'].includes(config.bootData.user.orgRole)}
         query={() => withoutGrafanaKeys(datasource.applyTemplateVariables(query, scopedVars, filters))}
-        range={shownRange(data, range)}
+        range={shownRange({ data, range })}
         warning={datasource.variableWarning(query, scopedVars)}
         obstacle={withDefaults(query).source === 'queue' ? exportStrings.searchOnly : (query.variableError ?? adhocProblemOf(query, filters))}
       />
@@ -54,15 +55,6 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
   };
   const tools = [...(inView ? [exporting] : []), ...(inView || forAlert ? [alerting] : [])];
   return tools.length > 0 ? <ToolBar tools={tools} /> : null;
-}
-
-/**
- * Returns the time range of the answer on screen, which a panel may override; before there is an answer, that of the editor.
- * Before the first request, the time range in the data is only a placeholder.
- */
-function shownRange(data: Props['data'], range: Props['range']): { from: number; to: number } | undefined {
-  const shown = data && data.state !== LoadingState.NotStarted ? data.timeRange : range;
-  return shown && { from: shown.from.valueOf(), to: shown.to.valueOf() };
 }
 
 function ToolBar({ tools }: { tools: Tool[] }) {

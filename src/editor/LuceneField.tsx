@@ -16,6 +16,8 @@ const texts = queryStrings.lucene;
 interface Props {
   value: string;
   error?: string;
+  /** The field takes the focus when it appears. */
+  autoFocus?: boolean;
   onChange: (value: string) => void;
   onRunQuery: () => void;
   /** Returns what moves the conditions on derived fields to the filters, where that is possible. */
@@ -23,7 +25,7 @@ interface Props {
 }
 
 /** One line of Lucene that grows with its text. Shift+Enter runs the query; leaving the field only keeps the text. */
-export function LuceneField({ value, error, onChange, onRunQuery, moveToFilters }: Props) {
+export function LuceneField({ value, error, autoFocus, onChange, onRunQuery, moveToFilters }: Props) {
   const styles = useStyles2(getStyles);
   const [height, setHeight] = useState(LINE_HEIGHT);
   const { text, type } = useDraft(value, () => undefined);
@@ -50,9 +52,10 @@ export function LuceneField({ value, error, onChange, onRunQuery, moveToFilters 
       keybindings: [monaco.KeyMod.Shift | monaco.KeyCode.Enter, monaco.KeyMod.CtrlCmd | monaco.KeyCode.Enter],
       run: () => latest.current.commit(editor.getValue(), true),
     });
-    // Tab leaves the field, as everywhere else in a form.
+    // Tab leaves the field, as everywhere else in a form, but takes a suggestion while there are any.
     editor.onKeyDown((event) => {
-      if (event.keyCode === monaco.KeyCode.Tab) {
+      const suggests = editor.getDomNode()?.querySelector('.suggest-widget.visible');
+      if (event.keyCode === monaco.KeyCode.Tab && !suggests) {
         event.stopPropagation();
       }
     });
@@ -64,6 +67,9 @@ export function LuceneField({ value, error, onChange, onRunQuery, moveToFilters 
     });
     setLuceneMarkers(editor, monaco);
     fit();
+    if (autoFocus) {
+      editor.focus();
+    }
   };
 
   return (

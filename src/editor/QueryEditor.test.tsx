@@ -4,6 +4,7 @@ import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import { markersOnShow } from '../../.config/jest/stubs/monacoReact';
 import type { AuditLogDataSource } from '../datasource';
+import { presetStrings } from '../strings/help';
 import { queryProblems, queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { DraftField } from './DraftField';
@@ -17,7 +18,8 @@ interface Setup {
 }
 
 async function setup(query: Partial<AuditLogQuery> = {}, { app = CoreApp.PanelEditor, queueEnabled = false }: Setup = {}) {
-  const datasource = { maxEvents: 1000, queueEnabled } as AuditLogDataSource;
+  const getValues = async () => ({ values: [], complete: true });
+  const datasource = { uid: 'u', maxEvents: 1000, queueEnabled, getValues } as unknown as AuditLogDataSource;
   const written: AuditLogQuery[] = [];
   const run = jest.fn();
   function Host() {
@@ -29,15 +31,25 @@ async function setup(query: Partial<AuditLogQuery> = {}, { app = CoreApp.PanelEd
     return <QueryEditor app={app} datasource={datasource} query={current} onChange={change} onRunQuery={run} />;
   }
   render(<Host />);
-  if (query.source !== 'queue' || query.query) {
+  if (query.query) {
     await screen.findByRole('textbox', { name: texts.lucene.label });
   }
   return { written, run, user: userEvent.setup({ delay: null }), last: () => written.at(-1) };
 }
 
+type User = ReturnType<typeof userEvent.setup>;
+
+const openOptions = (user: User) => user.click(screen.getByTestId(texts.options.testId));
+const openFilter = (user: User, number: number) => user.click(screen.getByRole('button', { name: new RegExp(`^Edit filter ${number}:`) }));
+
+async function openLucene(user: User) {
+  await user.click(screen.getByRole('button', { name: texts.lucene.open }));
+  return screen.findByRole('textbox', { name: texts.lucene.label });
+}
+
 const queryType = (name: string) => within(screen.getByRole('radiogroup', { name: texts.queryType.label })).getByRole('radio', { name });
 
-async function pick(user: ReturnType<typeof userEvent.setup>, control: string, option: string, text = '') {
+async function pick(user: User, control: string, option: string, text = '') {
   const box = screen.getByRole('combobox', { name: control });
   // The list draws only what fits: text brings an option into it that is further down.
   await (text ? user.type(box, text) : user.click(box));
@@ -53,12 +65,13 @@ describe('query type', () => {
   });
 
   it.each<[AuditLogQuery['queryType'], string[], string[]]>([
-    ['events', [texts.format.label, texts.sort.label], []],
+    ['events', [texts.sort.label, texts.format.label], []],
     ['count', [], [texts.groupBy.label]],
     ['series', [], [texts.groupBy.label]],
     ['top', [], [texts.groupBy.label]],
   ])('%s shows only what applies', async (type, radios, comboboxes) => {
-    await setup({ queryType: type });
+    const { user } = await setup({ queryType: type });
+    await openOptions(user);
     const groups = screen.getAllByRole('radiogroup').map((group) => group.getAttribute('aria-label'));
     expect(groups).toEqual([texts.queryType.label, ...radios]);
     expect(screen.queryAllByRole('combobox').map((box) => (box as HTMLInputElement).labels?.[0].textContent)).toEqual(comboboxes);
@@ -105,6 +118,35 @@ describe('running', () => {
   });
 });
 
+describe('presets', () => {
+  it('replace the query', async () => {
+    const { user, last, run } = await setup({ queryType: 'count', groupBy: ['actor'], limit: 3, criteria: { actor: ['a'] }, query: 'x' });
+    await user.click(screen.getByTestId(texts.presets.testId));
+    await user.click(await screen.findByRole('menuitem', { name: new RegExp(`^${presetStrings.loginsOverTime.title}`) }));
+    expect(last()).toEqual({ refId: 'A', schemaVersion: 1, queryType: 'series', criteria: { category: ['authentication'] }, groupBy: ['outcome'], limit: 10 });
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('that make no rule are not offered in one', async () => {
+    const { user } = await setup({ queryType: 'count' }, { app: CoreApp.UnifiedAlerting });
+    await user.click(screen.getByTestId(texts.presets.testId));
+    await screen.findByRole('menuitem', { name: new RegExp(`^${presetStrings.newAddress.title}`) });
+    expect(screen.queryByRole('menuitem', { name: new RegExp(`^${presetStrings.policyChanges.title}`) })).not.toBeInTheDocument();
+  });
+});
+
+describe('options', () => {
+  it('show their values while they are folded', async () => {
+    const { user } = await setup({ limit: 7, sort: 'asc', format: 'table' });
+    expect(screen.queryByRole('radio', { name: 'Logs' })).not.toBeInTheDocument();
+    expect(screen.getByTestId(texts.options.testId)).toHaveTextContent('Oldest first · Limit 7 · Table');
+    await openOptions(user);
+    expect(screen.getByRole('radio', { name: 'Table' })).toBeChecked();
+    await openOptions(user);
+    expect(screen.queryByRole('radio', { name: 'Logs' })).not.toBeInTheDocument();
+  });
+});
+
 describe('earlier events', () => {
   const stored = { criteria: { outcome: ['failure'], flagged: true }, atLeast: 3 };
   const group = () => screen.queryByRole('group', { name: texts.after.group });
@@ -125,6 +167,7 @@ describe('earlier events', () => {
 
   it('can be required once there are groups', async () => {
     const { user, last } = await setup({ queryType: 'count' });
+    await openOptions(user);
     expect(screen.queryByRole('button', { name: texts.after.add })).not.toBeInTheDocument();
     await pick(user, texts.groupBy.label, 'Actor');
     await user.click(screen.getByRole('button', { name: texts.after.add }));
@@ -154,9 +197,10 @@ describe('source', () => {
   it('queue has no Lucene field, and search brings it back', async () => {
     const { user, run } = await setup({ source: 'queue', criteria: { actor: ['a'] } }, { queueEnabled: true });
     expect(lucene()).not.toBeInTheDocument();
-    expect(screen.getByRole('combobox', { name: texts.filters.values(1) })).toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: texts.lucene.open })).not.toBeInTheDocument();
+    expect(screen.getByRole('button', { name: texts.filters.edit(1, 'Actor: a') })).toBeInTheDocument();
     await user.click(screen.getByRole('radio', { name: 'Search' }));
-    expect(await screen.findByRole('textbox', { name: texts.lucene.label })).toHaveValue('');
+    expect(await openLucene(user)).toHaveValue('');
     expect(run).toHaveBeenCalledTimes(1);
   });
 
@@ -184,6 +228,7 @@ describe('Lucene query', () => {
 
   it('is written when the field is left, and does not run', async () => {
     const { user, written, run } = await setup();
+    expect(await openLucene(user)).toHaveFocus();
     expect(screen.getByText(texts.lucene.placeholder)).toBeInTheDocument();
     await user.type(field(), 'login');
     expect(screen.queryByText(texts.lucene.placeholder)).not.toBeInTheDocument();
@@ -195,6 +240,7 @@ describe('Lucene query', () => {
 
   it('is marked where Lucene reads it differently, kept unchanged, and fixed on request', async () => {
     const { user, last, run } = await setup();
+    await openLucene(user);
     await user.type(field(), 'a and “b” not c');
     expect(markersOnShow).toEqual([
       expect.objectContaining({ startColumn: 3, endColumn: 6, message: '"and" is a word to search for, not an operator.' }),
@@ -235,7 +281,7 @@ describe('Lucene query', () => {
 
   it('runs on Shift+Enter, with the latest change', async () => {
     const { user, last, run } = await setup({ queryType: 'count' });
-    const area = field();
+    const area = await openLucene(user);
     await user.type(area, 'a{Shift>}{Enter}{/Shift}');
     await user.type(area, 'b{Shift>}{Enter}{/Shift}');
     expect(last()).toMatchObject({ queryType: 'count', query: 'ab' });
@@ -274,6 +320,8 @@ describe('filters', () => {
 
   it('keep a value that was typed but not entered', async () => {
     const { user, last } = await setup({ criteria: { actor: ['a'] } });
+    await openFilter(user, 1);
+    expect(screen.getByRole('combobox', { name: texts.filters.values(1) })).toHaveFocus();
     await user.type(screen.getByRole('combobox', { name: texts.filters.values(1) }), 'bob');
     await user.tab();
     expect(last()).toMatchObject({ criteria: { actor: ['a', 'bob'] } });
@@ -281,6 +329,7 @@ describe('filters', () => {
 
   it('offer the known values of a field and accept others', async () => {
     const { user, last } = await setup({ criteria: { outcome: [] } });
+    await openFilter(user, 1);
     await pick(user, texts.filters.values(1), 'failure');
     await user.type(screen.getByRole('combobox', { name: texts.filters.values(1) }), '$outcome{Enter}');
     expect(last()).toMatchObject({ criteria: { outcome: ['failure', '$outcome'] } });
@@ -288,24 +337,44 @@ describe('filters', () => {
 
   it('change their field and keep the values', async () => {
     const { user, last } = await setup({ criteria: { actor: ['a'], outcome: ['failure'] } });
+    await openFilter(user, 1);
     await pick(user, texts.filters.field(1), 'Description');
     expect(last()).toMatchObject({ criteria: { description: ['a'], outcome: ['failure'] } });
     expect(Object.keys(last()?.criteria ?? {})).toEqual(['description', 'outcome']);
   });
 
-  it('become exclusions', async () => {
+  it('become exclusions where they are', async () => {
     const { user, last } = await setup({ criteria: { actor: ['a'], outcome: ['failure'] }, exclusions: { actor_ip: ['::1'] } });
+    await openFilter(user, 1);
     await pick(user, texts.filters.operator(1), 'is not one of');
     expect(last()).toMatchObject({ criteria: { outcome: ['failure'] }, exclusions: { actor_ip: ['::1'], actor: ['a'] } });
-    expect(screen.getByRole('combobox', { name: texts.filters.field(3) })).toHaveFocus();
+    expect(screen.getByRole('combobox', { name: texts.filters.operator(1) })).toHaveValue('is not one of');
+    await user.click(screen.getByRole('button', { name: texts.filters.close(1) }));
+    expect(screen.getByRole('button', { name: texts.filters.edit(1, 'Actor is not a') })).toHaveFocus();
   });
 
   it('are yes or no for a flag', async () => {
     const { user, last } = await setup({ criteria: { actor: ['a'] } });
+    await openFilter(user, 1);
     await pick(user, texts.filters.field(1), 'Flagged', 'Flagged');
+    expect(screen.queryByRole('combobox', { name: texts.filters.operator(1) })).not.toBeInTheDocument();
     expect(last()).toMatchObject({ criteria: { flagged: true } });
     await user.click(screen.getByRole('radio', { name: 'No' }));
     expect(last()?.criteria).toEqual({ flagged: false });
+  });
+
+  it('say of an excluded flag what they ask for', async () => {
+    const { user, last } = await setup({ exclusions: { flagged: true } });
+    await user.click(screen.getByRole('button', { name: texts.filters.edit(1, 'Flagged: no') }));
+    await user.click(screen.getByRole('radio', { name: 'Yes' }));
+    expect(last()).toMatchObject({ exclusions: { flagged: false } });
+    await user.keyboard('{Escape}');
+    expect(screen.getByRole('button', { name: texts.filters.edit(1, 'Flagged: yes') })).toHaveFocus();
+  });
+
+  it('name few of many values', async () => {
+    await setup({ exclusions: { actor: ['a', '', 'c', 'd'] } });
+    expect(screen.getByRole('button', { name: texts.filters.edit(1, 'Actor is not a or (none) or 2 more') })).toBeInTheDocument();
   });
 });
 
@@ -314,12 +383,14 @@ describe('limit', () => {
 
   it('is written when it is a number in range', async () => {
     const { user, last } = await setup({ limit: 5 });
+    await openOptions(user);
     await user.type(limit(), '0');
     expect(last()).toMatchObject({ limit: 50 });
   });
 
   it('runs the query on Enter, not when the field is left', async () => {
     const { user, run } = await setup({ limit: 5 });
+    await openOptions(user);
     await user.type(limit(), '0');
     await user.tab();
     expect(run).not.toHaveBeenCalled();
@@ -345,6 +416,7 @@ describe('limit', () => {
     ['a fraction', '.5', '5.5'],
   ])('reports %s and keeps what was typed', async (_, typed, shown) => {
     const { user, last } = await setup({ limit: 5 });
+    await openOptions(user);
     await user.type(limit(), typed);
     expect(limit()).toHaveValue(shown);
     expect(screen.getByText(/Enter a whole number from 1 to 1,000. The query keeps/)).toBeInTheDocument();
@@ -367,6 +439,7 @@ describe('folding', () => {
 
   it('is written while it is on, and removed when it is off', async () => {
     const { user, last, run } = await setup({ queryType: 'series' });
+    await openOptions(user);
     await user.click(fold() as HTMLElement);
     expect(last()).toEqual({ refId: 'A', schemaVersion: 1, queryType: 'series', fold: true });
     await user.click(fold() as HTMLElement);
@@ -380,8 +453,15 @@ describe('folding', () => {
     ['firstSeen', undefined, false],
     ['firstSeen', true, true],
   ] as const)('%s with fold %s', async (type, value, shown) => {
-    await setup({ queryType: type, fold: value });
+    const { user } = await setup({ queryType: type, fold: value });
+    await openOptions(user);
     expect(Boolean(fold())).toBe(shown);
+  });
+
+  it('is only offered where a policy may be among the events', async () => {
+    const { user } = await setup({ criteria: { category: ['authentication'] } });
+    await openOptions(user);
+    expect(fold()).not.toBeInTheDocument();
   });
 
   it('reports another value', async () => {

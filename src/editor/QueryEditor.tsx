@@ -3,21 +3,27 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Alert, Button, useStyles2 } from '@grafana/ui';
 import { useEffect, useRef } from 'react';
 import { changeType } from '../query/changeType';
-import { isAlertApp, isPluginQuery, SCHEMA_VERSION, withDefaults } from '../query/defaults';
+import { isAlertApp, isPluginQuery, SCHEMA_VERSION, withDefaults, type CompleteQuery } from '../query/defaults';
 import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
 import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
+import type { MillisecondRange } from '../variables/values';
 import { queryTypesFor, sourcesFor } from './choices';
-import { Choice } from './controls';
+import { Conditions } from './Conditions';
+import { Choice, StoredAfter } from './controls';
 import { EditorTools } from './EditorTools';
 import { Line } from './Line';
-import type { EditorProps } from './props';
+import { Options } from './Options';
+import { PresetMenu } from './PresetMenu';
+import { presetsFor } from './presets';
+import type { EditorProps, TypeEditorProps } from './props';
 import { EDITORS } from './queryTypes';
-import { EventsEditor } from './queryTypes/EventsEditor';
+import { shownRange } from './shownRange';
+import { type ReadValues, Suggest } from './suggest';
 
 const texts = queryStrings;
 
-/** Edits a query: its type and source here, the rest in the editor of its type. */
+/** Edits a query: what it shows and of which events, then the controls of its type. */
 export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data, range }: EditorProps) {
   const styles = useStyles2(getStyles);
   const complete = withDefaults(query, datasource.maxEvents);
@@ -48,7 +54,10 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
     run();
   };
   // A stored query of an unknown type is edited like a list of events, until another type is chosen.
-  const TypeEditor = queryType in EDITORS ? EDITORS[queryType] : EventsEditor;
+  const editor = queryType in EDITORS ? EDITORS[queryType] : EDITORS.events;
+  const props: TypeEditorProps = { query: complete, datasource, forAlert, problemAt, edit, editAndRun, onRunQuery: run };
+  const readValues: ReadValues = (field, prefix, requestId) =>
+    datasource.getValues(field, shownRange({ data, range }) ?? lastDay(), prefix, `${datasource.uid}-values-${requestId}`);
 
   return (
     <div className={styles.editor} data-testid={texts.container}>
@@ -60,14 +69,24 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           error={problemAt('queryType')}
           onChange={(value) => editAndRun(changeType(query, value, datasource.maxEvents))}
         />
-        {TypeEditor && (sources.length > 1 || source !== 'search') && (
-          <Choice
-            texts={texts.source}
-            options={sources}
-            value={source}
-            error={problemAt('source')}
-            onChange={(value) => editAndRun({ source: value })}
-          />
+        {editor && (
+          <>
+            {(sources.length > 1 || source !== 'search') && (
+              <Choice
+                texts={texts.source}
+                options={sources}
+                value={source}
+                error={problemAt('source')}
+                onChange={(value) => editAndRun({ source: value })}
+              />
+            )}
+            <div className={styles.presets}>
+              <PresetMenu presets={presetsFor(forAlert)} onPick={editAndRun} />
+            </div>
+            <Suggest.Provider value={readValues}>
+              <Conditions {...props} />
+            </Suggest.Provider>
+          </>
         )}
       </Line>
       {forAlert && !isPluginQuery(queryType) && (
@@ -75,21 +94,37 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
           {texts.alertHints[queryType]}
         </div>
       )}
-      {TypeEditor && (
-        <TypeEditor
-          query={complete}
-          datasource={datasource}
-          forAlert={forAlert}
-          problemAt={problemAt}
-          edit={edit}
-          editAndRun={editAndRun}
-          onRunQuery={run}
-        />
+      {editor?.Main && (
+        <Line>
+          <editor.Main {...props} />
+        </Line>
       )}
+      {editor && <StoredAfter {...props} />}
       <QueryAlerts query={query} keysProblem={problemAt('keys')} editAndRun={editAndRun} />
-      {TypeEditor && <EditorTools app={app} datasource={datasource} query={query} data={data} range={range} onEdit={editAndRun} />}
+      {editor && (
+        <div className={styles.foot}>
+          <Options summary={editor.summary(complete, forAlert)} needed={needsOptions(complete, datasource.maxEvents, problemAt)}>
+            <editor.Options {...props} />
+          </Options>
+          <EditorTools app={app} datasource={datasource} query={query} data={data} range={range} onEdit={editAndRun} />
+        </div>
+      )}
     </div>
   );
+}
+
+const OPTION_KEYS: ProblemKey[] = ['format', 'sort', 'limit', 'fold'];
+const DAY = 24 * 3_600_000;
+
+/** Reports whether an option has a problem or a note. */
+function needsOptions({ limit }: CompleteQuery, maxEvents: number, problemAt: TypeEditorProps['problemAt']): boolean {
+  return limit > maxEvents || OPTION_KEYS.some((key) => problemAt(key) !== undefined);
+}
+
+/** The time range that suggestions come from where the editor has none. */
+function lastDay(): MillisecondRange {
+  const to = Date.now();
+  return { from: to - DAY, to };
 }
 
 interface QueryAlertsProps {
@@ -128,5 +163,7 @@ function compact(query: AuditLogQuery): AuditLogQuery {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   editor: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1), minWidth: 0 }),
+  presets: css({ alignSelf: 'flex-start', paddingTop: theme.spacing(2.75) }),
+  foot: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'flex-start', gap: theme.spacing(0.5, 1), minWidth: 0 }),
   hint: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
 });

@@ -18,7 +18,7 @@ export const ORDERS: Choice<SortOrder>[] = choicesOf(queryStrings.sort.choices);
 
 // Queries about the plugin itself are not offered: one dashboard consists of them.
 const OFFERED: QueryType[] = ['events', 'count', 'series', 'top', 'firstSeen'];
-const OFFERED_IN_RULES: QueryType[] = ['count', 'series', 'firstSeen'];
+export const OFFERED_IN_RULES: QueryType[] = ['count', 'series', 'firstSeen'];
 
 /** Returns the query types on offer, in an alert rule only those that fit one, and the current one. */
 export function queryTypesFor(forAlert: boolean, current: QueryType): Choice<QueryType>[] {

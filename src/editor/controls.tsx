@@ -3,59 +3,20 @@ import { InlineSwitch, RadioButtonGroup } from '@grafana/ui';
 import { useId, type ReactNode } from 'react';
 import { useDescribedBy } from '../components/describedBy';
 import { EditorField } from '../components/EditorField';
-import { FieldWords } from '../components/fieldWords';
 import { PickMany } from '../components/Pickers';
-import { moveToFilters } from '../query/derived';
+import { canFold } from '../query/canFold';
 import { FIELD_OPTIONS } from '../query/fields';
-import { fromRows, toRows, type FilterRow } from '../query/filterRows';
 import { limitProblem, parseCount } from '../query/problems';
 import { queryStrings } from '../strings/query';
 import type { FilterField } from '../types';
 import { AfterField } from './AfterField';
 import type { Choice as ChoiceOption } from './choices';
 import { DraftField } from './DraftField';
-import { FilterRows } from './FilterRows';
-import { LuceneField } from './LuceneField';
 import type { TypeEditorProps } from './props';
 
 // The controls that the editors of several query types share.
 
 const texts = queryStrings;
-
-/** Which events take part: the Lucene query, which the queue does not know, and the filters. */
-export function Conditions({ query, datasource, problemAt, edit, editAndRun, onRunQuery }: TypeEditorProps) {
-  const editRows = (rows: FilterRow[]) => {
-    edit(fromRows(rows));
-    if (conditionsOf(rows) !== conditionsOf(toRows(query))) {
-      onRunQuery();
-    }
-  };
-  const move = (text: string) => {
-    const moved = moveToFilters({ ...query, query: text });
-    return moved && (() => editAndRun({ query: moved.query, criteria: moved.criteria, exclusions: moved.exclusions }));
-  };
-  return (
-    <>
-      {(query.source !== 'queue' || query.query !== '') && (
-        <LuceneField
-          value={query.query}
-          error={problemAt('lucene')}
-          onChange={(text) => edit({ query: text })}
-          onRunQuery={onRunQuery}
-          moveToFilters={move}
-        />
-      )}
-      <FieldWords.Provider value={datasource.fieldWords}>
-        <FilterRows rows={toRows(query)} error={problemAt('filters')} onChange={editRows} />
-      </FieldWords.Provider>
-    </>
-  );
-}
-
-/** The part of the rows that takes part in a search: a row without values does not. */
-function conditionsOf(rows: FilterRow[]): string {
-  return JSON.stringify(rows.filter(({ value }) => !Array.isArray(value) || value.length > 0));
-}
 
 interface ChoiceProps<T> {
   texts: { label: string; testId: string };
@@ -126,10 +87,12 @@ export function Limit({ query: { queryType, limit }, datasource: { maxEvents }, 
   );
 }
 
-export function Fold({ query: { fold }, problemAt, editAndRun }: TypeEditorProps) {
+/** Is offered where a policy may be among the events, and where a query has it. */
+export function Fold({ query, problemAt, editAndRun }: TypeEditorProps) {
   const id = useId();
   const { label, hint, testId } = texts.fold;
-  return (
+  const { fold } = query;
+  return fold === false && !canFold(query) ? null : (
     <EditorField label={label} htmlFor={id} hint={hint} error={problemAt('fold')}>
       <InlineSwitch
         id={id}

@@ -1,7 +1,8 @@
 import { presetStrings as texts } from '../strings/help';
 import type { AuditLogQuery, QueryType } from '../types';
+import { OFFERED_IN_RULES } from './choices';
 
-interface Preset {
+export interface Preset {
   title: string;
   description: string;
   query: Omit<AuditLogQuery, 'refId' | 'queryType'> & { queryType: QueryType };
@@ -50,3 +51,15 @@ export const PRESETS: Preset[] = [
     query: { queryType: 'events', exclusions: { actor: ['VMware employee'] } },
   },
 ];
+
+/** Returns the presets that fit an alert rule, or all of them elsewhere. */
+export function presetsFor(forAlert: boolean): Preset[] {
+  return PRESETS.filter(({ query }) => !forAlert || OFFERED_IN_RULES.includes(query.queryType));
+}
+
+/** Returns the change that turns a query into a preset: what the preset does not name has its default. */
+export function presetChange({ query }: Preset): Partial<AuditLogQuery> {
+  const unset = Object.fromEntries(['query', 'criteria', 'exclusions', 'groupBy', 'limit', 'sort', 'format', 'baseline', 'fold', 'after'].map((key) => [key, undefined]));
+  // The queue does not know Lucene.
+  return { ...unset, ...(query.query && { source: 'search' }), ...query };
+}

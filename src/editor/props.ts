@@ -1,4 +1,5 @@
 import type { QueryEditorProps } from '@grafana/data';
+import type { ComponentType } from 'react';
 import type { AuditLogDataSource } from '../datasource';
 import type { CompleteQuery } from '../query/defaults';
 import type { ProblemKey } from '../query/problems';
@@ -6,7 +7,7 @@ import type { AuditLogOptions, AuditLogQuery } from '../types';
 
 export type EditorProps = QueryEditorProps<AuditLogDataSource, AuditLogQuery, AuditLogOptions>;
 
-/** What the editor of one query type gets. */
+/** What the controls of one query type get. */
 export interface TypeEditorProps {
   query: CompleteQuery;
   datasource: Pick<AuditLogDataSource, 'maxEvents' | 'fieldWords'>;
@@ -16,4 +17,14 @@ export interface TypeEditorProps {
   edit: (change: Partial<AuditLogQuery>) => void;
   editAndRun: (change: Partial<AuditLogQuery>) => void;
   onRunQuery: () => void;
+}
+
+/** The controls of one query type. */
+export interface TypeEditor {
+  /** The controls that are always in view. */
+  Main?: ComponentType<TypeEditorProps>;
+  /** The controls that are folded away. */
+  Options: ComponentType<TypeEditorProps>;
+  /** The values of the folded controls. */
+  summary: (query: CompleteQuery, forAlert: boolean) => string[];
 }

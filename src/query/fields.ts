@@ -43,6 +43,9 @@ export const FLAG_FIELDS: Record<FlagField, FieldInfo> = { flagged: fields.flagg
 
 export const ALL_FIELDS: Record<FilterField, FieldInfo> = { ...LIST_FIELDS, ...FLAG_FIELDS };
 
+/** Fields whose values a filter compares letter by letter. */
+export const EXACT_FIELDS: FilterField[] = ['actor', 'actor_ip', 'code', 'target', 'target_type'];
+
 export const FIELD_NAMES = Object.keys(ALL_FIELDS) as FilterField[];
 
 /** The fields as options of a picker. */

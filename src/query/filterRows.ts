@@ -50,3 +50,24 @@ export function withField(row: FilterRow, field: FilterField): FilterRow {
 function emptyValue(field: FilterField): string[] | boolean {
   return isFlagField(field) ? true : [];
 }
+
+/** Names a row: a side has at most one row of a field. */
+export function keyOf({ side, field }: FilterRow): string {
+  return `${side}.${field}`;
+}
+
+/** Returns the rows in an order of keys; rows that it does not name come last. */
+export function sortRows(rows: FilterRow[], order: string[]): FilterRow[] {
+  const place = (row: FilterRow) => (order.includes(keyOf(row)) ? order.indexOf(keyOf(row)) : order.length);
+  return rows.toSorted((left, right) => place(left) - place(right));
+}
+
+/** Returns the state of a flag that a row asks for: to exclude one state is to ask for the other. */
+export function flagOf({ side, value }: FilterRow): boolean {
+  return (side === 'criteria') === (value === true);
+}
+
+/** Returns the row that asks for a state of a flag, on the row's own side. */
+export function withFlag(row: FilterRow, wanted: boolean): FilterRow {
+  return { ...row, value: row.side === 'criteria' ? wanted : !wanted };
+}

@@ -2,6 +2,7 @@ import { queryProblems } from '../strings/query';
 import type { AuditLogQuery, Filters } from '../types';
 import { isPluginQuery, withDefaults, type CompleteQuery } from './defaults';
 import { FIELD_NAMES, isFlagField, isListField } from './fields';
+import { isBrokenNetwork } from './networks';
 
 /** The control of the editor that a problem belongs to. */
 export type ProblemKey = 'queryType' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'after' | 'filters' | 'keys';
@@ -141,6 +142,10 @@ function filterProblem(filters: Filters): string | undefined {
     }
     if (isListField(field) && !Array.isArray(value)) {
       return queryProblems.listValue(field);
+    }
+    const broken = field === 'address' && Array.isArray(value) ? value.find(isBrokenNetwork) : undefined;
+    if (broken) {
+      return queryProblems.network(broken);
     }
   }
   return undefined;

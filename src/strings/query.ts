@@ -32,6 +32,7 @@ export const queryStrings = {
     hint: 'Sent to Carbon Black Cloud unchanged; empty finds every event, Shift+Enter runs the query.',
     placeholder: 'description:(login OR "logged in") AND NOT actor:"VMware employee"',
     run: 'Run query',
+    open: 'Lucene query',
     warnings: 'data-testid cbc lucene warnings',
     fix: 'Fix and run',
     move: 'Move to filters and run',
@@ -51,6 +52,14 @@ export const queryStrings = {
     } as Record<string, string>,
     operators: { AND: 'Both sides match', OR: 'Either side matches', NOT: 'The next part does not match' } as Record<string, string>,
   },
+  presets: { label: 'Presets', testId: 'data-testid cbc presets' },
+  options: {
+    label: 'Options',
+    testId: 'data-testid cbc options',
+    limit: (limit: number) => `Limit ${number(limit)}`,
+    folded: 'Policy edits folded',
+    separator: ' · ',
+  },
   filters: {
     label: 'Filters',
     testId: 'data-testid cbc filters',
@@ -62,11 +71,19 @@ export const queryStrings = {
     values: (row: number) => `Values of filter ${row}`,
     flag: (row: number) => `Value of filter ${row}`,
     remove: (row: number) => `Remove filter ${row}`,
+    chip: 'data-testid cbc filter chip',
+    open: (row: number) => `Filter ${row}`,
+    edit: (row: number, text: string) => `Edit filter ${row}: ${text}`,
+    close: (row: number) => `Done with filter ${row}`,
     valuesPlaceholder: 'Any value',
+    emptyValue: '(none)',
+    chipIs: (label: string, values: string) => `${label}: ${values}`,
+    chipIsNot: (label: string, values: string) => `${label} is not ${values}`,
+    flagChip: (label: string, wanted: boolean) => `${label}: ${wanted ? 'yes' : 'no'}`,
+    or: ' or ',
+    moreValues: (count: number) => `${count} more`,
     isOneOf: 'is one of',
     isNotOneOf: 'is not one of',
-    is: 'is',
-    isNot: 'is not',
     yes: 'Yes',
     no: 'No',
   },
@@ -184,6 +201,15 @@ export const queryStrings = {
   removeUnknownKeys: 'Remove unknown keys',
 };
 
+/** The suggested values of a filter. */
+export const valueStrings = {
+  events: (count: number, complete: boolean) => `${complete ? '' : 'at least '}${number(count)} ${count === 1 ? 'event' : 'events'}`,
+  network: 'Every address of this network',
+  failed: (reason: string) => `No suggestions: ${reason}`,
+  differentCase: (wanted: string) => `"${wanted}" does not occur in this time range.`,
+  didYouMean: (found: string) => `Did you mean ${found}?`,
+};
+
 /** What is wrong with a query. */
 export const queryProblems = {
   unknownChoice: (value: unknown, choices: readonly string[]) => `"${value}" is not supported. Choose one of ${choices.join(', ')}.`,
@@ -204,6 +230,7 @@ export const queryProblems = {
   unknownGroups: (unknown: string[], fields: string[]) => `Cannot group by ${unknown.join(', ')}. Choose from ${fields.join(', ')}.`,
   unknownField: (field: string, fields: string[]) => `"${field}" is not a field. Choose from ${fields.join(', ')}.`,
   flagValue: (field: string) => `${field} is either yes or no.`,
+  network: (value: string) => `${value} is not a network. Write one such as 203.0.113.0/24.`,
   listValue: (field: string) => `${field} needs a list of values.`,
   tooManyCombinations: (text: string, found: number, max: number) =>
     `The variables in "${text}" stand for ${number(found)} combinations of their values; the maximum is ${number(max)}. ` +

@@ -48,6 +48,7 @@ export default function Editor({ value, options, beforeMount, onMount }: Props) 
         getPositionAt: (offset: number) => ({ lineNumber: 1, column: offset + 1 }),
       }),
       getContentHeight: () => 32,
+      focus: () => area.current?.focus(),
       onKeyDown: () => undefined,
       onDidContentSizeChange: () => undefined,
       onDidChangeModelContent: (listener: Listener) => listeners.current.push(listener),

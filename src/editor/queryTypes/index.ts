@@ -1,17 +1,16 @@
-import type { ComponentType } from 'react';
 import type { QueryType } from '../../types';
-import type { TypeEditorProps } from '../props';
-import { EventsEditor } from './EventsEditor';
-import { FirstSeenEditor } from './FirstSeenEditor';
-import { GroupsEditor } from './GroupsEditor';
+import type { TypeEditor } from '../props';
+import { eventsEditor } from './events';
+import { firstSeenEditor } from './firstSeen';
+import { groupsEditor } from './groups';
 
-/** The editor of each query type. An answer about the plugin itself has nothing to narrow it, so it has none. */
-export const EDITORS: Record<QueryType, ComponentType<TypeEditorProps> | undefined> = {
-  events: EventsEditor,
-  count: GroupsEditor,
-  series: GroupsEditor,
-  top: GroupsEditor,
-  firstSeen: FirstSeenEditor,
+/** The controls of each query type. An answer about the plugin itself has nothing to narrow it, so it has none. */
+export const EDITORS: Record<QueryType, TypeEditor | undefined> = {
+  events: eventsEditor,
+  count: groupsEditor,
+  series: groupsEditor,
+  top: groupsEditor,
+  firstSeen: firstSeenEditor,
   status: undefined,
   callers: undefined,
 };
