@@ -82,7 +82,7 @@ func Frontend() error {
 	return os.Chtimes("dist/module.js", now, now)
 }
 
-// Lint checks formatting, types and common mistakes, without running tests.
+// Lint checks formatting, types, workflows and common mistakes, without running tests.
 func Lint() error {
 	mg.Deps(packages)
 	unformatted, err := sh.Output("gofmt", "-l", "pkg", "dev", "Magefile.go")
@@ -102,6 +102,9 @@ func Lint() error {
 		if err := sh.RunV("golangci-lint", "run", "./..."); err != nil {
 			return err
 		}
+	}
+	if err := sh.RunV("go", "tool", "-modfile=dev/tools/go.mod", "actionlint"); err != nil { // the workflows
+		return err
 	}
 	for _, project := range []string{".", page} {
 		if err := sh.RunV("npx", "--no-install", "tsc", "--noEmit", "-p", project); err != nil {

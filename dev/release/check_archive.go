@@ -16,7 +16,7 @@ import (
 
 var (
 	required  = []string{"plugin.json", "module.js", "module.js.map", "README.md", "CHANGELOG.md", "LICENSE", manifestName, "img/logo.svg"}
-	permitted = regexp.MustCompile(`^(img/.+\.(svg|png|jpe?g|gif)|dashboards/[\w-]+\.json|alerting/[\w-]+\.json|schema/[\w-]+\.json|licenses/[\w-]+\.txt)$`)
+	permitted = regexp.MustCompile(`^(MANIFEST\.txt|img/.+\.(svg|png|jpe?g|gif)|dashboards/[\w-]+\.json|alerting/[\w-]+\.json|schema/[\w-]+\.json|licenses/[\w-]+\.txt)$`)
 )
 
 // checkLayout allows one root folder, named like the plugin, and only files that belong there.

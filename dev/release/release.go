@@ -60,6 +60,9 @@ func Package(c Config) (Files, error) {
 	if err := b.backend(); err != nil {
 		return Files{}, err
 	}
+	if err := b.sign(); err != nil {
+		return Files{}, err
+	}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return Files{}, err
 	}
