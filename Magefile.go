@@ -197,18 +197,37 @@ func Bench() error {
 // take two minutes each and run eight at a time. A failed run prints how to repeat it.
 func Chaos() error {
 	mg.Deps(packages) // includes PostgreSQL
-	runs := 100
-	if text := os.Getenv("CHAOS_RUNS"); text != "" {
-		var err error
-		if runs, err = strconv.Atoi(text); err != nil || runs < 1 {
-			return fmt.Errorf("CHAOS_RUNS is %q, not a number of runs", text)
-		}
+	runs, err := number("CHAOS_RUNS", 100)
+	if err != nil {
+		return err
 	}
 	if err := sh.RunV("go", "test", "-count=1", "-timeout", "0", "-run", "Chaos", "./pkg/queue", "-chaos.runs="+strconv.Itoa(runs)); err != nil {
 		return err
 	}
 	return sh.RunV("go", "test", "-count=1", "-timeout", "0", "-parallel", "8", "./dev/chaos",
 		"-chaos.whole", "-chaos.runs="+strconv.Itoa((runs+9)/10))
+}
+
+// Fuzz runs every fuzz target for MINUTES minutes each, 1 by default. New findings are kept in testdata/fuzz of the package.
+func Fuzz() error {
+	minutes, err := number("MINUTES", 1)
+	if err != nil {
+		return err
+	}
+	return release.Fuzz(".", time.Duration(minutes)*time.Minute, os.Stdout)
+}
+
+// number returns a positive whole number from the environment.
+func number(name string, fallback int) (int, error) {
+	text := os.Getenv(name)
+	if text == "" {
+		return fallback, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%s is %q, not a whole number above 0", name, text)
+	}
+	return n, nil
 }
 
 // packages installs the npm packages if the lock file is newer than the installed ones.

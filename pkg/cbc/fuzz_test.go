@@ -2,7 +2,11 @@ package cbc
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -136,5 +140,96 @@ func TestDecodeAgreesWithEncodingJSON(t *testing.T) {
 		for i, w := range want.Results {
 			require.Equal(t, w.event(), got.Events[i])
 		}
+	})
+}
+
+// roundTrip answers requests without a connection.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+const fuzzSecret = "MARKERSECRETMARKERSECRET"
+
+// answering returns a client whose every request gets the same answer.
+func answering(t *testing.T, status int, header http.Header, body []byte) *Client {
+	t.Helper()
+	c, err := New(Config{
+		URL: "https://fuzz.example", OrgKey: "ORG", APIID: "ID", APISecret: fuzzSecret, MaxResponseBytes: 1 << 20,
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	}, &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Header: header.Clone(), Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+	})})
+	require.NoError(t, err)
+	return c
+}
+
+// FuzzAnswers makes sure that no answer of any endpoint panics, shows the secret, or is read as what cannot be.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []struct {
+		status         int
+		header, answer string
+	}{
+		{200, "", sample}, {200, "", `{"id":4805565,"status":"COMPLETED","progress":{"num_total":10,"num_completed":12}}`},
+		{200, "", `{"job_id":"4805565","ref_url":"https://x/jobs/v1/orgs/ORG/jobs/4805565"}`}, {200, "", `{"num_found":2,"results":[{"id":1},{"id":"a/b"},null,7]}`},
+		{200, "", `{"id":1e300,"progress":{"num_total":1e300,"num_completed":-1e300},"errors":[{"x":1}]}`}, {201, "https://x/jobs/4", ""}, {204, "", ""},
+		{302, "https://elsewhere.example/?t=" + fuzzSecret, ""}, {400, "", `{"reason":"bad","message":"` + fuzzSecret + `"}`}, {401, "", "<html><title>Log in</title>"},
+		{429, "120", "{}"}, {503, "Wed, 21 Oct 2026 07:28:00 GMT", ""}, {500, "-1", `{"error_code":1}`}, {207, "NaN", "[]"}, {200, "", `{"errorMessage":"no"}`},
+	} {
+		f.Add(seed.status, seed.header, []byte(seed.answer))
+	}
+	f.Fuzz(func(t *testing.T, status int, value string, body []byte) {
+		header := http.Header{"Retry-After": {value}, "Location": {value}, "Date": {value}, "Content-Type": {value}}
+		ctx := context.Background()
+		ask := map[string]func(*Client) error{
+			"search": func(c *Client) error { _, err := c.Search(ctx, SearchRequest{Rows: 100}); return err },
+			"queue":  func(c *Client) error { _, err := c.Queue(ctx); return err },
+			"export": func(c *Client) error {
+				id, err := c.Export(ctx, ExportRequest{Format: ExportCSV})
+				require.Equal(t, err == nil, ValidJobID(id), "%q, %v", id, err)
+				return err
+			},
+			"job": func(c *Client) error {
+				job, err := c.Job(ctx, "1")
+				require.True(t, job.Total >= -1 && job.Completed >= -1 && job.Completed <= max(job.Total, -1), "%d of %d", job.Completed, job.Total)
+				return err
+			},
+			"jobs": func(c *Client) error {
+				list, err := c.Jobs(ctx)
+				require.GreaterOrEqual(t, list.Left, 0)
+				for _, j := range list.Jobs {
+					require.True(t, ValidJobID(j.ID))
+					require.NotContains(t, j.Failure, fuzzSecret)
+				}
+				return err
+			},
+			"download": func(c *Client) error {
+				file, err := c.Download(ctx, "1")
+				if err == nil {
+					_, _ = io.Copy(io.Discard, io.LimitReader(file, 1<<20)) // a broken file ends with an error
+					err = file.Close()
+				}
+				return err
+			},
+		}
+		for name, call := range ask {
+			if err := call(answering(t, status, header, body)); err != nil {
+				require.NotContains(t, err.Error(), fuzzSecret, name)
+				var failed *Error
+				if errors.As(err, &failed) {
+					require.True(t, failed.RetryAfter >= 0 && failed.RetryAfter <= maxRetryAfter, "%s: waits %v", name, failed.RetryAfter)
+				}
+			}
+		}
+	})
+}
+
+// FuzzRetryAfter makes sure that no header asks for a wait that is negative or without end.
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "0", "120", " 5 ", "-3", "1e309", "NaN", "0x1p-2", "Wed, 21 Oct 2026 07:28:00 GMT", "Wednesday, 21-Oct-26 07:28:00 GMT", "soon"} {
+		f.Add(seed, int64(1_790_000_000))
+	}
+	f.Fuzz(func(t *testing.T, header string, second int64) {
+		wait := retryAfter(header, time.Unix(second%(1<<40), 0))
+		require.True(t, wait >= 0 && wait <= maxRetryAfter, "%q asks for %v", header, wait)
 	})
 }

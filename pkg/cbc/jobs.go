@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ type jobBody struct {
 	Failure    flexible        `json:"errorMessage"`
 }
 
+// maxProgress bounds the rows of a job that are believed: a larger number would not fit an int on every platform.
+const maxProgress = math.MaxInt32
+
 func (b jobBody) job() Job {
 	j := Job{
 		ID: string(b.ID), Type: string(b.Type), Parameters: string(b.Parameters), Status: strings.ToUpper(string(b.Status)), Total: -1, Completed: -1,
@@ -51,10 +55,10 @@ func (b jobBody) job() Job {
 		Total     *float64 `json:"num_total"`
 		Completed *float64 `json:"num_completed"`
 	}
-	if json.Unmarshal(b.Progress, &progress) == nil && progress.Total != nil && *progress.Total >= 0 {
+	if json.Unmarshal(b.Progress, &progress) == nil && progress.Total != nil && *progress.Total >= 0 && *progress.Total <= maxProgress {
 		j.Total = int(*progress.Total)
 		if progress.Completed != nil && *progress.Completed >= 0 {
-			j.Completed = min(int(*progress.Completed), j.Total)
+			j.Completed = int(min(*progress.Completed, *progress.Total))
 		}
 	}
 	var text string

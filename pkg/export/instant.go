@@ -23,7 +23,7 @@ func (r *clockReader) read(text string) (ms int64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	if plain {
+	if plain && text[hourLength-len("24:"):hourLength] != "24:" { // that hour has one second only
 		r.hour, r.start = strings.Clone(text[:hourLength]), t.UnixMilli()-within
 	}
 	return t.UnixMilli(), true

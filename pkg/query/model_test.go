@@ -47,22 +47,3 @@ func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	_, err := Parse([]byte(`{"criteria":{"actor":[`+strings.Join(many[1:], ",")+`]}}`), catalog.Default(), 1000)
 	require.NoError(t, err)
 }
-
-func FuzzParse(f *testing.F) {
-	for _, seed := range []string{
-		`{}`, `{"queryType":"count","groupBy":["actor"],"limit":5}`, `{"criteria":{"actor":["a"],"flagged":true},"exclusions":{"address":["203.0.113.0/24"]}}`,
-		`{"after":{"criteria":{"outcome":["failure"]},"atLeast":5},"groupBy":["actor"],"queryType":"top"}`, `[1]`, `{"limit":1e99}`, `{"baseline":"30d","fold":true}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		q, err := Parse(raw, catalog.Default(), 1000)
-		if err != nil {
-			require.NotEmpty(t, err.Error())
-			return
-		}
-		require.LessOrEqual(t, q.Limit, 1000)
-		require.Positive(t, q.Limit)
-		require.Positive(t, q.Baseline)
-	})
-}
