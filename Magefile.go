@@ -25,6 +25,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/bench"
 	"carbonblack-auditlog-datasource/dev/demo"
 	"carbonblack-auditlog-datasource/dev/release"
+	"carbonblack-auditlog-datasource/dev/soak"
 )
 
 // Default is the task that runs without a name.
@@ -215,6 +216,21 @@ func Fuzz() error {
 		return err
 	}
 	return release.Fuzz(".", time.Duration(minutes)*time.Minute, os.Stdout)
+}
+
+// Soak runs the built plugin for MINUTES minutes, 30 by default, with everything that users do at once and a cloud that fails. It fails
+// if what the process holds grows, or stays after the load. The curve is written to docs/soak.svg.
+func Soak() error {
+	mg.Deps(Backend)
+	minutes, err := number("MINUTES", 30)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return soak.Run(ctx, soak.Config{PluginDir: "dist", For: time.Duration(minutes) * time.Minute, Out: os.Stdout, Save: func(picture []byte) error {
+		return os.WriteFile("docs/soak.svg", picture, 0o644)
+	}})
 }
 
 // number returns a positive whole number from the environment.

@@ -44,6 +44,7 @@ var allowedImports = map[string][]string{
 	"dev/chaos":         {},
 	"dev/demo":          {"dev/workbench", "dev/simulator"},
 	"dev/release":       {},
+	"dev/soak":          {"dev/simulator", "dev/workbench"},
 	"dev/bench":         {"pkg/query", "dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/answer", "pkg/plugin"},
 }
 
