@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// apiKey is an API key and its queue.
+// apiKey is an API key or an OAuth app, and its queue.
 type apiKey struct {
 	Key
+	oauth bool // it is an OAuth app, with its ID and secret in place of the key's
 	queue keyQueue
 }
 
@@ -46,7 +47,10 @@ func (k *keyring) all() []*apiKey {
 
 // AddKey creates an API key, or replaces the one with the same ID and resets its queue.
 func (s *Server) AddKey(k Key) {
-	key := &apiKey{Key: k}
+	s.addKey(&apiKey{Key: k})
+}
+
+func (s *Server) addKey(key *apiKey) {
 	if sw := s.switches.Load(); sw.QueueSeedAt == "creation" {
 		now := s.now()
 		key.queue.seed(s.store.at(now), now, sw)
@@ -58,7 +62,9 @@ func (s *Server) AddKey(k Key) {
 func (s *Server) Keys() []Key {
 	var keys []Key
 	for _, k := range s.keys.all() {
-		keys = append(keys, k.Key)
+		if !k.oauth {
+			keys = append(keys, k.Key)
+		}
 	}
 	return keys
 }
@@ -71,7 +77,7 @@ func (c *call) admit() *apiError {
 	if c.r.Method != c.route.method {
 		return badRequest("Request method '"+c.r.Method+"' not supported", "")
 	}
-	if c.route.endpoint == "storage" {
+	if c.route.endpoint == "storage" || c.route.endpoint == "token" {
 		return nil
 	}
 	if failed := c.authenticate(); failed != nil {
@@ -87,9 +93,8 @@ func (c *call) admit() *apiError {
 }
 
 func (c *call) authenticate() *apiError {
-	secret, apiID, ok := strings.Cut(c.r.Header.Get("X-Auth-Token"), "/")
-	key := c.keys.find(apiID)
-	if !ok || key == nil || secret == "" || key.APISecret != secret {
+	_, key := c.credential(c.r, c.now)
+	if key == nil {
 		return &apiError{status: http.StatusUnauthorized, code: "UNAUTHORIZED", message: "Invalid API key"}
 	}
 	c.key = key
@@ -115,10 +120,4 @@ func (c *call) checkBody() *apiError {
 		return &apiError{status: http.StatusRequestEntityTooLarge, code: "BAD_REQUEST", message: "Request body too large"}
 	}
 	return nil
-}
-
-// claimedID returns the API ID in a token, without checking the token.
-func claimedID(token string) string {
-	_, apiID, _ := strings.Cut(token, "/")
-	return apiID
 }

@@ -44,6 +44,7 @@ func (s *Server) State() State {
 //	POST /simulator/switches   changes the switches in the body; DELETE resets all
 //	POST /simulator/faults     replaces all faults; DELETE removes them
 //	POST /simulator/events     adds the events of a JSON array
+//	DELETE /simulator/tokens   makes all access tokens invalid
 func (s *Server) control(w http.ResponseWriter, r *http.Request) bool {
 	name, ok := strings.CutPrefix(r.URL.Path, "/simulator/")
 	if !ok {
@@ -76,6 +77,9 @@ func (s *Server) command(method, name string, body io.Reader) (any, error) {
 		return s.changeFaults(body)
 	case "DELETE faults":
 		return s.changeFaults(strings.NewReader("{}"))
+	case "DELETE tokens":
+		s.RevokeTokens()
+		return s.State(), nil
 	case "POST events":
 		var events []Event
 		if err := decodeStrictly(body, &events); err != nil {

@@ -65,7 +65,8 @@ func DefaultKeys() []Key {
 type Config struct {
 	Seed     uint64
 	OrgKey   string
-	Keys     []Key
+	Keys     []Key            // nil means DefaultKeys
+	Apps     []App            // nil means DefaultApps, or none if there are Keys
 	Now      func() time.Time // nil means time.Now
 	Events   []Event          // exactly these; nil means generate
 	Generate Generate

@@ -13,9 +13,9 @@ type Request struct {
 	Time      time.Time       `json:"time"`
 	Method    string          `json:"method"`
 	Path      string          `json:"path"`
-	Endpoint  string          `json:"endpoint"` // search, queue, export, jobs, job, progress, download, storage; "" is unknown
+	Endpoint  string          `json:"endpoint"` // search, queue, export, jobs, job, progress, download, storage, token; "" is unknown
 	Query     json.RawMessage `json:"query,omitempty"`
-	APIID     string          `json:"apiId"` // not verified; "" without a token
+	APIID     string          `json:"apiId"` // or the ID of an OAuth app; not verified; "" without a credential
 	Address   string          `json:"address"`
 	Host      string          `json:"host"`
 	UserAgent string          `json:"userAgent"`
@@ -46,9 +46,10 @@ type entry struct {
 }
 
 func (l *requestLog) begin(c *call) *entry {
+	apiID, _ := c.credential(c.r, c.now)
 	e := &entry{log: l, request: Request{
 		Time: c.now, Method: c.r.Method, Path: c.r.URL.Path, Endpoint: c.route.endpoint,
-		APIID: claimedID(c.r.Header.Get("X-Auth-Token")), Address: clientAddress(c.r), Host: c.r.Host, UserAgent: c.r.UserAgent(),
+		APIID: apiID, Address: clientAddress(c.r), Host: c.r.Host, UserAgent: c.r.UserAgent(),
 	}}
 	if json.Valid(c.body) {
 		e.request.Query = c.body

@@ -33,6 +33,8 @@ func parseRoute(path string) route {
 		return ""
 	}
 	switch {
+	case path == tokenPath:
+		return route{endpoint: "token", method: http.MethodPost}
 	case len(parts) == 6 && strings.HasPrefix(path, "/audit_log/v1/orgs/") && at(4) == "logs":
 		return auditRoute(at(3), at(5))
 	case len(parts) >= 5 && strings.HasPrefix(path, "/jobs/v1/orgs/") && at(4) == "jobs":

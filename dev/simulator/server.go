@@ -19,6 +19,7 @@ type Server struct {
 	now      func() time.Time
 	store    store
 	keys     keyring
+	tokens   issuedTokens
 	jobs     jobList
 	limiter  limiter
 	log      requestLog
@@ -52,6 +53,13 @@ func New(c Config) *Server {
 	}
 	for _, k := range keys {
 		s.AddKey(k)
+	}
+	apps := c.Apps
+	if apps == nil && c.Keys == nil {
+		apps = DefaultApps()
+	}
+	for _, a := range apps {
+		s.AddApp(a)
 	}
 	return s
 }
@@ -174,6 +182,8 @@ func (c *call) answer() {
 		c.download()
 	case "storage":
 		c.storage()
+	case "token":
+		c.issueToken()
 	}
 }
 

@@ -78,6 +78,11 @@ type Switches struct {
 	CSVBOM           bool     `json:"csvBom"`
 	JSONEnvelope     string   `json:"jsonEnvelope" enum:"array,results,ndjson"`
 
+	// Access tokens of OAuth apps.
+	TokenSeconds   int  `json:"tokenSeconds" default:"1800"`   // lifetime
+	TokenNoExpiry  bool `json:"tokenNoExpiry"`                 // expires_in is absent
+	TokenRejection int  `json:"tokenRejection" enum:"401,400"` // status for a wrong app ID or secret
+
 	// Transport, errors and limits.
 	Gzip             string `json:"gzip" enum:"off,accepted,always"`
 	ErrorBody        string `json:"errorBody" enum:"json,empty,html"` // of 401, 403, 404 and 429

@@ -268,6 +268,24 @@ var switchTests = map[string]func(*cloud){
 		c.clock.advance(10 * time.Second)
 		require.Equal(c.t, 200, c.search(`{}`).status)
 	},
+	"tokenSeconds": func(c *cloud) {
+		c.SetSwitches(Switches{TokenSeconds: 10})
+		token := c.token("")
+		require.Equal(c.t, 200, c.searchWith(token).status)
+		c.clock.advance(10 * time.Second)
+		require.Equal(c.t, 401, c.searchWith(token).status)
+	},
+	"tokenNoExpiry": func(c *cloud) {
+		require.EqualValues(c.t, 1800, c.issue(c.Apps()[0], "").object(c.t)["expires_in"])
+		c.SetSwitches(Switches{TokenNoExpiry: true})
+		require.NotContains(c.t, c.issue(c.Apps()[0], "").object(c.t), "expires_in")
+	},
+	"tokenRejection": func(c *cloud) {
+		wrong := App{AppID: c.Apps()[0].AppID, AppSecret: "wrong"}
+		require.Equal(c.t, 401, c.issue(wrong, "").status)
+		c.SetSwitches(Switches{TokenRejection: 400})
+		require.Equal(c.t, 400, c.issue(wrong, "").status)
+	},
 	"rateForgiving": func(c *cloud) {
 		for forgiving, status := range map[bool]int{true: 200, false: 429} {
 			c.limiter.addresses = nil

@@ -22,7 +22,7 @@ const ownCacheBytes = 1 << 20
 
 // newExports makes the exports of an instance. What is remembered of them belongs to the data source and its API key, so that a
 // change of other settings forgets none.
-func newExports(s settings, identity cbc.Identity, client *cbc.Client, past *history.History, classifier *catalog.Catalog) *export.Service {
+func newExports(s settings, identity cbc.Identity, secret string, client *cbc.Client, past *history.History, classifier *catalog.Catalog) *export.Service {
 	return export.New(export.Config{
 		Cloud: client,
 		Past:  past,
@@ -31,7 +31,7 @@ func newExports(s settings, identity cbc.Identity, client *cbc.Client, past *his
 		},
 		Classify: classifier.ClassifyEvent,
 		Owner:    export.Owner{Identity: identity, DataSource: export.DataSource{UID: s.uid}},
-		Secret:   []byte(s.apiSecret),
+		Secret:   []byte(secret),
 		Accepted: client.Accepted,
 		Settle:   s.settle,
 		Random:   rand.Reader,

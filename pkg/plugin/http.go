@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -61,34 +62,45 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 	return c, nil
 }
 
-// ownHeaders are those that decide whose request it is and who gets it. Were they taken from elsewhere, an API key could seem to be
-// accepted that never was.
+// ownHeaders decide whose request it is and who receives it. If settings or a viewer could replace them, a wrong secret could seem to be
+// accepted.
 var ownHeaders = []string{"X-Auth-Token", "Host"}
 
-// sentAs is a request's host and token as the client has made them.
+// sentAs is the host and the credential of a request as the client made it.
 type sentAs struct {
-	host  string
-	token []string
+	host          string
+	token         []string // X-Auth-Token
+	authorization string
 }
 
 type sentAsKey struct{}
 
-// guarded puts middlewares between two that keep host and token as they were, whatever custom or forwarded headers say.
+// restore undoes what custom or forwarded headers changed. Basic authentication stays: a gateway may need it, the API does not read it.
+func (s sentAs) restore(r *http.Request) {
+	r.Host = s.host
+	r.Header.Del("X-Auth-Token")
+	for _, token := range s.token {
+		r.Header.Add("X-Auth-Token", token)
+	}
+	authorization := cmp.Or(s.authorization, r.Header.Get("Authorization"))
+	r.Header.Del("Authorization")
+	if scheme, _, _ := strings.Cut(authorization, " "); s.authorization != "" || strings.EqualFold(scheme, "Basic") {
+		r.Header.Set("Authorization", authorization)
+	}
+}
+
+// guarded puts middlewares between two that keep the host and the credential as the client made them.
 func guarded(middlewares []httpclient.Middleware) []httpclient.Middleware {
 	outer := httpclient.NamedMiddlewareFunc("keep-token", func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
 		return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
-			made := sentAs{host: r.Host, token: r.Header.Values("X-Auth-Token")}
+			made := sentAs{host: r.Host, token: r.Header.Values("X-Auth-Token"), authorization: r.Header.Get("Authorization")}
 			return next.RoundTrip(r.Clone(context.WithValue(r.Context(), sentAsKey{}, made)))
 		})
 	})
 	inner := httpclient.NamedMiddlewareFunc("restore-token", func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
 		return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
 			made, _ := r.Context().Value(sentAsKey{}).(sentAs)
-			r.Host = made.host
-			r.Header.Del("X-Auth-Token")
-			for _, token := range made.token {
-				r.Header.Add("X-Auth-Token", token)
-			}
+			made.restore(r)
 			return next.RoundTrip(r)
 		})
 	})
@@ -123,7 +135,8 @@ func httpSettings(jsonData json.RawMessage) (json.RawMessage, error) {
 			out[name] = r.flag(name, false)
 		case strings.HasPrefix(name, "httpHeaderName"):
 			header := strings.TrimSpace(r.text(name, ""))
-			if slices.ContainsFunc(ownHeaders, func(own string) bool { return strings.EqualFold(own, header) }) {
+			own := slices.ContainsFunc(ownHeaders, func(own string) bool { return strings.EqualFold(own, header) })
+			if own || strings.EqualFold(header, "Authorization") && r.text("authMethod", "") == "oauthApp" {
 				return nil, fmt.Errorf("%s must not be %s: the plugin sets this header itself", name, header)
 			}
 			out[name] = header

@@ -79,7 +79,11 @@ func ownerOf(ctx context.Context, s backend.DataSourceInstanceSettings) string {
 
 // assemble makes an instance that sends its requests by httpClient, and follows redirects to other hosts by storage.
 func assemble(parsed settings, owner string, httpClient, storage *http.Client) (*Instance, error) {
-	identity, err := cbc.NewIdentity(parsed.url, parsed.orgKey, parsed.apiID, parsed.apiSecret)
+	id, secret, err := parsed.credential()
+	if err != nil {
+		return nil, err
+	}
+	identity, err := cbc.NewIdentity(parsed.url, parsed.orgKey, id, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +97,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		OrgKey:                 parsed.orgKey,
 		APIID:                  parsed.apiID,
 		APISecret:              parsed.apiSecret,
+		OAuth:                  parsed.oauth,
 		Redact:                 parsed.secrets,
 		UserAgent:              userAgent(),
 		Limiter:                limiter,
@@ -131,7 +136,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		},
 	}
 	if parsed.queueEnabled {
-		opened, err := openQueue(parsed, identity, owner, client)
+		opened, err := openQueue(parsed, identity, owner, secret, client)
 		if err != nil {
 			d.Dispose()
 			return nil, err
@@ -139,7 +144,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		d.queue, d.answerer.Queue = opened, opened
 	}
 	d.answerer.Observe, d.answerer.BudgetLeft = countEventsRead, d.budgetLeft
-	d.exports = newExports(parsed, identity, client, past, classifier)
+	d.exports = newExports(parsed, identity, secret, client, past, classifier)
 	d.CallResourceHandler = d.routes()
 	return d, nil
 }

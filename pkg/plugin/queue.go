@@ -17,8 +17,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// openQueue opens the queue of the data source's API key. It sends nothing: the queue is read when somebody asks for it.
-func openQueue(s settings, id cbc.Identity, owner string, client *cbc.Client) (*queue.Queue, error) {
+// openQueue opens the queue of the data source's credential. It sends nothing: the queue is read when somebody needs its events.
+func openQueue(s settings, id cbc.Identity, owner, secret string, client *cbc.Client) (*queue.Queue, error) {
 	store, err := queueStore(s)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func openQueue(s settings, id cbc.Identity, owner string, client *cbc.Client) (*
 		Source:   cloud,
 		Searcher: cloud,
 		Prover:   client,
-		Derive:   verifierOf(s.apiSecret),
+		Derive:   verifierOf(secret),
 		Store:    store,
 		Poll:     s.queuePoll,
 		Late:     max(s.settle, time.Minute),

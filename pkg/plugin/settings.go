@@ -15,6 +15,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"carbonblack-auditlog-datasource/pkg/catalog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
 // settings are the data source's settings, checked and with their defaults.
@@ -24,6 +25,7 @@ type settings struct {
 	orgKey                 string
 	apiID                  string
 	apiSecret              string
+	oauth                  *cbc.OAuthApp // replaces the API key; nil means the API key
 	queueEnabled           bool
 	queuePoll              time.Duration
 	store                  string
@@ -60,10 +62,39 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		rules:                  r.rules(),
 		secrets:                secureValues(s),
 	}
+	out.oauth = r.oauthApp(s)
 	if r.err != nil {
 		return settings{}, r.err
 	}
 	return out, out.check()
+}
+
+// oauthApp reads the OAuth app, nil if the settings use an API key.
+func (r *settingsReader) oauthApp(s backend.DataSourceInstanceSettings) *cbc.OAuthApp {
+	app := cbc.OAuthApp{
+		ID:       r.id("oauthAppId", ""),
+		Secret:   strings.TrimSpace(s.DecryptedSecureJSONData["oauthAppSecret"]),
+		TokenURL: r.text("oauthTokenUrl", ""),
+	}
+	method := r.text("authMethod", "apiKey")
+	switch {
+	case method == "apiKey", r.err != nil:
+		return nil
+	case method != "oauthApp":
+		r.err = fmt.Errorf("authMethod has an unknown value %q: allowed are apiKey, oauthApp", method)
+	case s.BasicAuthEnabled:
+		r.err = fmt.Errorf("basicAuth cannot be used with authMethod oauthApp: both need the Authorization header")
+	}
+	return &app
+}
+
+// credential returns the ID and the secret by which the data source authenticates. The ID is the one in a cbc.APIKey.
+func (s settings) credential() (id, secret string, err error) {
+	if s.oauth == nil {
+		return s.apiID, s.apiSecret, nil
+	}
+	id, err = cbc.OAuthID(*s.oauth, s.url)
+	return id, s.oauth.Secret, err
 }
 
 // secureValues lists what must not be shown, and the form in which HTTP sends a password.
@@ -81,36 +112,67 @@ func (s settings) check() error {
 		return fmt.Errorf("url is missing: set the address of the Carbon Black Cloud console, such as https://defense.conferdeploy.net")
 	case s.orgKey == "":
 		return fmt.Errorf("orgKey is missing: the console shows it under Settings > API Access")
+	case s.store != "memory" && s.store != "postgres":
+		return fmt.Errorf("store has an unknown value %q: allowed are memory, postgres", s.store)
+	}
+	if err := s.checkCredential(); err != nil {
+		return err
+	}
+	return checkURL("url", s.url, "the console's address alone")
+}
+
+func (s settings) checkCredential() error {
+	if s.oauth != nil {
+		return s.checkOAuth()
+	}
+	switch {
 	case s.apiID == "":
 		return fmt.Errorf("apiId is missing: it belongs to an API key of access level type Custom")
 	case s.apiSecret == "":
 		return fmt.Errorf("apiSecret is missing: the console shows it once, when the API key is created")
 	case strings.Contains(s.apiID+s.apiSecret, "/"):
-		return fmt.Errorf("apiId or apiSecret hold a character that no key has: enter them in their own fields, without the slash between them")
-	case strings.ContainsFunc(s.apiID+s.apiSecret, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("apiId or apiSecret hold a character that no key has: copy them again from the console")
-	case s.store != "memory" && s.store != "postgres":
-		return fmt.Errorf("store has an unknown value %q: allowed are memory, postgres", s.store)
+		return fmt.Errorf("apiId or apiSecret contains a character that no key has: enter them in their own fields, without the slash between them")
+	case !printable(s.apiID + s.apiSecret):
+		return fmt.Errorf("apiId or apiSecret contains a character that no key has: copy them again from the console")
 	}
-	return checkURL(s.url)
+	return nil
 }
 
-// checkURL makes sure that the key never travels in the clear.
-func checkURL(text string) error {
+func (s settings) checkOAuth() error {
+	switch {
+	case s.oauth.ID == "":
+		return fmt.Errorf("oauthAppId is missing: it belongs to an OAuth app with the grant type client credentials")
+	case s.oauth.Secret == "":
+		return fmt.Errorf("oauthAppSecret is missing: it is shown once, when the OAuth app is created")
+	case !printable(s.oauth.ID+s.oauth.Secret) || strings.Contains(s.oauth.ID, ":"):
+		return fmt.Errorf("oauthAppId or oauthAppSecret contains a character that no app has: copy them again")
+	case s.oauth.TokenURL != "":
+		return checkURL("oauthTokenUrl", s.oauth.TokenURL, "the address of the token service alone")
+	}
+	return nil
+}
+
+// printable reports whether a text consists of visible ASCII characters.
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// checkURL makes sure that a credential is only sent to an address with TLS.
+func checkURL(name, text, want string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" {
-		return fmt.Errorf("url %q is not an address: expected one such as https://defense.conferdeploy.net", text)
+		return fmt.Errorf("%s %q is not an address: expected one such as https://defense.conferdeploy.net", name, text)
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("url must be the console's address alone, without a user, a query or a fragment")
+		return fmt.Errorf("%s must be %s, without a user, a query or a fragment", name, want)
 	}
 	switch {
 	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
-		return fmt.Errorf("url %q must begin with https:// — http is accepted for a loopback host only", text)
+		return fmt.Errorf("%s %q must begin with https:// — http is accepted for a loopback host only", name, text)
 	}
-	return fmt.Errorf("url %q must begin with https://", text)
+	return fmt.Errorf("%s %q must begin with https://", name, text)
 }
 
 func isLoopback(host string) bool {

@@ -41,6 +41,7 @@ type hello struct {
 	URL    string          `json:"url"`
 	OrgKey string          `json:"orgKey"`
 	Keys   []simulator.Key `json:"keys"`
+	Apps   []simulator.App `json:"apps"`
 	CA     string          `json:"ca,omitempty"`
 }
 
@@ -104,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	line := hello{URL: "http://" + listener.Addr().String(), OrgKey: sim.OrgKey(), Keys: sim.Keys()}
+	line := hello{URL: "http://" + listener.Addr().String(), OrgKey: sim.OrgKey(), Keys: sim.Keys(), Apps: sim.Apps()}
 	if o.secure {
 		certificate, ca, err := selfSigned(time.Now())
 		if err != nil {
