@@ -54,12 +54,12 @@ func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 	if a.query.Source == query.SourceQueue {
 		return a.readLedger(ctx, take)
 	}
-	question := history.Question{Filter: a.cloud, Window: a.request.Window, Order: order(a.query), Max: a.answerer.MaxEvents, All: all, Pages: a.pages}
+	question := history.Question{Filter: a.cloud, Range: a.request.Window, Order: order(a.query), MaxEvents: a.answerer.MaxEvents, MaxPages: a.pages}
 	unknown := catalog.Unknown()
 	a.matched, a.unknown = 0, 0
-	coverage, err := a.answerer.History.Scan(ctx, question, &a.cost, func(batch history.Batch) bool {
+	coverage, err := a.scanHistory(ctx, question, func(batch history.Batch) bool {
 		more := true
-		for e := range batch.All() {
+		for e := range batch {
 			var class auditlog.Class
 			if a.classify {
 				class = a.answerer.Classifier.ClassifyEvent(e)
@@ -91,6 +91,21 @@ func (a *answer) readEvents(ctx context.Context, all bool, take taker) error {
 	return nil
 }
 
+// scanHistory visits the batches of a question. Bad records are an error.
+func (a *answer) scanHistory(ctx context.Context, q history.Question, visit func(history.Batch) (more bool)) (coverage history.Coverage, err error) {
+	for batch, failure := range a.answerer.History.Read(ctx, q, &coverage, &a.cost) {
+		if failure != nil {
+			err = failure
+		} else if !visit(batch) {
+			break
+		}
+	}
+	if err == nil && coverage.Bad != nil {
+		err = coverage.Bad
+	}
+	return coverage, err
+}
+
 // withoutBadRecords makes a notice of an error that says that records cannot be read: everything else was. A number that decides about
 // an alert must not leave them out.
 func (a *answer) withoutBadRecords(err error) error {
@@ -104,7 +119,7 @@ func (a *answer) withoutBadRecords(err error) error {
 
 // outdated reports whether the end of a window was last looked at too long ago for a number that decides about an alert.
 func (a *answer) outdated(c history.Coverage, w auditlog.TimeRange) bool {
-	return a.request.Numbers && w.End().Sub(c.Stale) > a.answerer.MaxStale
+	return a.request.Numbers && w.End().Sub(c.StaleSince) > a.answerer.MaxStale
 }
 
 // events lists the newest or oldest events.
@@ -228,18 +243,18 @@ func (a *answer) limits(found int, atLeast bool, shown int) {
 	if a.cost.Blurred && a.exact {
 		a.warn("the number of events found may be off by those of a second at each edge of the time range: Carbon Black Cloud does not keep to its milliseconds")
 	}
-	if !a.coverage.Stale.IsZero() {
-		a.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", a.coverage.Stale.Format(stamp), a.coverage.Failure)
+	if !a.coverage.StaleSince.IsZero() {
+		a.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", a.coverage.StaleSince.Format(stamp), a.coverage.Failure)
 	}
-	if a.coverage.Cut != 0 {
-		a.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", auditlog.TimeRange{From: a.coverage.Cut, To: a.coverage.Cut + 1}.Start().Format(stamp))
+	if a.coverage.TruncatedAt != 0 {
+		a.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", auditlog.TimeRange{From: a.coverage.TruncatedAt, To: a.coverage.TruncatedAt + 1}.Start().Format(stamp))
 	}
 	switch {
 	case a.query.Type == query.TypeEvents && shown == a.query.Limit:
 		if found > shown || atLeast {
 			a.inform("the %s %d of %s events are shown: raise the limit or shorten the time range to see the others", which, shown, of)
 		}
-	case !a.coverage.Complete && a.coverage.Cut == 0 && a.broken == nil && !a.exact && (atLeast || found > a.matched):
+	case !a.coverage.Complete && a.coverage.TruncatedAt == 0 && a.broken == nil && !a.exact && (atLeast || found > a.matched):
 		a.warn("incomplete: of %s events found, the %s %d were read (maxEvents), %s; what lies beyond is missing here", of, which, a.coverage.Read, end)
 	}
 }
@@ -254,7 +269,7 @@ func (a *answer) describe(found int, atLeast bool, shown int) frame.Meta {
 	}
 	stats := frame.Stats{Found: found, FoundAtLeast: atLeast, Read: a.coverage.Read, Shown: shown, Calls: a.cost.Calls, Counted: a.counted, Wait: a.cost.Waited, Folded: folded, Classified: a.classify}
 	if a.coverage.Read > 0 {
-		stats.CacheShare = float64(a.coverage.Kept) / float64(a.coverage.Read)
+		stats.CacheShare = float64(a.coverage.FromCache) / float64(a.coverage.Read)
 	}
 	if a.matched > 0 {
 		stats.Unknown = float64(a.unknown) / float64(a.matched)

@@ -3,6 +3,7 @@ package answer
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 // History reads and counts events of the past.
 type History interface {
-	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
+	Read(ctx context.Context, q history.Question, coverage *history.Coverage, cost *history.Cost) iter.Seq2[history.Batch, error]
 	Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *history.Cost) (int, error)
 	PageSize() int // the most events that one request reads
 }

@@ -325,7 +325,7 @@ func (a *answer) grouped(ctx context.Context, b buckets) (*grouping, error) {
 
 // tooFew is why a number is not given to what decides about an alert: it would be of a part of the events, and too low.
 func (a *answer) tooFew() error {
-	if a.coverage.Cut != 0 {
+	if a.coverage.TruncatedAt != 0 {
 		return query.Errorf("one millisecond of the time range holds more events than a search of Carbon Black Cloud gives, so a number would be too low: narrow the filter")
 	}
 	return query.Errorf("the time range holds more events than may be read (maxEvents %d), so a number would be too low and a group could be missing: shorten the range or narrow the filter", a.answerer.MaxEvents)

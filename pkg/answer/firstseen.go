@@ -42,7 +42,7 @@ func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
 	}
 	a.limits(a.matched, !a.coverage.Complete, sum(shown))
 	a.coverage.Read += back.read
-	a.coverage.Kept += back.kept
+	a.coverage.FromCache += back.kept
 	meta := a.describe(a.matched, !a.coverage.Complete, sum(shown))
 	if a.request.Numbers {
 		return frame.Counts(a.query.GroupBy, shown, meta), nil

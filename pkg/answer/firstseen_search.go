@@ -28,7 +28,7 @@ const (
 // events of the filter, and then by searches for the groups alone. Such a search also asks for the group's first event of the
 // window: if that does not come, whatever the reason, Carbon Black Cloud does not find the group by its values.
 func (l *lookback) search(ctx context.Context) error {
-	if err := l.scan(ctx, l.pending(), history.Question{Filter: l.cloud, Known: true}); err != nil {
+	if err := l.scan(ctx, l.pending(), history.Question{Filter: l.cloud, Mode: history.CacheOnly}); err != nil {
 		return err
 	}
 	if err := l.seekSpellings(ctx); err != nil {
@@ -100,9 +100,9 @@ func (l *lookback) seek(ctx context.Context, together []*suspect) error {
 		if len(together) == 0 {
 			return nil
 		}
-		question := history.Question{Filter: l.filterFor(together), Alone: true, Rows: fewRows}
+		question := history.Question{Filter: l.filterFor(together), Mode: history.SkipSharedPage, FirstRows: fewRows}
 		if len(together) > 1 {
-			question.Rows, question.Pages = someRows, 1
+			question.FirstRows, question.MaxPages = someRows, 1
 		}
 		if err := l.scan(ctx, together, question); err != nil || l.failed != nil {
 			return err
@@ -146,21 +146,21 @@ func (l *lookback) filterFor(together []*suspect) auditlog.Filter {
 // scan looks for groups among the events of a question, whose filter selects all of theirs, in what has to be looked at yet.
 func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Question) error {
 	a := l.answer
-	q.Order, q.Max = cbc.NewestFirst, a.answerer.MaxEvents
-	q.Window = hull(groups)
-	alone := q.Alone && !a.coverage.Coarse // else it is not known which of a second's events are the window's
+	q.Order, q.MaxEvents = cbc.NewestFirst, a.answerer.MaxEvents
+	q.Range = hull(groups)
+	alone := q.Mode == history.SkipSharedPage && !a.coverage.Coarse // else it is not known which of a second's events are the window's
 	if alone {
 		for _, s := range groups {
-			q.Window.To = max(q.Window.To, s.group.First.UnixMilli()+1)
+			q.Range.To = max(q.Range.To, s.group.First.UnixMilli()+1)
 		}
 	}
-	if q.Window.From >= q.Window.To || !q.Known && !l.may() {
+	if q.Range.From >= q.Range.To || q.Mode != history.CacheOnly && !l.may() {
 		return nil
 	}
-	if q.Known {
-		q.Max = math.MaxInt // what is at hand is not read again
+	if q.Mode == history.CacheOnly {
+		q.MaxEvents = math.MaxInt // what is at hand is not read again
 	} else {
-		q.Max -= l.fresh
+		q.MaxEvents -= l.fresh
 		l.questions++
 	}
 	coverage, err := l.look(ctx, groups, q)
@@ -174,15 +174,15 @@ func (l *lookback) scan(ctx context.Context, groups []*suspect, q history.Questi
 // look reads the events of a question and notes which groups are among them.
 func (l *lookback) look(ctx context.Context, groups []*suspect, q history.Question) (history.Coverage, error) {
 	a := l.answer
-	coverage, err := a.answerer.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
-		for e := range batch.All() {
+	coverage, err := a.scanHistory(ctx, q, func(batch history.Batch) bool {
+		for e := range batch {
 			l.observe(e, a.matcher)
 		}
 		return slices.ContainsFunc(groups, (*suspect).open)
 	})
 	l.read += coverage.Read
-	l.kept += coverage.Kept
-	if !q.Known {
+	l.kept += coverage.FromCache
+	if q.Mode != history.CacheOnly {
 		l.fresh += coverage.Read
 		l.cut = l.fresh >= a.answerer.MaxEvents
 	}
@@ -197,7 +197,7 @@ func (l *lookback) settle(coverage history.Coverage, err error) error {
 	}
 	if coverage.Failure != nil && l.failed == nil {
 		l.failed = coverage.Failure
-		a.warn("the baseline is as of %s: Carbon Black Cloud cannot be asked now: %v", coverage.Stale.Format(stamp), coverage.Failure)
+		a.warn("the baseline is as of %s: Carbon Black Cloud cannot be asked now: %v", coverage.StaleSince.Format(stamp), coverage.Failure)
 	}
 	if err = a.withoutBadRecords(err); err != nil {
 		l.failed = err
@@ -245,7 +245,7 @@ func (l *lookback) observe(e *auditlog.Event, matcher auditlog.Matcher) {
 
 // learn takes what was read whole off what has to be looked at. What has settled of it is remembered.
 func (l *lookback) learn(groups []*suspect, c history.Coverage) {
-	if c.Cut != 0 {
+	if c.TruncatedAt != 0 {
 		return // where a millisecond could not be read whole, nobody is known to be absent
 	}
 	settled := c.Covered

@@ -82,9 +82,9 @@ func (l *lookback) seekUnread(ctx context.Context) error {
 
 func (l *lookback) lookForSpellings(ctx context.Context, groups []*suspect, rows int) error {
 	question := history.Question{
-		Filter: l.spellingFilter(groups), Window: hull(groups), Order: cbc.NewestFirst, Max: rows, Rows: rows, Pages: 1, Alone: true,
+		Filter: l.spellingFilter(groups), Range: hull(groups), Order: cbc.NewestFirst, MaxEvents: rows, FirstRows: rows, MaxPages: 1, Mode: history.SkipSharedPage,
 	}
-	if question.Window.From >= question.Window.To {
+	if question.Range.From >= question.Range.To {
 		return nil
 	}
 	l.questions++

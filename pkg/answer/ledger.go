@@ -79,7 +79,7 @@ func (a *answer) visitLedger(ctx context.Context, take func(*auditlog.Event, aud
 		a.coverage.Complete = more
 		return more
 	})
-	a.coverage.Kept = a.coverage.Read
+	a.coverage.FromCache = a.coverage.Read
 	return err
 }
 

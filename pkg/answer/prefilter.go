@@ -111,7 +111,7 @@ func (a *answer) exceeds(ctx context.Context, roughly bool) bool {
 		return false
 	}
 	if found := look.coverage.Found; roughly && found != look.answerer.History.PageSize() {
-		return look.coverage.Kept+found > look.answerer.MaxEvents
+		return look.coverage.FromCache+found > look.answerer.MaxEvents
 	}
 	n := 0
 	err := look.read(ctx, !lists, func(*auditlog.Event, auditlog.Class) bool { n++; return !lists || n < limit })
@@ -154,7 +154,7 @@ func rejected(err error) bool {
 
 // agrees reports whether all events at hand that pass are among those that the words brought.
 func (a *answer) agrees(ctx context.Context, plain auditlog.Filter) bool {
-	question := history.Question{Filter: plain, Window: a.settled(), Order: order(a.query), Max: a.answerer.MaxEvents, Known: true}
+	question := history.Question{Filter: plain, Range: a.settled(), Order: order(a.query), MaxEvents: a.answerer.MaxEvents, Mode: history.CacheOnly}
 	all, known := a.collect(ctx, question, a.passes)
 	question.Filter = a.cloud
 	found, brought := a.collect(ctx, question, a.passes)
@@ -193,16 +193,16 @@ func (a *answer) tryOut(ctx context.Context) (trial, bool) {
 	}
 	underived := a.query.Filter.Underived().Local()
 	selected := func(e *auditlog.Event) bool { return underived.Match(e, auditlog.Class{}) }
-	question := history.Question{Filter: a.cloud, Window: a.settled(), Order: order(a.query)}
+	question := history.Question{Filter: a.cloud, Range: a.settled(), Order: order(a.query)}
 	page := a.answerer.History.PageSize()
-	for _, question.Max = range []int{min(fewSamples, page), page} {
+	for _, question.MaxEvents = range []int{min(fewSamples, page), page} {
 		sample, coverage := a.collect(ctx, question, selected)
 		descriptions := make([]string, len(sample))
 		for i, e := range sample {
 			descriptions[i] = e.Description
 		}
 		probe, ok := catalog.NewWordProbe(descriptions)
-		if !ok || coverage.Failure != nil || coverage.Cut != 0 {
+		if !ok || coverage.Failure != nil || coverage.TruncatedAt != 0 {
 			continue
 		}
 		t, ok := a.compare(ctx, probe, sample, coverage.Covered)
@@ -218,7 +218,7 @@ func (a *answer) tryOut(ctx context.Context) (trial, bool) {
 func (a *answer) compare(ctx context.Context, probe catalog.WordProbe, sample []*auditlog.Event, w auditlog.TimeRange) (trial, bool) {
 	filter := a.cloud
 	filter.Query = probe.Query
-	found, coverage, err := a.scan(ctx, history.Question{Filter: filter, Window: w, Order: order(a.query), Max: 2 * cbc.MaxRows}, anyEvent)
+	found, coverage, err := a.scan(ctx, history.Question{Filter: filter, Range: w, Order: order(a.query), MaxEvents: 2 * cbc.MaxRows}, anyEvent)
 	if rejected(err) {
 		return trial{refused: true}, true
 	}
@@ -242,11 +242,11 @@ func (a *answer) collect(ctx context.Context, q history.Question, want func(*aud
 
 func (a *answer) scan(ctx context.Context, q history.Question, want func(*auditlog.Event) bool) ([]*auditlog.Event, history.Coverage, error) {
 	var events []*auditlog.Event
-	if q.Window.From >= q.Window.To {
+	if q.Range.From >= q.Range.To {
 		return nil, history.Coverage{}, nil
 	}
-	coverage, err := a.answerer.History.Scan(ctx, q, &a.cost, func(batch history.Batch) bool {
-		for e := range batch.All() {
+	coverage, err := a.scanHistory(ctx, q, func(batch history.Batch) bool {
+		for e := range batch {
 			if want(e) {
 				events = append(events, e)
 			}

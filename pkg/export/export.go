@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"iter"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -27,7 +28,7 @@ type Cloud interface {
 
 // Past reads and counts events.
 type Past interface {
-	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
+	Read(ctx context.Context, q history.Question, coverage *history.Coverage, cost *history.Cost) iter.Seq2[history.Batch, error]
 	Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *history.Cost) (int, error)
 	BoundsTaken() bool // reports whether the server is known to take the bounds of a search to the microsecond
 	PageSize() int

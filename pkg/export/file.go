@@ -237,5 +237,5 @@ var errCoarse = &unusable{"it writes times in whole seconds, and the time range 
 
 // question asks for every event of a time range, oldest first.
 func question(f auditlog.Filter, w auditlog.TimeRange) history.Question {
-	return history.Question{Filter: f, Window: w, Order: cbc.OldestFirst, Max: math.MaxInt, Own: true}
+	return history.Question{Filter: f, Range: w, Order: cbc.OldestFirst, MaxEvents: math.MaxInt, Mode: history.ServerFiltered}
 }

@@ -132,15 +132,15 @@ func (c *cleanups) end() {
 func (w *world) searched(t require.TestingT, f auditlog.Filter, window auditlog.TimeRange) []string {
 	var out []string
 	var cost history.Cost
-	coverage, err := w.config.OwnPast().Scan(context.Background(), question(f.Cloud(), window), &cost, func(b history.Batch) bool {
-		for e := range b.All() {
+	var coverage history.Coverage
+	for batch, err := range w.config.OwnPast().Read(context.Background(), question(f.Cloud(), window), &coverage, &cost) {
+		require.NoError(t, err)
+		for e := range batch {
 			if f.Local().Match(e, catalog.Default().ClassifyEvent(e)) {
 				out = append(out, record(*e))
 			}
 		}
-		return true
-	})
-	require.NoError(t, err)
+	}
 	require.True(t, coverage.Complete)
 	slices.Sort(out)
 	return out

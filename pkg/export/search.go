@@ -3,7 +3,6 @@ package export
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,42 +27,39 @@ func (s *Service) search(ctx context.Context, t token, extras []string, options 
 		}
 	}
 	matcher := t.Filter.Local()
-	var failed error
+	var coverage history.Coverage
 	var cost history.Cost
-	coverage, err := s.config.OwnPast().Scan(ratelimit.WithLane(ctx, ratelimit.LaneBackground), question(t.Filter.Cloud(), t.timeRange()), &cost,
-		func(batch history.Batch) bool {
-			made.Received += batch.Len()
-			for e := range batch.All() {
-				class := auditlog.Class{}
-				if t.Filter.NeedsClass() {
-					class = s.config.Classify(e)
-				}
-				if !matcher.Match(e, class) {
-					continue
-				}
-				made.Rows++
-				if out.buf, failed = w.add(out.buf, e); failed == nil {
-					failed = out.full()
-				}
-				if failed != nil {
-					return false
-				}
+	background := ratelimit.WithLane(ctx, ratelimit.LaneBackground)
+	for batch, err := range s.config.OwnPast().Read(background, question(t.Filter.Cloud(), t.timeRange()), &coverage, &cost) {
+		if err != nil {
+			return made, err
+		}
+		for e := range batch {
+			made.Received++
+			class := auditlog.Class{}
+			if t.Filter.NeedsClass() {
+				class = s.config.Classify(e)
 			}
-			return true
-		})
-	var bad *cbc.BadRecordsError
-	if errors.As(err, &bad) { // all others were read
-		made.Skipped, made.SkippedNote, err = bad.Count, bad.Error(), nil
+			if !matcher.Match(e, class) {
+				continue
+			}
+			made.Rows++
+			if out.buf, err = w.add(out.buf, e); err == nil {
+				err = out.full()
+			}
+			if err != nil {
+				return made, err
+			}
+		}
+	}
+	if bad := coverage.Bad; bad != nil { // all others were read
+		made.Skipped, made.SkippedNote = bad.Count, bad.Error()
 	}
 	switch {
-	case failed != nil:
-		return made, failed
-	case err != nil:
-		return made, err
-	case coverage.Cut != 0:
+	case coverage.TruncatedAt != 0:
 		return made, fail(Broken, "Carbon Black Cloud does not return all events of the millisecond %s, so the file cannot be complete",
-			time.UnixMilli(coverage.Cut).UTC().Format(time.RFC3339Nano))
-	case !coverage.Complete || !coverage.Stale.IsZero():
+			time.UnixMilli(coverage.TruncatedAt).UTC().Format(time.RFC3339Nano))
+	case !coverage.Complete || !coverage.StaleSince.IsZero():
 		return made, fail(Broken, "not all of the time range could be read")
 	}
 	out.buf = w.end(out.buf)

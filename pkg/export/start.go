@@ -207,14 +207,18 @@ func (s *Service) countRead(ctx context.Context, f auditlog.Filter, w auditlog.T
 		return -1, nil
 	}
 	n := 0
+	var coverage history.Coverage
 	var cost history.Cost
-	coverage, err := s.config.OwnPast().Scan(ctx, question(f, w), &cost, func(b history.Batch) bool {
-		n += b.Len()
-		return true
-	})
-	var bad *cbc.BadRecordsError
-	if err == nil && !coverage.Complete || errors.As(err, &bad) {
+	for batch, err := range s.config.OwnPast().Read(ctx, question(f, w), &coverage, &cost) {
+		if err != nil {
+			return n, err
+		}
+		for range batch {
+			n++
+		}
+	}
+	if !coverage.Complete || coverage.Bad != nil {
 		return -1, nil
 	}
-	return n, err
+	return n, nil
 }

@@ -5,16 +5,16 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// badRecords collects the records of pages that cannot be read. Pages overlap, so a record may be met again.
+// badRecords collects the records of pages that cannot be read. Pages overlap, so a record may occur again.
 type badRecords struct {
 	records []cbc.BadRecord
-	times   map[cbc.BadRecord]int // how often each is there
+	times   map[cbc.BadRecord]int // how often each is in records
 }
 
-// maxBadRecords bounds how many are kept. Of what lies beyond it is only known that it is there.
+// maxBadRecords bounds how many are kept; further ones are not counted.
 const maxBadRecords = 1000
 
-// add takes those of a page: of equal ones as many as one page has.
+// add adds the records of a page: of equal ones, as many as one page has.
 func (b *badRecords) add(page []cbc.BadRecord) {
 	if len(page) == 0 {
 		return
@@ -31,8 +31,9 @@ func (b *badRecords) add(page []cbc.BadRecord) {
 	}
 }
 
-// within is an error about those that can belong to a time range: a time that cannot be read may be any.
-func (b *badRecords) within(w auditlog.TimeRange) error {
+// within returns an error about the records that may belong to a time range, nil if there are none. A time that cannot be read may be
+// any.
+func (b *badRecords) within(w auditlog.TimeRange) *cbc.BadRecordsError {
 	var inside []cbc.BadRecord
 	for _, r := range b.records {
 		if r.Time.IsZero() || w.Contains(r.Time) {
@@ -45,5 +46,5 @@ func (b *badRecords) within(w auditlog.TimeRange) error {
 	return &cbc.BadRecordsError{Records: inside[:min(len(inside), maxNamedRecords)], Count: len(inside)}
 }
 
-// maxNamedRecords bounds how many an error holds.
+// maxNamedRecords bounds how many records an error holds.
 const maxNamedRecords = 10

@@ -84,8 +84,8 @@ func TestBadRecordsCostThemselvesOnly(t *testing.T) {
 		for range 2 {
 			got := map[string]int{}
 			var cost history.Cost
-			coverage, err := h.Scan(context.Background(), history.Question{Window: window, Order: order, Max: math.MaxInt, All: true}, &cost, func(b history.Batch) bool {
-				for e := range b.All() {
+			coverage, err := h.Scan(context.Background(), history.Question{Range: window, Order: order, MaxEvents: math.MaxInt}, &cost, func(b history.Batch) bool {
+				for e := range b {
 					got[e.Actor]++
 				}
 				return true
@@ -121,9 +121,9 @@ func TestPagesFullOfBadRecords(t *testing.T) {
 		h := history.New(history.Config{Searcher: server, Reach: 10})
 		n := 0
 		var cost history.Cost
-		question := history.Question{Window: auditlog.TimeRange{From: base, To: base + 200_000}, Order: order, Max: math.MaxInt}
+		question := history.Question{Range: auditlog.TimeRange{From: base, To: base + 200_000}, Order: order, MaxEvents: math.MaxInt}
 		coverage, err := h.Scan(context.Background(), question, &cost, func(b history.Batch) bool {
-			n += b.Len()
+			n += history.Len(b)
 			return true
 		})
 		var bad *cbc.BadRecordsError
@@ -143,8 +143,8 @@ func TestBadRecordOutsideTheFilter(t *testing.T) {
 		h := history.New(history.Config{Searcher: server})
 		filter := auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyActor: {actor}}}
 		var cost history.Cost
-		_, err = h.Scan(context.Background(), history.Question{Filter: filter, Window: auditlog.TimeRange{From: base, To: base + 10_000}, Max: 100}, &cost, func(b history.Batch) bool {
-			n += b.Len()
+		_, err = h.Scan(context.Background(), history.Question{Filter: filter, Range: auditlog.TimeRange{From: base, To: base + 10_000}, MaxEvents: 100}, &cost, func(b history.Batch) bool {
+			n += history.Len(b)
 			return true
 		})
 		return n, err
@@ -183,9 +183,9 @@ func TestWrongCountIsBounded(t *testing.T) {
 				h := history.New(history.Config{Searcher: inflated{server, more}})
 				got := 0
 				var cost history.Cost
-				question := history.Question{Window: auditlog.TimeRange{From: base, To: base + 3_600_000}, Order: order, Max: math.MaxInt, All: true}
+				question := history.Question{Range: auditlog.TimeRange{From: base, To: base + 3_600_000}, Order: order, MaxEvents: math.MaxInt}
 				coverage, err := h.Scan(context.Background(), question, &cost, func(b history.Batch) bool {
-					got += b.Len()
+					got += history.Len(b)
 					return true
 				})
 				require.ErrorIs(t, err, history.ErrWithheld)

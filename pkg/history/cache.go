@@ -12,43 +12,43 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// cache keeps what was read, by filter and window. It is bounded in bytes; what was not used for longest goes first.
+// cache keeps the events that were read, by filter and time range. Its size is bounded; the least recently used part goes first.
 type cache struct {
 	mu     sync.Mutex
-	most   int64
+	max    int64
 	bytes  int64
 	clock  int64 // counts uses
 	tracks map[string]*track
 }
 
-// track is what is known of the events that one filter selects.
+// track holds what is known about the events of one filter.
 type track struct {
-	key     string
-	filter  auditlog.Filter
-	turns   map[ratelimit.Lane]*turns // an alert rule does not wait for a panel that is held back by the rate limit
-	extents []*extent                 // ascending, disjoint
-	crowded []crowd
+	key       string
+	filter    auditlog.Filter
+	flights   map[ratelimit.Lane]*flight // an alert rule does not wait for a panel that the rate limit holds back
+	extents   []*extent                  // ascending, disjoint
+	overflows []overflow
 }
 
-// extent is a window whose events are known.
+// extent is a time range whose events are known.
 type extent struct {
-	window auditlog.TimeRange
-	events []auditlog.Event // ascending; readers hold it without a lock, so it is only ever appended to
-	asked  int64            // when it was asked, in milliseconds
-	until  int64            // when it has to be asked again; 0 is never, because it has settled
-	bytes  int64
-	used   int64
+	span        auditlog.TimeRange
+	events      []auditlog.Event // ascending; readers hold it without a lock, so it is only ever appended to
+	requestedAt int64            // in milliseconds
+	until       int64            // when it has to be requested again; 0 means never, because it has settled
+	bytes       int64
+	used        int64
 }
 
-// crowd is a window that held more events than one page.
-type crowd struct {
-	window auditlog.TimeRange
-	found  int
+// overflow is a time range that held more events than one page.
+type overflow struct {
+	span  auditlog.TimeRange
+	found int
 }
 
-func newCache(most int64) *cache { return &cache{most: most, tracks: map[string]*track{}} }
+func newCache(size int64) *cache { return &cache{max: size, tracks: map[string]*track{}} }
 
-// keyOf names a filter. Equal filters have equal names: lists of values come sorted, and no terms are the same as empty ones.
+// keyOf returns a key that equal filters share: lists of values are sorted, and no terms equal empty ones.
 func keyOf(f auditlog.Filter) string {
 	if len(f.Criteria) == 0 {
 		f.Criteria = nil
@@ -58,7 +58,7 @@ func keyOf(f auditlog.Filter) string {
 	}
 	raw, err := json.Marshal(f)
 	if err != nil {
-		panic(err) // texts and maps of texts always marshal
+		panic(err) // strings and maps of strings always marshal
 	}
 	return string(raw)
 }
@@ -72,61 +72,60 @@ func (c *cache) track(f auditlog.Filter) *track {
 		if len(c.tracks) >= maxTracks {
 			maps.DeleteFunc(c.tracks, func(_ string, t *track) bool { return len(t.extents) == 0 })
 		}
-		t = &track{key: key, filter: f, turns: map[ratelimit.Lane]*turns{}}
+		t = &track{key: key, filter: f, flights: map[ratelimit.Lane]*flight{}}
 		c.tracks[key] = t
 	}
 	return t
 }
 
-// maxTracks is how many filters are remembered before those of which nothing is kept are forgotten.
+// maxTracks is the number of filters at which those without cached events are forgotten.
 const maxTracks = 1000
 
-// turn waits until nobody else of the asker's lane reads the track.
-func (c *cache) turn(ctx context.Context, t *track, w auditlog.TimeRange) (release func(error), err error) {
+// flight returns the flight of a track for the caller's lane.
+func (c *cache) flight(t *track, ctx context.Context) *flight {
 	lane := ratelimit.LaneOf(ctx)
 	c.mu.Lock()
-	if t.turns[lane] == nil {
-		t.turns[lane] = newTurns()
+	defer c.mu.Unlock()
+	if t.flights[lane] == nil {
+		t.flights[lane] = newFlight()
 	}
-	mine := t.turns[lane]
-	c.mu.Unlock()
-	return mine.take(ctx, w.From)
+	return t.flights[lane]
 }
 
-// valid reports whether the extent can answer at a time.
+// valid reports whether the extent may be used at a time.
 func (e *extent) valid(now int64) bool { return e.until == 0 || now < e.until }
 
-// at returns what is known of the part of w that begins (or, backwards, ends) where w does: its window cut to w, and its
-// events. Without any, it returns the gap that has to be read.
+// at returns the extent that begins (or, backwards, ends) where w does, and the part of w that it covers. Without one it returns the
+// gap up to the next extent.
 func (c *cache) at(t *track, w auditlog.TimeRange, backwards bool, now int64) (known *extent, part auditlog.TimeRange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	part = w
 	for _, e := range t.extents {
-		if !e.valid(now) || e.window.To <= w.From || e.window.From >= w.To {
+		if !e.valid(now) || e.span.To <= w.From || e.span.From >= w.To {
 			continue
 		}
-		if cut := intersect(e.window, w); backwards && cut.To == w.To || !backwards && cut.From == w.From {
+		if cut := intersect(e.span, w); backwards && cut.To == w.To || !backwards && cut.From == w.From {
 			c.clock++
 			e.used = c.clock
 			copied := *e
 			return &copied, cut
 		}
 		if backwards {
-			part.From = max(part.From, e.window.To)
+			part.From = max(part.From, e.span.To)
 		} else {
-			part.To = min(part.To, e.window.From)
+			part.To = min(part.To, e.span.From)
 		}
 	}
 	return nil, part
 }
 
-// end returns the unsettled end that was last read and overlaps w, even if it has to be asked again.
+// end returns the unsettled end that was read last and overlaps w, even if it has expired.
 func (c *cache) end(t *track, w auditlog.TimeRange) *extent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range slices.Backward(t.extents) {
-		if e.until != 0 && e.window.From < w.To && e.window.To > w.From {
+		if e.until != 0 && e.span.From < w.To && e.span.To > w.From {
 			copied := *e
 			return &copied
 		}
@@ -134,7 +133,7 @@ func (c *cache) end(t *track, w auditlog.TimeRange) *extent {
 	return nil
 }
 
-// covers reports whether everything of w is known.
+// covers reports whether all of w is cached.
 func (c *cache) covers(t *track, w auditlog.TimeRange, now int64) bool {
 	for w.From < w.To {
 		known, part := c.at(t, w, false, now)
@@ -146,7 +145,7 @@ func (c *cache) covers(t *track, w auditlog.TimeRange, now int64) bool {
 	return true
 }
 
-// put keeps the events of a window, in place of whatever was known of it.
+// put caches the events of a time range and replaces what was cached of it.
 func (c *cache) put(t *track, fresh *extent) {
 	fresh.bytes = size(fresh.events)
 	c.mu.Lock()
@@ -154,15 +153,15 @@ func (c *cache) put(t *track, fresh *extent) {
 	switch c.tracks[t.key] {
 	case t:
 	case nil:
-		c.tracks[t.key] = t // it was forgotten while it was being read
+		c.tracks[t.key] = t // it was forgotten while the request ran
 	default:
-		return // and another has taken its place: what is kept there would never be dropped
+		return // another track has taken its place: an extent added here would never be dropped
 	}
 	c.clock++
 	fresh.used = c.clock
 	var kept []*extent
 	for _, e := range t.extents {
-		kept = append(kept, e.without(fresh.window)...)
+		kept = append(kept, e.without(fresh.span)...)
 		c.bytes -= e.bytes
 	}
 	for _, e := range kept {
@@ -170,32 +169,32 @@ func (c *cache) put(t *track, fresh *extent) {
 	}
 	c.bytes += fresh.bytes
 	t.extents = append(kept, fresh)
-	slices.SortFunc(t.extents, func(a, b *extent) int { return cmp.Compare(a.window.From, b.window.From) })
-	t.join()
+	slices.SortFunc(t.extents, func(a, b *extent) int { return cmp.Compare(a.span.From, b.span.From) })
+	c.bytes -= t.join()
 	c.evict()
 }
 
-// clear forgets everything that was read.
+// clear forgets everything.
 func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range c.tracks {
-		t.extents, t.crowded = nil, nil
+		t.extents, t.overflows = nil, nil
 	}
 	c.bytes = 0
 }
 
-// without is what is left of an extent outside a window.
+// without returns what is left of an extent outside a time range.
 func (e *extent) without(w auditlog.TimeRange) []*extent {
-	if e.window.To <= w.From || e.window.From >= w.To {
+	if e.span.To <= w.From || e.span.From >= w.To {
 		return []*extent{e}
 	}
 	var left []*extent
-	for _, part := range [...]auditlog.TimeRange{{From: e.window.From, To: w.From}, {From: w.To, To: e.window.To}} {
+	for _, part := range [...]auditlog.TimeRange{{From: e.span.From, To: w.From}, {From: w.To, To: e.span.To}} {
 		if part.From < part.To {
 			piece := *e
-			piece.window = part
-			piece.events = slices.Clone(within(e.events, part)) // not to hold the rest
+			piece.span = part
+			piece.events = slices.Clone(within(e.events, part)) // to free the others
 			piece.bytes = size(piece.events)
 			left = append(left, &piece)
 		}
@@ -203,20 +202,22 @@ func (e *extent) without(w auditlog.TimeRange) []*extent {
 	return left
 }
 
-// joined is the size up to which neighbours are joined, in events: small enough to be dropped one by one.
-const joined = 8192
+// maxJoined is the number of events up to which neighbours are joined: small enough to be dropped one by one.
+const maxJoined = 8192
 
-// join makes one of neighbours that have settled, so that a panel that is refreshed for days does not leave a crumb each time.
-func (t *track) join() {
+// join merges settled neighbours, so that a panel that is refreshed for days does not add an extent each time. It
+// returns the bytes saved.
+func (t *track) join() (saved int64) {
 	out := t.extents[:0]
 	for _, e := range t.extents {
 		if n := len(out); n > 0 {
 			last := out[n-1]
-			if last.until == 0 && e.until == 0 && last.window.To == e.window.From && len(last.events)+len(e.events) <= joined {
+			if last.until == 0 && e.until == 0 && last.span.To == e.span.From && len(last.events)+len(e.events) <= maxJoined {
 				whole := *last
-				whole.window.To = e.window.To
+				whole.span.To = e.span.To
 				whole.events = append(last.events, e.events...)
 				whole.bytes += e.bytes - extentBytes
+				saved += extentBytes
 				whole.used = max(last.used, e.used)
 				out[n-1] = &whole
 				continue
@@ -226,11 +227,12 @@ func (t *track) join() {
 	}
 	clear(t.extents[len(out):])
 	t.extents = out
+	return saved
 }
 
-// evict drops what was not used for longest until the rest fits.
+// evict drops the least recently used extents until the cache fits its bound.
 func (c *cache) evict() {
-	for c.bytes > c.most {
+	for c.bytes > c.max {
 		var oldest *extent
 		var of *track
 		for _, t := range c.tracks {
@@ -248,21 +250,21 @@ func (c *cache) evict() {
 	}
 }
 
-// Status is what is kept of the past.
+// Status describes the cache.
 type Status struct {
 	Bytes     int64 `json:"bytes"`     // estimated
 	MostBytes int64 `json:"mostBytes"` // the bound
 	Events    int   `json:"events"`
 	Windows   int   `json:"windows"`
-	Filters   int   `json:"filters"` // that windows are kept for
+	Filters   int   `json:"filters"` // with cached time ranges
 }
 
-// Status tells what is kept.
+// Status returns the state of the cache.
 func (h *History) Status() Status {
 	c := h.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Status{Bytes: c.bytes, MostBytes: c.most}
+	s := Status{Bytes: c.bytes, MostBytes: c.max}
 	for _, t := range c.tracks {
 		if len(t.extents) > 0 {
 			s.Filters++
@@ -275,7 +277,7 @@ func (h *History) Status() Status {
 	return s
 }
 
-// size estimates the memory that events take: the struct, the text of the description, which is rarely shared, and the rest.
+// size estimates the memory of events: the struct, the description, which is rarely shared, and the rest.
 func size(events []auditlog.Event) int64 {
 	n := int64(extentBytes)
 	for i := range events {
@@ -293,45 +295,33 @@ const (
 	eventBytes  = 152
 )
 
-// maxCrowds bounds what is remembered of crowded windows.
-const maxCrowds = 16
+// maxOverflows bounds how many time ranges of a track are remembered that did not fit a page.
+const maxOverflows = 16
 
-// noteCrowd remembers that a window holds more than a page.
-func (c *cache) noteCrowd(t *track, w auditlog.TimeRange, found int) {
+// recordOverflow remembers that a time range holds more events than a page.
+func (c *cache) recordOverflow(t *track, r auditlog.TimeRange, found int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.crowded = append(t.crowded, crowd{w, found})
-	if len(t.crowded) > maxCrowds {
-		t.crowded = t.crowded[1:]
+	t.overflows = append(t.overflows, overflow{r, found})
+	if len(t.overflows) > maxOverflows {
+		t.overflows = t.overflows[1:]
 	}
 }
 
-// crowdedAt reports whether a window is likely to hold more than a page, by what was seen of windows that overlap it.
-func (c *cache) crowdedAt(t *track, w auditlog.TimeRange, page int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, seen := range t.crowded {
-		common := intersect(seen.window, w)
-		if common.From < common.To && float64(seen.found)*float64(common.To-common.From) >= float64(page)*float64(seen.window.To-seen.window.From) {
-			return true
-		}
-	}
-	return false
+// exceedsPage reports whether a time range is likely to hold at least a page of events.
+func (c *cache) exceedsPage(t *track, r auditlog.TimeRange, page int) bool {
+	return c.estimate(t, r) >= page
 }
 
-// crowd is how many events a window holds about, by what was seen of windows that overlap it; 0 is not known.
-func (c *cache) crowd(t *track, w auditlog.TimeRange) int {
+// estimate returns about how many events a time range holds, judged by overflows that overlap it; 0 means unknown.
+func (c *cache) estimate(t *track, r auditlog.TimeRange) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	most := 0.0
-	for _, seen := range t.crowded {
-		if common := intersect(seen.window, w); common.From < common.To {
-			most = max(most, float64(seen.found)*float64(common.To-common.From)/float64(seen.window.To-seen.window.From))
+	for _, seen := range t.overflows {
+		if common := intersect(seen.span, r); common.From < common.To {
+			most = max(most, float64(seen.found)*float64(common.To-common.From)/float64(seen.span.To-seen.span.From))
 		}
 	}
 	return int(most)
-}
-
-func intersect(a, b auditlog.TimeRange) auditlog.TimeRange {
-	return auditlog.TimeRange{From: max(a.From, b.From), To: min(a.To, b.To)}
 }

@@ -32,7 +32,7 @@ func TestPeekingAgain(t *testing.T) {
 	w := crowdedWorld(t, 5000)
 	for _, calls := range []int{1, 0} {
 		var cost Cost
-		coverage, err := w.history.Scan(context.Background(), Question{Window: day(origin.Add(24 * time.Hour)), Order: cbc.NewestFirst, Max: 5000, Pages: 1}, &cost,
+		coverage, err := w.history.Scan(context.Background(), Question{Range: day(origin.Add(24 * time.Hour)), Order: cbc.NewestFirst, MaxEvents: 5000, MaxPages: 1}, &cost,
 			func(Batch) bool { return true })
 		require.NoError(t, err)
 		require.False(t, coverage.Complete)

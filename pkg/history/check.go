@@ -9,23 +9,23 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// boundsCheck is what is known of how the server takes the bounds of a search. Reading needs not know, since it trims, but a
-// number cannot be trimmed.
+// boundsCheck is what is known about how the server treats the bounds of a search. Reading need not know, because it drops events
+// outside the range; a count cannot.
 type boundsCheck struct {
-	state atomic.Int32
-	turns *turns // the numbers of a series come together, and one check is enough for all
+	state  atomic.Int32
+	flight *flight // the counts of a series come together, and one check serves all
 }
 
 const (
 	boundsUnknown = iota
-	boundsTaken   // to the microsecond
-	boundsCut     // to milliseconds or seconds
+	boundsExact   // to the microsecond
+	boundsRounded // to milliseconds or seconds
 )
 
-// sampleRows is how many events a first count brings along, to check the bounds on.
+// sampleRows is the number of events that a first count returns to check the bounds with.
 const sampleRows = 50
 
-// sample is how many rows a count asks for.
+// sample returns how many rows a count requests.
 func (h *History) sample() int {
 	if h.bounds.state.Load() == boundsUnknown {
 		return min(sampleRows, h.config.Reach)
@@ -33,48 +33,48 @@ func (h *History) sample() int {
 	return 1
 }
 
-// checkBounds asks once for a window between two events whose answer is known from a sample, newest first: if another comes
-// back, the server cuts the bounds, and the numbers it gives are blurred by what lies at the edges.
+// checkBounds requests once a time range between two events whose answer is known from a sample, newest first. If the answer differs,
+// the server rounds the bounds, and its counts may be off at the edges of a time range.
 func (h *History) checkBounds(ctx context.Context, f auditlog.Filter, sample []auditlog.Event, cost *Cost) (err error) {
 	defer func() {
-		cost.Blurred = cost.Blurred || h.bounds.state.Load() == boundsCut
+		cost.Blurred = cost.Blurred || h.bounds.state.Load() == boundsRounded
 		cost.Unchecked = cost.Unchecked || h.bounds.state.Load() == boundsUnknown
 	}()
 	if h.bounds.state.Load() != boundsUnknown || h.coarse.Load() {
 		return nil
 	}
-	between, want := known(sample)
+	between, want := checkRange(sample)
 	if len(want) == 0 {
 		return nil
 	}
-	release, err := h.bounds.turns.take(ctx, 0)
+	land, err := h.bounds.flight.board(ctx, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { release(err) }()
+	defer func() { land(err) }()
 	if h.bounds.state.Load() != boundsUnknown {
 		return nil
 	}
-	start, end := narrow(between)
+	start, end := Narrow(between)
 	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: min(sampleRows, h.config.Reach)}, cost)
 	if err != nil {
 		return err
 	}
-	// An event more may have arrived meanwhile; one from outside, or one less, has no such excuse.
-	state := int32(boundsTaken)
-	arrange(page.Events)
+	// One more event may have arrived meanwhile; an event from outside, or a missing one, means rounded bounds.
+	state := int32(boundsExact)
+	sortByTime(page.Events)
 	if len(within(page.Events, between)) < max(len(page.Events), len(want)) {
-		state = boundsCut
+		state = boundsRounded
 	}
 	h.bounds.state.CompareAndSwap(boundsUnknown, state)
 	return nil
 }
 
-// known returns a window from behind one event of a sample to behind another, and the events in it, ascending. The window's
-// edges are no whole seconds if possible. The sample's last millisecond is left out: it may go on beyond the sample.
-func known(sample []auditlog.Event) (auditlog.TimeRange, []auditlog.Event) {
+// checkRange returns a time range from after one event of a sample to after another, and the events in it, ascending. Its bounds are no
+// whole seconds. The sample's first millisecond is left out: it may hold events beyond the sample.
+func checkRange(sample []auditlog.Event) (auditlog.TimeRange, []auditlog.Event) {
 	events := slices.Clone(sample)
-	arrange(events)
+	sortByTime(events)
 	if len(events) < 3 {
 		return auditlog.TimeRange{}, nil
 	}
@@ -84,11 +84,11 @@ func known(sample []auditlog.Event) (auditlog.TimeRange, []auditlog.Event) {
 		if low == first || low == high || low%1000 == 999 || high%1000 == 999 {
 			continue
 		}
-		w := auditlog.TimeRange{From: low + 1, To: high + 1}
-		return w, within(events, w)
+		r := auditlog.TimeRange{From: low + 1, To: high + 1}
+		return r, within(events, r)
 	}
 	return auditlog.TimeRange{}, nil
 }
 
 // BoundsTaken reports whether the server was seen to take the bounds of a search to the microsecond.
-func (h *History) BoundsTaken() bool { return h.bounds.state.Load() == boundsTaken }
+func (h *History) BoundsTaken() bool { return h.bounds.state.Load() == boundsExact }

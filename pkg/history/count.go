@@ -13,105 +13,105 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// ErrUncountable says that a millisecond holds more events than Carbon Black Cloud counts.
+// ErrUncountable means that a millisecond holds more events than Carbon Black Cloud counts.
 var ErrUncountable = errors.New("a single millisecond holds more events than can be counted")
 
-// ErrWithheld says that a search counts events but gives none of them.
+// ErrWithheld means that a search counts events but gives none of them.
 var ErrWithheld = errors.New("Carbon Black Cloud counts events but gives none of them")
 
-// counts keeps the numbers of events of windows.
+// counts caches the numbers of events of time ranges.
 type counts struct {
-	known *lru.Cache[countKey, countValue]
-	mu    sync.Mutex
-	turns map[countTurn]*turns // of the numbers that are being asked for
+	cached  *lru.Cache[countKey, countValue]
+	mu      sync.Mutex
+	flights map[countFlight]*flight // of the counts that are being requested
 }
 
 type countKey struct {
 	filter string
-	window auditlog.TimeRange
+	span   auditlog.TimeRange
 }
 
-// countTurn is the turn of one lane to ask for a number.
-type countTurn struct {
+// countFlight identifies the requests of one lane for a count.
+type countFlight struct {
 	countKey
 	lane ratelimit.Lane
 }
 
 type countValue struct {
 	n     int
-	until int64 // when it has to be asked again; 0 is never
+	until int64 // when it has to be requested again; 0 means never
 }
 
-// maxCounts bounds how many numbers are kept, some 100 bytes each.
+// maxCounts bounds the cached counts, some 100 bytes each.
 const maxCounts = 20_000
 
 func newCounts() *counts {
-	known, err := lru.New[countKey, countValue](maxCounts)
+	cached, err := lru.New[countKey, countValue](maxCounts)
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	return &counts{known: known, turns: map[countTurn]*turns{}}
+	return &counts{cached: cached, flights: map[countFlight]*flight{}}
 }
 
 func (c *counts) get(key countKey, now int64) (int, bool) {
-	v, ok := c.known.Get(key)
+	v, ok := c.cached.Get(key)
 	return v.n, ok && (v.until == 0 || now < v.until)
 }
 
-// turn waits until nobody else asks for the number.
-func (c *counts) turn(ctx context.Context, number countKey) (release func(error), err error) {
-	key := countTurn{number, ratelimit.LaneOf(ctx)}
+// board waits until nobody else of the caller's lane requests the count.
+func (c *counts) board(ctx context.Context, count countKey) (land func(error), err error) {
+	key := countFlight{count, ratelimit.LaneOf(ctx)}
 	c.mu.Lock()
-	t := c.turns[key]
-	if t == nil {
-		t = newTurns()
-		c.turns[key] = t
+	f := c.flights[key]
+	if f == nil {
+		f = newFlight()
+		c.flights[key] = f
 	}
 	c.mu.Unlock()
-	done, err := t.take(ctx, number.window.From)
+	done, err := f.board(ctx, count.span.From)
 	if err != nil {
 		return nil, err
 	}
 	return func(err error) {
 		c.mu.Lock()
-		delete(c.turns, key) // whoever waits holds the channel; whoever comes now finds the number
+		delete(c.flights, key) // whoever waits holds the flight; whoever comes now finds the count
 		c.mu.Unlock()
 		done(err)
 	}, nil
 }
 
-// Count returns how many events of the window Carbon Black Cloud finds for the filter, without reading them. A count of
-// exactly the reach may be a capped one and is verified by halves.
-func (h *History) Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *Cost) (n int, err error) {
-	key, came := countKey{keyOf(f), w}, h.now()
-	if n, ok := h.counts.get(key, came); ok {
+// Count returns how many events of a time range Carbon Black Cloud finds for a filter, without reading them. A count of exactly the
+// reach may be capped and is verified by parts.
+func (h *History) Count(ctx context.Context, f auditlog.Filter, r auditlog.TimeRange, cost *Cost) (n int, err error) {
+	key, requestedAt := countKey{keyOf(f), r}, h.now()
+	if n, ok := h.counts.get(key, requestedAt); ok {
 		return n, nil
 	}
-	release, err := h.counts.turn(ctx, key)
+	land, err := h.counts.board(ctx, key)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { release(err) }()
-	asked := h.now()
-	if n, ok := h.counts.get(key, came); ok { // as good as it was then, however long the wait
+	defer func() { land(err) }()
+	now := h.now()
+	if n, ok := h.counts.get(key, requestedAt); ok { // as good as it was then, however long the wait
 		return n, nil
 	}
-	n, err = h.count(ctx, f, w, cost)
+	n, err = h.count(ctx, f, r, cost)
 	if err != nil {
 		return n, err
 	}
 	switch {
-	case h.now() < asked: // the clock was set back meanwhile
-	case w.To <= asked-h.config.Settle.Milliseconds():
-		h.counts.known.Add(key, countValue{n: n})
+	case h.now() < now: // the clock was set back meanwhile
+	case r.To <= now-h.config.Settle.Milliseconds():
+		h.counts.cached.Add(key, countValue{n: n})
 	case h.config.Fresh > 0:
-		h.counts.known.Add(key, countValue{n: n, until: asked + h.config.Fresh.Milliseconds()})
+		h.counts.cached.Add(key, countValue{n: n, until: now + h.config.Fresh.Milliseconds()})
 	}
 	return n, nil
 }
 
-func (h *History) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *Cost) (int, error) {
-	start, end := narrow(w)
+func (h *History) count(ctx context.Context, f auditlog.Filter, r auditlog.TimeRange, cost *Cost) (int, error) {
+	start, end := Narrow(r)
 	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: h.sample()}, cost)
 	if err != nil {
 		return 0, err
@@ -122,24 +122,24 @@ func (h *History) count(ctx context.Context, f auditlog.Filter, w auditlog.TimeR
 	if page.Found != h.config.Reach {
 		return page.Found, nil
 	}
-	if w.To-w.From < 2 {
+	if r.To-r.From < 2 {
 		return page.Found, ErrUncountable
 	}
-	middle := splitAt(w)
-	n, err := h.Count(ctx, f, auditlog.TimeRange{From: w.From, To: middle}, cost)
+	middle := splitAt(r)
+	n, err := h.Count(ctx, f, auditlog.TimeRange{From: r.From, To: middle}, cost)
 	if err != nil {
 		return n, err
 	}
-	m, err := h.Count(ctx, f, auditlog.TimeRange{From: middle, To: w.To}, cost)
+	m, err := h.Count(ctx, f, auditlog.TimeRange{From: middle, To: r.To}, cost)
 	return n + m, err
 }
 
-// splitAt is the roundest instant inside a window, by powers of two since the epoch. Windows that overlap are split at the same
-// instants, so that a range that moves on finds most of its numbers known.
-func splitAt(w auditlog.TimeRange) int64 {
-	step := int64(1) << (bits.Len64(uint64(w.To-w.From)) - 1)
+// splitAt returns the roundest instant inside a time range, by powers of two since the epoch. Overlapping ranges are split at the same
+// instants, so that a moving range finds most of its counts cached.
+func splitAt(r auditlog.TimeRange) int64 {
+	step := int64(1) << (bits.Len64(uint64(r.To-r.From)) - 1)
 	for {
-		if at := (w.From + step) &^ (step - 1); at < w.To {
+		if at := (r.From + step) &^ (step - 1); at < r.To {
 			return at
 		}
 		step >>= 1

@@ -2,7 +2,7 @@ package history
 
 import "fmt"
 
-// Guard runs f and makes an error of a panic: one in a goroutine would end the process, and every other query with it.
+// Guard runs f and turns a panic into an error: in a goroutine it would end the process, and every other query with it.
 func Guard(f func() error) (err error) {
 	defer func() {
 		if failure := recover(); failure != nil {

@@ -67,8 +67,8 @@ func (w *world) ask(t require.TestingT, f auditlog.Filter, window auditlog.TimeR
 	var cost Cost
 	var got []auditlog.Event
 	matcher := f.Local()
-	coverage, err := w.history.Scan(context.Background(), Question{Filter: f.Cloud(), Window: window, Order: order, Max: 1 << 30, All: all}, &cost, func(b Batch) bool {
-		for e := range b.All() {
+	coverage, err := w.history.Scan(context.Background(), Question{Filter: f.Cloud(), Range: window, Order: order, MaxEvents: 1 << 30}, &cost, func(b Batch) bool {
+		for e := range b {
 			if matcher.Match(e, auditlog.Class{}) {
 				got = append(got, *e)
 			}
@@ -196,7 +196,7 @@ func TestPanelsShareOneRequest(t *testing.T) {
 		for _, f := range filters {
 			got, coverage, _ := w.ask(t, f, day(w.now()), cbc.NewestFirst, false)
 			require.Equal(t, w.truth(f, day(w.now()), w.now()), ids(got))
-			require.Greater(t, coverage.Kept, 800)
+			require.Greater(t, coverage.FromCache, 800)
 		}
 		require.Len(t, w.sim.Requests(), 1, "a warm refresh")
 		require.Less(t, w.sim.Requests()[0].Rows, 10, "of the unsettled end alone")
@@ -232,8 +232,8 @@ func TestReadingManyEvents(t *testing.T) {
 		w.history = New(w.history.config)
 		var cost Cost
 		read := 0
-		coverage, err := w.history.Scan(context.Background(), Question{Window: day(w.now()), Order: cbc.NewestFirst, Max: n, All: true}, &cost, func(b Batch) bool {
-			read += b.Len()
+		coverage, err := w.history.Scan(context.Background(), Question{Range: day(w.now()), Order: cbc.NewestFirst, MaxEvents: n}, &cost, func(b Batch) bool {
+			read += Len(b)
 			return true
 		})
 		require.NoError(t, err)
@@ -247,17 +247,17 @@ func TestReadingManyEvents(t *testing.T) {
 func TestStaleAnswers(t *testing.T) {
 	w := newWorld(t, origin.Add(24*time.Hour), manyEvents(100, 24*time.Hour), simulator.Switches{Reach: 1000, MaxRows: 1000}, Config{Settle: time.Minute, Fresh: 5 * time.Second})
 	_, coverage, _ := w.ask(t, auditlog.Filter{}, day(w.now()), cbc.NewestFirst, false)
-	require.Zero(t, coverage.Stale)
+	require.Zero(t, coverage.StaleSince)
 	asked := w.now()
 	w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 503, Next: 100}}})
 	for _, order := range []cbc.Order{cbc.NewestFirst, cbc.OldestFirst} {
 		w.wait(20 * time.Second)
 		got, coverage, _ := w.ask(t, auditlog.Filter{}, day(w.now()), order, false)
 		require.Len(t, got, 99, "the window has moved on beyond the first event")
-		require.Equal(t, asked, coverage.Stale)
+		require.Equal(t, asked, coverage.StaleSince)
 		require.ErrorContains(t, coverage.Failure, "503")
 	}
-	_, err := w.history.Scan(context.Background(), Question{Window: day(origin), Order: cbc.NewestFirst, Max: 10}, &Cost{}, func(Batch) bool { return true })
+	_, err := w.history.Scan(context.Background(), Question{Range: day(origin), Order: cbc.NewestFirst, MaxEvents: 10}, &Cost{}, func(Batch) bool { return true })
 	require.ErrorContains(t, err, "503", "what was never read is an error")
 }
 
@@ -319,7 +319,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	for i := range 300 {
 		var cost Cost
 		_, err := w.history.Scan(context.Background(), Question{Filter: auditlog.Filter{Query: fmt.Sprintf("description:logged AND NOT actor:x%d", i)},
-			Window: auditlog.NewTimeRange(w.now().Add(-24*time.Hour), w.now().Add(-23*time.Hour)), Order: cbc.NewestFirst, Max: 1000}, &cost, func(Batch) bool { return true })
+			Range: auditlog.NewTimeRange(w.now().Add(-24*time.Hour), w.now().Add(-23*time.Hour)), Order: cbc.NewestFirst, MaxEvents: 1000}, &cost, func(Batch) bool { return true })
 		require.NoError(t, err)
 	}
 	w.sim.ResetRequests()

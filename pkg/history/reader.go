@@ -6,25 +6,29 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// reader answers one question: it hands over what is known and reads what is not, from one end of the window to the other.
+// reader answers one question: it returns what is cached and requests what is not, from one end of the time range to the other.
 type reader struct {
-	history  *History
-	question Question
-	cost     *Cost
-	visit    func(Batch) bool
-	rest     auditlog.TimeRange // what is not handed over yet
-	came     int64              // when the question was asked: an answer at hand is as good as it was then, however long the wait
-	ready    []piece            // what was read while choosing, in the order of the question
-	coverage Coverage
-	bad      badRecords
-	pages    int // asked for
-	stopped  bool
+	history     *History
+	question    Question
+	cost        *Cost
+	visit       func(Batch) (more bool)
+	missing     auditlog.TimeRange // not returned yet
+	requestedAt int64              // a cached answer is as good as it was then, however long the wait
+	ready       []piece            // read while choosing the track, in the order of the question
+	coverage    Coverage
+	bad         badRecords
+	pages       int // requested
+	stopped     bool
+}
+
+// piece is a part of the time range with its events, ascending.
+type piece struct {
+	events []auditlog.Event
+	part   auditlog.TimeRange
 }
 
 func (r *reader) backwards() bool { return r.question.Order != cbc.OldestFirst }
@@ -32,233 +36,244 @@ func (r *reader) backwards() bool { return r.question.Order != cbc.OldestFirst }
 func (r *reader) now() int64 { return r.history.now() }
 
 func (r *reader) run(ctx context.Context) error {
-	t, err := r.choose(ctx)
-	r.coverage.AsOf = time.UnixMilli(r.came).UTC()
-	defer r.expire()
-	idle, before, read := 0, r.rest, 0
-	for r.rest.From < r.rest.To && !r.stopped {
-		// A crawl without events is no progress: a server that ignores the window could be asked a millisecond at a time.
-		if moved := (before.To - before.From) - (r.rest.To - r.rest.From); moved >= 1000 || r.coverage.Read > read {
-			idle, before, read = 0, r.rest, r.coverage.Read
+	t, err := r.chooseTrack(ctx)
+	r.coverage.AsOf = time.UnixMilli(r.requestedAt).UTC()
+	defer r.setUntil()
+	idle, before, read := 0, r.missing, 0
+	for r.missing.From < r.missing.To && !r.stopped {
+		// A crawl without events is no progress: a server that ignores the time range could be asked a millisecond at a time.
+		if moved := (before.To - before.From) - (r.missing.To - r.missing.From); moved >= 1000 || r.coverage.Read > read {
+			idle, before, read = 0, r.missing, r.coverage.Read
 		}
-		if len(r.ready) > 0 && r.next(r.ready[0].window) {
-			r.hand(r.ready[0].events, r.ready[0].window, false)
+		if len(r.ready) > 0 && r.isNext(r.ready[0].part) {
+			r.deliver(r.ready[0].events, r.ready[0].part, false)
 			r.ready = r.ready[1:]
 			continue
 		}
-		known, part := r.history.cache.at(t, r.rest, r.backwards(), r.came)
+		cached, part := r.history.cache.at(t, r.missing, r.backwards(), r.requestedAt)
 		switch {
-		case known != nil:
-			r.date(known)
-			r.hand(within(known.events, part), part, true)
+		case cached != nil:
+			r.recordAge(cached)
+			r.deliver(within(cached.events, part), part, true)
 			continue
-		case err != nil: // nothing more is asked after a failure
-		case r.question.Known:
+		case err != nil: // nothing more is requested after a failure
+		case r.question.Mode == CacheOnly:
 			return nil
-		case r.question.Pages > 0 && (r.pages >= r.question.Pages || r.history.cache.crowdedAt(t, part, r.history.config.Reach)):
-			r.coverage.Found = max(r.coverage.Found, r.history.cache.crowd(t, r.question.Window))
-			return nil // a page would not bring it to its end
+		case r.atPageLimit(t, part):
+			r.coverage.Found = max(r.coverage.Found, r.history.cache.estimate(t, r.question.Range))
+			return nil
 		case idle == maxIdle:
 			return ErrStuck
-		case r.worthwhile():
-			idle++
-			err = r.parallel(ctx, t)
 		default:
 			idle++
-			_, err = r.fetch(ctx, t, part, r.hand)
+			_, err = r.fetch(ctx, t, part, r.deliver)
 		}
-		if err != nil && !r.outdated(t, err) {
+		if err != nil && !r.deliverStale(t, err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// date takes into account of when an answer at hand is.
-func (r *reader) date(known *extent) {
-	if known.until == 0 {
+// atPageLimit reports whether no further page may be requested, or whether one is known not to be enough.
+func (r *reader) atPageLimit(t *track, part auditlog.TimeRange) bool {
+	most := r.question.MaxPages
+	return most > 0 && (r.pages >= most || r.history.cache.exceedsPage(t, part, r.history.config.Reach))
+}
+
+// recordAge records how old a cached part is.
+func (r *reader) recordAge(cached *extent) {
+	if cached.until == 0 {
 		return
 	}
-	if asked := time.UnixMilli(known.asked).UTC(); asked.Before(r.coverage.AsOf) {
-		r.coverage.AsOf = asked
+	if requested := time.UnixMilli(cached.requestedAt).UTC(); requested.Before(r.coverage.AsOf) {
+		r.coverage.AsOf = requested
 	}
-	if until := time.UnixMilli(known.until).UTC(); r.coverage.Until.IsZero() || until.Before(r.coverage.Until) {
+	if until := time.UnixMilli(cached.until).UTC(); r.coverage.Until.IsZero() || until.Before(r.coverage.Until) {
 		r.coverage.Until = until
 	}
 }
 
-// expire says until when what was asked just now stands.
-func (r *reader) expire() {
+// setUntil records until when what was just requested stays valid.
+func (r *reader) setUntil() {
 	if r.coverage.Until.IsZero() {
 		r.coverage.Until = time.UnixMilli(r.now()).UTC().Add(r.history.config.Fresh)
 	}
 }
 
-// maxIdle bounds the requests that bring nothing: a server that breaks every rule must not be asked for ever.
+// maxIdle bounds the requests that bring nothing, for a server that breaks every rule.
 const maxIdle = 20
 
-// ErrStuck says that searches of a window bring no event of it, although it is not empty.
+// ErrStuck means that searches of a time range return no event of it, although it is not empty.
 var ErrStuck = errors.New("Carbon Black Cloud answers searches of a time range with events of another")
 
-// choose picks what the question is answered from. A filter of which every part can be decided here is answered from the
-// unfiltered events of the window, if they fit a page: then all panels of a dashboard share one request. Otherwise, or where
-// only Carbon Black Cloud can decide, the filter is sent and has a track of its own.
-func (r *reader) choose(ctx context.Context) (*track, error) {
-	c, window := r.history.cache, r.question.Window
+// chooseTrack picks what the question is answered from. A filter that can be decided here completely is answered from the unfiltered
+// events of the time range, if they fit a page: then all panels of a dashboard share one request. Otherwise the filter is sent and has
+// a track of its own.
+func (r *reader) chooseTrack(ctx context.Context) (*track, error) {
+	c := r.history.cache
 	base, own := c.track(auditlog.Filter{}), c.track(r.question.Filter)
-	if r.question.Known {
-		return r.further(base, own), nil
-	}
-	if base == own || r.question.Own || !r.question.Filter.Structured() || !c.covers(base, window, r.came) && (r.question.Alone || c.covers(own, window, r.came)) {
+	if base == own || r.question.Mode == ServerFiltered || !r.question.Filter.Structured() {
 		return own, nil
 	}
-	for w := window; w.From < w.To; {
-		known, part := c.at(base, w, r.backwards(), r.came)
-		if known != nil {
-			w = r.behind(w, part)
+	if r.question.Mode == CacheOnly {
+		if r.cachedLength(own) > r.cachedLength(base) {
+			return own, nil
+		}
+		return base, nil
+	}
+	if !c.covers(base, r.question.Range, r.requestedAt) && (r.question.Mode == SkipSharedPage || c.covers(own, r.question.Range, r.requestedAt)) {
+		return own, nil
+	}
+	for w := r.question.Range; w.From < w.To; {
+		cached, part := c.at(base, w, r.backwards(), r.requestedAt)
+		if cached != nil {
+			w = r.after(w, part)
 			continue
 		}
-		if c.crowdedAt(base, part, r.history.config.Reach) {
-			return r.leave(own), nil
+		if c.exceedsPage(base, part, r.history.config.Reach) {
+			return r.reset(own), nil
 		}
 		finished, err := r.fetch(ctx, base, part, func(events []auditlog.Event, got auditlog.TimeRange, _ bool) {
-			r.ready = append(r.ready, piece{events, got, false})
-			w = r.behind(w, got)
+			r.ready = append(r.ready, piece{events, got})
+			w = r.after(w, got)
 		})
 		if err != nil {
 			return base, err
 		}
-		if !finished || len(r.bad.records) > 0 { // whether the filter selects what cannot be read is not to be decided here
-			return r.leave(own), nil
+		if !finished || len(r.bad.records) > 0 { // whether the filter selects what cannot be read cannot be decided here
+			return r.reset(own), nil
 		}
 	}
 	return base, nil
 }
 
-// leave forgets what was learned of the unfiltered events, and goes on with the filter's own.
-func (r *reader) leave(own *track) *track {
+// reset forgets what was read of the unfiltered events, to go on with the filter's own track.
+func (r *reader) reset(own *track) *track {
 	r.ready, r.pages, r.coverage, r.bad = nil, 0, Coverage{}, badRecords{}
 	return own
 }
 
-// behind is what is left of a window behind a part, in the order of the question.
-func (r *reader) behind(w, part auditlog.TimeRange) auditlog.TimeRange {
+// cachedLength returns how much of the time range, in milliseconds, a track has without a gap, from the end where reading begins.
+func (r *reader) cachedLength(t *track) int64 {
+	w := r.question.Range
+	for w.From < w.To {
+		cached, part := r.history.cache.at(t, w, r.backwards(), r.requestedAt)
+		if cached == nil {
+			break
+		}
+		w = r.after(w, part)
+	}
+	return r.question.Range.To - r.question.Range.From - (w.To - w.From)
+}
+
+// after returns what is left of a time range after a part, in the order of the question.
+func (r *reader) after(w, part auditlog.TimeRange) auditlog.TimeRange {
 	if r.backwards() {
 		return auditlog.TimeRange{From: w.From, To: part.From}
 	}
 	return auditlog.TimeRange{From: part.To, To: w.To}
 }
 
-// next reports whether a part is the next one to hand over.
-func (r *reader) next(part auditlog.TimeRange) bool {
+// isNext reports whether a part is the next one to deliver.
+func (r *reader) isNext(part auditlog.TimeRange) bool {
 	if r.backwards() {
-		return part.To == r.rest.To
+		return part.To == r.missing.To
 	}
-	return part.From == r.rest.From
+	return part.From == r.missing.From
 }
 
-// taker is handed the events of a part, ascending; kept tells that they were at hand.
-type taker func(events []auditlog.Event, part auditlog.TimeRange, kept bool)
+// deliverFunc takes the events of a part, ascending.
+type deliverFunc func(events []auditlog.Event, part auditlog.TimeRange, fromCache bool)
 
-// fetch reads one page of a gap, keeps it, and hands it over; finished tells that nothing of the gap is left. Who had to wait
-// for the turn may find the gap filled, and returns without reading.
-func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.TimeRange, hand taker) (finished bool, err error) {
-	release, err := r.history.cache.turn(ctx, t, gap)
+// fetch reads one page of a gap, caches it, and delivers it. finished reports that nothing of the gap is left. After a wait for another
+// caller's request the gap may be filled; then fetch returns without reading.
+func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.TimeRange, deliver deliverFunc) (finished bool, err error) {
+	land, err := r.history.cache.flight(t, ctx).board(ctx, gap.From)
 	if err != nil {
 		return false, err
 	}
-	defer func() { release(err) }()
-	if known, still := r.history.cache.at(t, gap, r.backwards(), r.came); known != nil || still != gap {
+	defer func() { land(err) }()
+	if cached, still := r.history.cache.at(t, gap, r.backwards(), r.requestedAt); cached != nil || still != gap {
 		return true, nil
 	}
 	r.pages++
-	rows := 0
-	if r.pages == 1 && t.key == keyOf(r.question.Filter) {
-		rows = r.question.Rows
-	}
-	step, err := r.page(ctx, t, gap, rows, r.cost, hand)
-	if r.coverage.Found == 0 {
-		r.coverage.Found = step.found
-	}
-	r.coverage.Cut = max(r.coverage.Cut, step.cut)
-	r.bad.add(step.bad)
-	return step.finished, err
+	return r.readPage(ctx, t, gap, deliver)
 }
 
-// step is what one page brought.
-type step struct {
-	found    int
-	cut      int64
-	bad      []cbc.BadRecord
-	finished bool
-}
-
-// page reads one page of a gap, of at most rows events if that is above 0, and keeps it. It changes nothing of the reader.
-func (r *reader) page(ctx context.Context, t *track, gap auditlog.TimeRange, rows int, cost *Cost, hand taker) (step, error) {
-	asked := r.now()
-	var out step
-	ask := gap
-	open := r.history.open(t, gap, asked)
+// readPage reads one page of a gap, caches it, and delivers it.
+func (r *reader) readPage(ctx context.Context, t *track, gap auditlog.TimeRange, deliver deliverFunc) (finished bool, err error) {
+	requestedAt := r.now()
+	fetched := gap
+	open := r.history.isOpen(t, gap, requestedAt)
 	if open {
-		ask.To = max(gap.To, asked)
+		fetched.To = max(gap.To, requestedAt)
 	}
-	if r.backwards() && gap.From == r.question.Window.From && !r.history.coarse.Load() {
-		m := margin(r.question.Window)
-		ask.From -= (gap.From%m + m) % m // also before 1970
+	if r.backwards() && gap.From == r.question.Range.From && !r.history.coarse.Load() {
+		m := startRounding(r.question.Range)
+		fetched.From -= (gap.From%m + m) % m // also before 1970
 	}
-	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: cost, rest: ask, strict: gap, rows: rows}
+	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: r.cost, missing: fetched, requested: gap}
+	if r.pages == 1 && t.key == keyOf(r.question.Filter) {
+		s.rows = r.question.FirstRows
+	}
 	s.emit = func(events []auditlog.Event, part auditlog.TimeRange, whole bool) {
 		switch {
 		case !whole:
-			out.cut = part.From
-		case len(s.bad.records) > 0: // whoever asks again must be told of them, too
-		case !s.coarse: // where an event lies in its second is not known, so it cannot be cut out again
-			r.history.keep(t, events, part, asked, open && part.To == ask.To)
+			r.coverage.TruncatedAt = max(r.coverage.TruncatedAt, part.From)
+		case len(s.bad.records) > 0: // the next caller must be told about them, too
+		case !s.coarse: // where an event lies in its second is unknown, so it could not be cut out of the cache again
+			r.history.store(t, events, part, requestedAt, open && part.To == fetched.To)
 		}
 		if inside := intersect(part, gap); inside == part {
-			hand(events, part, false)
+			deliver(events, part, false)
 		} else if inside.From < inside.To {
-			hand(within(events, inside), inside, false)
+			deliver(within(events, inside), inside, false)
 		}
 	}
-	err := s.step(ctx)
-	out.found, out.bad, out.finished = s.found, s.bad.records, s.rest.From >= s.rest.To
-	if err == nil && !out.finished {
-		r.history.cache.noteCrowd(t, gap, s.found)
+	err = s.step(ctx)
+	if r.coverage.Found == 0 {
+		r.coverage.Found = s.found
 	}
-	return out, err
+	r.bad.add(s.bad.records)
+	finished = s.missing.From >= s.missing.To
+	if err == nil && !finished {
+		r.history.cache.recordOverflow(t, gap, s.found)
+	}
+	return finished, err
 }
 
-// margin rounds where a window begins: viewers of one dashboard who come a moment apart then find it read.
-func margin(w auditlog.TimeRange) int64 {
-	if w.To-w.From < 3_600_000 {
+// startRounding returns the milliseconds to which the start of a time range is rounded down: viewers of one dashboard who load it a
+// moment apart then find it cached.
+func startRounding(r auditlog.TimeRange) int64 {
+	if r.To-r.From < 3_600_000 {
 		return 1000
 	}
 	return 10_000
 }
 
-// open reports whether a gap reaches so near to the present that it is asked for up to the present: whoever asks a moment later
-// then finds the end of the log read.
-func (h *History) open(t *track, gap auditlog.TimeRange, asked int64) bool {
+// isOpen reports whether a gap ends so close to the present that it is requested up to the present: whoever asks a moment later then
+// finds the end of the log cached.
+func (h *History) isOpen(t *track, gap auditlog.TimeRange, requestedAt int64) bool {
 	fresh := h.config.Fresh.Milliseconds()
-	if fresh == 0 || h.coarse.Load() || gap.To < asked-fresh {
+	if fresh == 0 || h.coarse.Load() || gap.To < requestedAt-fresh {
 		return false
 	}
-	above := auditlog.TimeRange{From: gap.To, To: max(gap.To, asked+fresh)}
-	known, free := h.cache.at(t, above, false, asked)
-	return known == nil && free == above
+	above := auditlog.TimeRange{From: gap.To, To: max(gap.To, requestedAt+fresh)}
+	cached, free := h.cache.at(t, above, false, requestedAt)
+	return cached == nil && free == above
 }
 
-// keep puts what was read into the cache: what has settled for good, and the end that has not for a little while. If that is
-// the end of the log, it stands for what happens in that little while, too.
-func (h *History) keep(t *track, events []auditlog.Event, part auditlog.TimeRange, asked int64, open bool) {
+// store caches what was read: settled events for good, and the unsettled end for a little while. The end of the log stands for what
+// happens in that little while, too.
+func (h *History) store(t *track, events []auditlog.Event, part auditlog.TimeRange, requestedAt int64, open bool) {
 	now := h.now()
-	if now < asked {
+	if now < requestedAt {
 		return // the clock was set back meanwhile
 	}
-	settled := max(min(asked-h.config.Settle.Milliseconds(), part.To), part.From)
+	settled := max(min(requestedAt-h.config.Settle.Milliseconds(), part.To), part.From)
 	if old := (auditlog.TimeRange{From: part.From, To: settled}); old.From < old.To {
-		h.cache.put(t, &extent{window: old, events: slices.Clone(within(events, old)), asked: asked})
+		h.cache.put(t, &extent{span: old, events: slices.Clone(within(events, old)), requestedAt: requestedAt})
 	}
 	fresh := h.config.Fresh.Milliseconds()
 	if end := (auditlog.TimeRange{From: settled, To: part.To}); end.From < end.To && fresh > 0 {
@@ -266,133 +281,67 @@ func (h *History) keep(t *track, events []auditlog.Event, part auditlog.TimeRang
 		if open {
 			end.To = max(end.To, now+fresh)
 		}
-		h.cache.put(t, &extent{window: end, events: events, asked: asked, until: asked + fresh})
+		h.cache.put(t, &extent{span: end, events: events, requestedAt: requestedAt, until: requestedAt + fresh})
 	}
 }
 
-// hand gives the events of a part to the asker, as many as Max allows, and moves on behind them.
-func (r *reader) hand(events []auditlog.Event, part auditlog.TimeRange, kept bool) {
-	batch := Batch{events: events, order: r.question.Order}
-	if room := r.question.Max - r.coverage.Read; batch.Len() > room {
-		next := batch.at(room).CreateTime.UnixMilli()
+// deliver returns the events of a part to the caller, as many as MaxEvents allows, and moves on.
+func (r *reader) deliver(events []auditlog.Event, part auditlog.TimeRange, fromCache bool) {
+	if r.stopped {
+		return
+	}
+	if room := r.question.MaxEvents - r.coverage.Read; len(events) > room {
 		if r.backwards() {
-			part.From = min(next+1, part.To)
+			cut := len(events) - room
+			part.From = min(events[cut-1].CreateTime.UnixMilli()+1, part.To)
+			events = events[cut:]
 		} else {
-			part.To = max(next, part.From)
+			part.To = max(events[room].CreateTime.UnixMilli(), part.From)
+			events = events[:room]
 		}
-		batch = batch.first(room)
 		r.stopped = true
 	}
-	r.coverage.Read += batch.Len()
-	if kept {
-		r.coverage.Kept += batch.Len()
+	r.coverage.Read += len(events)
+	if fromCache {
+		r.coverage.FromCache += len(events)
 	}
-	r.rest = r.behind(r.rest, part)
-	if batch.Len() > 0 && !r.visit(batch) {
+	r.missing = r.after(r.missing, part)
+	if len(events) == 0 {
+		return
+	}
+	batch := ascending(events)
+	if r.backwards() {
+		batch = descending(events)
+	}
+	if !r.visit(batch) {
 		r.stopped = true
 	}
 }
 
-// outdated answers the end of the window, if it cannot be asked for now, with what it was when it was last looked at, and says
-// when that was.
-func (r *reader) outdated(t *track, err error) bool {
+// deliverStale answers the end of the time range, if it cannot be requested now, with its last known state, and says how old that is.
+func (r *reader) deliverStale(t *track, err error) bool {
 	var failed *cbc.Error
 	if r.coverage.Failure != nil || !errors.As(err, &failed) || !failed.Temporary() {
 		return false
 	}
-	old := r.history.cache.end(t, r.rest)
-	if old == nil || !r.backwards() && old.window.From > r.rest.From || r.backwards() && r.rest.To != r.question.Window.To {
+	old := r.history.cache.end(t, r.missing)
+	if old == nil || !r.backwards() && old.span.From > r.missing.From || r.backwards() && r.missing.To != r.question.Range.To {
 		return false
 	}
-	part := auditlog.TimeRange{From: max(old.window.From, r.rest.From), To: r.rest.To}
-	r.coverage.Stale, r.coverage.Failure = time.UnixMilli(old.asked).UTC(), err
-	r.date(old)
-	r.hand(within(old.events, part), part, true)
+	part := auditlog.TimeRange{From: max(old.span.From, r.missing.From), To: r.missing.To}
+	r.coverage.StaleSince, r.coverage.Failure = time.UnixMilli(old.requestedAt).UTC(), err
+	r.recordAge(old)
+	r.deliver(within(old.events, part), part, true)
 	return true
 }
 
-// Reading in parallel is worth it from this many pages a part on: each part ends with a page that is not full.
-const (
-	pagesAPart = 8
-	maxParts   = 4
-)
-
-// worthwhile reports whether so much is left to read that several parts should be read at a time.
-func (r *reader) worthwhile() bool {
-	found := r.coverage.Found
-	return r.question.All && found <= r.question.Max && found-r.coverage.Read >= 2*pagesAPart*r.history.config.Reach
-}
-
-// piece is a part that was read out of turn.
-type piece struct {
-	events []auditlog.Event
-	window auditlog.TimeRange
-	kept   bool
-}
-
-// parallel reads the rest in parts of equal length at a time. They are handed over in order, up to where one failed.
-func (r *reader) parallel(ctx context.Context, t *track) (err error) {
-	release, err := r.history.cache.turn(ctx, t, r.rest)
-	if err != nil {
-		return err
+// Estimate returns about how many events a time range holds for a filter, 0 if unknown, and whether all of them are cached. It sends
+// nothing.
+func (h *History) Estimate(f auditlog.Filter, r auditlog.TimeRange) (events int, cached bool) {
+	now := h.now()
+	own := h.cache.track(f)
+	if base := h.cache.track(auditlog.Filter{}); f.Structured() && h.cache.covers(base, r, now) {
+		return h.cache.estimate(own, r), true
 	}
-	defer func() { release(err) }()
-	if known, gap := r.history.cache.at(t, r.rest, r.backwards(), r.came); known != nil || gap != r.rest {
-		return nil // who had the turn before has read it, or some of it
-	}
-	n := min(maxParts, (r.coverage.Found-r.coverage.Read)/(pagesAPart*r.history.config.Reach))
-	whole, pieces, costs, cuts := r.rest, make([][]piece, n), make([]Cost, n), make([]int64, n)
-	bad := make([][]cbc.BadRecord, n)
-	var group errgroup.Group
-	for i := range n {
-		length := (whole.To - whole.From) / int64(n)
-		w := auditlog.TimeRange{From: whole.From + int64(i)*length, To: whole.From + int64(i+1)*length}
-		if i == n-1 {
-			w.To = whole.To
-		}
-		at := i // in the order of the question
-		if r.backwards() {
-			at = n - 1 - i
-		}
-		group.Go(func() error {
-			return Guard(func() (err error) {
-				pieces[at], cuts[at], bad[at], err = r.part(ctx, t, w, &costs[at])
-				return err
-			})
-		})
-	}
-	err = group.Wait()
-	for i := range n {
-		r.cost.Add(costs[i])
-		r.coverage.Cut = max(r.coverage.Cut, cuts[i])
-		r.bad.add(bad[i])
-	}
-	for _, p := range pieces {
-		for _, got := range p {
-			if r.next(got.window) && !r.stopped {
-				r.hand(got.events, got.window, got.kept)
-			}
-		}
-	}
-	return err
-}
-
-// part reads a window to its end.
-func (r *reader) part(ctx context.Context, t *track, w auditlog.TimeRange, cost *Cost) (pieces []piece, cut int64, bad []cbc.BadRecord, err error) {
-	take := func(events []auditlog.Event, window auditlog.TimeRange, kept bool) {
-		pieces = append(pieces, piece{events, window, kept})
-		w = r.behind(w, window)
-	}
-	for w.From < w.To && err == nil {
-		known, part := r.history.cache.at(t, w, r.backwards(), r.came)
-		if known != nil {
-			take(within(known.events, part), part, true)
-			continue
-		}
-		var got step
-		got, err = r.page(ctx, t, part, 0, cost, take)
-		cut = max(cut, got.cut)
-		bad = append(bad, got.bad...)
-	}
-	return pieces, cut, bad, err
+	return h.cache.estimate(own, r), h.cache.covers(own, r, now)
 }

@@ -9,29 +9,30 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// scan walks through a window page by page. The edge of what was read is the time of the last event of a page: the next page
-// starts there, so that neither events that arrive meanwhile nor the order among equal times can shift a page.
+// scan reads a time range page by page. The next page starts at the time of the last event of the page before, so that neither events
+// that arrive meanwhile nor the order of equal times can shift a page.
 type scan struct {
 	history *History
 	filter  auditlog.Filter
 	order   cbc.Order
 	cost    *Cost
-	rest    auditlog.TimeRange // what is not read yet
-	strict  auditlog.TimeRange // what to read instead if events cannot be told apart by their times: no more than was asked for
-	found   int                // what the first page counted
-	rows    int                // the most events of a page; 0 is as many as can be had
-	coarse  bool               // the server writes times without a fraction of a second
-	// emit takes the events of a part, ascending. whole is false where the server did not give all of them.
+	missing auditlog.TimeRange // not read yet
+	// requested is what to read instead of missing where times do not tell events apart: nothing beyond the request.
+	requested auditlog.TimeRange
+	found     int  // what the first page counted
+	rows      int  // maximum events of a page; 0 means the reach
+	coarse    bool // the server writes times in whole seconds
+	// emit takes the events of a part, ascending. whole is false if the server did not return all of them.
 	emit func(events []auditlog.Event, part auditlog.TimeRange, whole bool)
 	bad  badRecords // of all pages
 }
 
-// records is how many records a page holds: its events, and what cannot be read.
+// records returns how many records a page holds, readable or not.
 func records(p cbc.Page) int { return len(p.Events) + len(p.Bad) }
 
-// step reads on by one page.
+// step reads one page.
 func (s *scan) step(ctx context.Context) error {
-	page, err := s.ask(ctx)
+	page, err := s.nextPage(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,11 +42,11 @@ func (s *scan) step(ctx context.Context) error {
 	return s.take(ctx, page)
 }
 
-// ask asks for the next page, with the bounds that suit how finely the server writes times. A server that was seen to write a
-// fraction of a second does so whenever there is one.
-func (s *scan) ask(ctx context.Context) (cbc.Page, error) {
+// nextPage requests the next page, with the bounds that suit the resolution of the server's times. A server that once wrote a fraction of
+// a second does so whenever there is one.
+func (s *scan) nextPage(ctx context.Context) (cbc.Page, error) {
 	guess := s.history.coarse.Load()
-	page, err := s.page(ctx, s.rest, s.most(), 0, boundsFor(guess))
+	page, err := s.page(ctx, s.missing, s.maxRows(), 0, boundsFor(guess))
 	if err != nil || len(page.Events) == 0 {
 		return page, err
 	}
@@ -55,19 +56,19 @@ func (s *scan) ask(ctx context.Context) (cbc.Page, error) {
 	s.coarse = !s.history.fine.Load()
 	s.history.coarse.Store(s.coarse)
 	if s.coarse && !guess {
-		s.rest = intersect(s.rest, s.strict)
-		return s.page(ctx, s.rest, s.most(), 0, narrow)
+		s.missing = intersect(s.missing, s.requested)
+		return s.page(ctx, s.missing, s.maxRows(), 0, Narrow)
 	}
-	if s.coarse == guess || (s.rest.From%1000 == 0 && s.rest.To%1000 == 0) {
+	if s.coarse == guess || (s.missing.From%1000 == 0 && s.missing.To%1000 == 0) {
 		return page, nil
 	}
-	return s.page(ctx, s.rest, s.most(), 0, boundsFor(s.coarse))
+	return s.page(ctx, s.missing, s.maxRows(), 0, boundsFor(s.coarse))
 }
 
 func (s *scan) reach() int { return s.history.config.Reach }
 
-// most is how many events a page is asked for.
-func (s *scan) most() int {
+// maxRows returns how many events to request.
+func (s *scan) maxRows() int {
 	if s.rows > 0 {
 		return min(s.rows, s.reach())
 	}
@@ -76,23 +77,23 @@ func (s *scan) most() int {
 
 func boundsFor(coarse bool) bounds {
 	if coarse {
-		return narrow
+		return Narrow
 	}
-	return wide
+	return Wide
 }
 
-// close returns the bounds that add as little as possible to a window.
-func (s *scan) close() bounds {
+// tightBounds returns the bounds that add as little as possible to a time range.
+func (s *scan) tightBounds() bounds {
 	if s.coarse {
-		return narrow
+		return Narrow
 	}
 	return closest
 }
 
-// take hands on what a page holds for certain and moves the edge.
+// take emits what a page holds for certain and moves on.
 func (s *scan) take(ctx context.Context, page cbc.Page) error {
 	if records(page) >= page.Found && records(page) < s.reach() {
-		s.pass(page.Events, s.rest, true)
+		s.pass(page.Events, s.missing, true)
 		return nil
 	}
 	if records(page) == 0 {
@@ -109,7 +110,7 @@ func (s *scan) take(ctx context.Context, page cbc.Page) error {
 	return nil
 }
 
-// unit is the shortest span, in milliseconds, that the server's times tell apart.
+// unit returns the resolution of the server's times, in milliseconds.
 func (s *scan) unit() int64 {
 	if s.coarse {
 		return 1000
@@ -117,34 +118,34 @@ func (s *scan) unit() int64 {
 	return 1
 }
 
-// before is the part of the rest that comes, in the scan's order, before an instant.
+// before returns the part of missing that comes, in the scan's order, before an instant.
 func (s *scan) before(ms int64) auditlog.TimeRange {
 	if s.order == cbc.OldestFirst {
-		return auditlog.TimeRange{From: s.rest.From, To: min(max(ms, s.rest.From), s.rest.To)}
+		return auditlog.TimeRange{From: s.missing.From, To: min(max(ms, s.missing.From), s.missing.To)}
 	}
-	return auditlog.TimeRange{From: max(min(ms+s.unit(), s.rest.To), s.rest.From), To: s.rest.To}
+	return auditlog.TimeRange{From: max(min(ms+s.unit(), s.missing.To), s.missing.From), To: s.missing.To}
 }
 
-// pass hands on the events that lie in a part and takes the part off the rest.
+// pass emits the events that lie in a part and removes the part from missing.
 func (s *scan) pass(events []auditlog.Event, part auditlog.TimeRange, whole bool) {
 	inside := slices.DeleteFunc(events, func(e auditlog.Event) bool { return !s.contains(part, e.CreateTime) })
-	arrange(inside)
+	sortByTime(inside)
 	if s.order == cbc.OldestFirst {
-		s.rest.From = part.To
+		s.missing.From = part.To
 	} else {
-		s.rest.To = part.From
+		s.missing.To = part.From
 	}
 	s.emit(inside, part, whole)
 }
 
-// contains reports whether an event belongs to a part. A time that is written without a fraction can stand for any instant of
-// its second: there the server's own choice is trusted.
+// contains reports whether an event belongs to a part. A time in whole seconds can stand for any instant of its second: there the
+// server's own choice is trusted.
 func (s *scan) contains(part auditlog.TimeRange, t time.Time) bool {
 	ms := t.UnixMilli()
 	return ms < part.To && ms+s.unit() > part.From
 }
 
-// sorted reports whether the page came in the order that was asked for, to the millisecond.
+// sorted reports whether a page has the requested order, to the millisecond.
 func (s *scan) sorted(events []auditlog.Event) bool {
 	return slices.IsSortedFunc(events, func(a, b auditlog.Event) int {
 		c := int(a.CreateTime.UnixMilli() - b.CreateTime.UnixMilli())
@@ -155,27 +156,27 @@ func (s *scan) sorted(events []auditlog.Event) bool {
 	})
 }
 
-// halves reads the rest in two parts, for a server that does not sort as it was asked to.
+// halves reads what is missing in two parts, for a server that does not sort as requested.
 func (s *scan) halves(ctx context.Context) error {
-	if s.rest.To-s.rest.From < 2 {
-		return s.offsets(ctx, s.rest, s.close())
+	if s.missing.To-s.missing.From < 2 {
+		return s.offsets(ctx, s.missing, s.tightBounds())
 	}
-	older, newer := s.rest.Halves()
+	older, newer := s.missing.Halves()
 	parts := []auditlog.TimeRange{newer, older}
 	if s.order == cbc.OldestFirst {
 		parts = []auditlog.TimeRange{older, newer}
 	}
-	whole := s.rest
+	all := s.missing
 	for _, part := range parts {
-		s.rest = part
+		s.missing = part
 		var err error
-		for err == nil && s.rest.From < s.rest.To {
+		for err == nil && s.missing.From < s.missing.To {
 			err = s.step(ctx)
 		}
 		if s.order == cbc.OldestFirst {
-			s.rest = auditlog.TimeRange{From: s.rest.From, To: whole.To}
+			s.missing = auditlog.TimeRange{From: s.missing.From, To: all.To}
 		} else {
-			s.rest = auditlog.TimeRange{From: whole.From, To: s.rest.To}
+			s.missing = auditlog.TimeRange{From: all.From, To: s.missing.To}
 		}
 		if err != nil {
 			return err
@@ -184,18 +185,18 @@ func (s *scan) halves(ctx context.Context) error {
 	return nil
 }
 
-// instant reads on where a page full of events did not move the edge: they lie beyond the edge, in what wide bounds add, or
-// they all happened in the same millisecond. seen is that page.
+// instant goes on after a full page that did not move the start: its events lie in what wide bounds add, or all happened in the same
+// millisecond. seen is that page.
 func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
-	page, err := s.page(ctx, s.rest, s.reach(), 0, s.close())
+	page, err := s.page(ctx, s.missing, s.reach(), 0, s.tightBounds())
 	if err != nil {
 		return err
 	}
 	if s.lacks(page, seen) {
-		return s.offsets(ctx, s.second(), wide) // the server cuts the bounds
+		return s.offsets(ctx, s.second(), Wide) // the server rounds the bounds
 	}
 	if len(page.Events) > 0 && s.sorted(page.Events) {
-		part := s.rest
+		part := s.missing
 		if records(page) < page.Found || records(page) >= s.reach() {
 			part = s.before(page.Events[len(page.Events)-1].CreateTime.UnixMilli())
 		}
@@ -205,27 +206,27 @@ func (s *scan) instant(ctx context.Context, seen []auditlog.Event) error {
 		}
 	}
 	if page.Found == 0 && records(page) == 0 {
-		s.pass(nil, s.second(), true) // all that was seen lies beyond the edge, in what wide bounds add to this second
+		s.pass(nil, s.second(), true) // all of it lies in what wide bounds add to this second
 		return nil
 	}
 	if records(page) == 0 {
 		return ErrWithheld
 	}
-	if len(page.Events) == 0 { // a page of bad records says nothing of where it ends
+	if len(page.Events) == 0 { // a page of bad records does not show where it ends
 		return s.halves(ctx)
 	}
-	part := auditlog.TimeRange{From: max(s.rest.To-s.unit(), s.rest.From), To: s.rest.To}
+	part := auditlog.TimeRange{From: max(s.missing.To-s.unit(), s.missing.From), To: s.missing.To}
 	if s.order == cbc.OldestFirst {
-		part = auditlog.TimeRange{From: s.rest.From, To: min(s.rest.From+s.unit(), s.rest.To)}
+		part = auditlog.TimeRange{From: s.missing.From, To: min(s.missing.From+s.unit(), s.missing.To)}
 	}
-	return s.offsets(ctx, part, s.close())
+	return s.offsets(ctx, part, s.tightBounds())
 }
 
-// lacks reports whether a whole answer misses events of the rest that were seen before.
+// lacks reports whether a complete answer misses events that were seen before.
 func (s *scan) lacks(page cbc.Page, seen []auditlog.Event) bool {
 	inside := func(events []auditlog.Event) (n int) {
 		for i := range events {
-			if s.contains(s.rest, events[i].CreateTime) {
+			if s.contains(s.missing, events[i].CreateTime) {
 				n++
 			}
 		}
@@ -234,9 +235,9 @@ func (s *scan) lacks(page cbc.Page, seen []auditlog.Event) bool {
 	return records(page) >= page.Found && records(page) < s.reach() && inside(page.Events) < inside(seen)
 }
 
-// second is the first second of the rest, in the scan's order.
+// second returns the first second of missing, in the scan's order.
 func (s *scan) second() auditlog.TimeRange {
-	w := s.rest
+	w := s.missing
 	if s.order == cbc.OldestFirst {
 		w.To = min(w.To, w.From-w.From%1000+1000)
 	} else {
@@ -245,8 +246,8 @@ func (s *scan) second() auditlog.TimeRange {
 	return w
 }
 
-// offsets reads an instant by offset, as far as a search reaches. That is exact as long as the server keeps the order of equal
-// times from page to page, which is looked at by asking for the first page again.
+// offsets reads an instant by offset, as far as a search reaches. That is exact as long as the server keeps the order of equal times
+// from page to page, which is checked by requesting the first page again.
 func (s *scan) offsets(ctx context.Context, part auditlog.TimeRange, b bounds) error {
 	var events []auditlog.Event
 	var first cbc.Page
@@ -278,7 +279,7 @@ func (s *scan) offsets(ctx context.Context, part auditlog.TimeRange, b bounds) e
 	return nil
 }
 
-// page asks for one page.
+// page requests one page.
 func (s *scan) page(ctx context.Context, w auditlog.TimeRange, rows, offset int, b bounds) (cbc.Page, error) {
 	start, end := b(w)
 	r := cbc.SearchRequest{Filter: s.filter, Start: start, End: end, Order: s.order, Rows: rows, Offset: offset}

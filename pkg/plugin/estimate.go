@@ -81,22 +81,24 @@ func (d *Instance) estimate(ctx context.Context, q query.Query, requested auditl
 	if q.After != nil {
 		filter = q.After.Combined(filter)
 	}
-	question := history.Question{Filter: filter.Cloud(), Window: requested, Order: cbc.NewestFirst, Max: d.settings.maxEvents, Known: true}
+	question := history.Question{Filter: filter.Cloud(), Range: requested, Order: cbc.NewestFirst, MaxEvents: d.settings.maxEvents, Mode: history.CacheOnly}
 	if q.Oldest {
 		question.Order = cbc.OldestFirst
 	}
 	matcher, matched, cost := filter.Local(), 0, history.Cost{}
-	coverage, err := d.history.Scan(ctx, question, &cost, func(batch history.Batch) bool {
-		for e := range batch.All() {
+	var coverage history.Coverage
+	for batch, err := range d.history.Read(ctx, question, &coverage, &cost) {
+		if err != nil {
+			return estimate{}, err
+		}
+		for e := range batch {
 			if matcher.Match(e, d.catalog.ClassifyEvent(e)) {
 				matched++
 			}
 		}
-		return ctx.Err() == nil && (q.Type != query.TypeEvents || q.Fold || matched < q.Limit)
-	})
-	var bad *cbc.BadRecordsError
-	if err != nil && !errors.As(err, &bad) {
-		return estimate{}, err
+		if ctx.Err() != nil || q.Type == query.TypeEvents && !q.Fold && matched >= q.Limit {
+			break
+		}
 	}
 	if ctx.Err() != nil {
 		return estimate{}, ctx.Err()

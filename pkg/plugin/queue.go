@@ -77,25 +77,24 @@ func (b background) Queue(ctx context.Context) (cbc.Batch, error) {
 
 // SearchAll visits every event of a window, asked for anew.
 func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
-	var failed error
+	var coverage history.Coverage
 	var cost history.Cost
 	past := history.New(history.Config{Searcher: b.client, Settle: time.Minute})
-	question := history.Question{Window: w, Order: cbc.OldestFirst, Max: math.MaxInt}
-	coverage, err := past.Scan(ratelimit.WithOrigin(ratelimit.WithLane(ctx, ratelimit.LaneBackground), b.origin), question, &cost, func(batch history.Batch) bool {
-		events := make([]auditlog.Event, 0, batch.Len())
-		for e := range batch.All() {
+	question := history.Question{Range: w, Order: cbc.OldestFirst, MaxEvents: math.MaxInt}
+	ctx = ratelimit.WithOrigin(ratelimit.WithLane(ctx, ratelimit.LaneBackground), b.origin)
+	for batch, err := range past.Read(ctx, question, &coverage, &cost) {
+		if err != nil {
+			return err
+		}
+		var events []auditlog.Event
+		for e := range batch {
 			events = append(events, *e)
 		}
-		failed = visit(events)
-		return failed == nil
-	})
-	var bad *cbc.BadRecordsError
-	switch {
-	case failed != nil:
-		return failed
-	case err != nil && !errors.As(err, &bad): // another search would meet the same bad records
-		return err
-	case !coverage.Complete || !coverage.Stale.IsZero():
+		if err := visit(events); err != nil {
+			return err
+		}
+	}
+	if !coverage.Complete || !coverage.StaleSince.IsZero() { // another search would meet the same bad records
 		return fmt.Errorf("the search of %s is not complete", w)
 	}
 	return nil

@@ -18,8 +18,9 @@
 // gap that is none the smaller for it. A history.History made for the one call does it:
 //
 //	h := history.New(history.Config{Searcher: client, Settle: settle})
-//	coverage, err := h.Scan(ctx, history.Question{Window: w, Order: cbc.OldestFirst, Max: math.MaxInt, All: true}, &cost, visit)
-//	// complete only if coverage.Complete and coverage.Stale.IsZero()
+//	question := history.Question{Range: w, Order: cbc.OldestFirst, MaxEvents: math.MaxInt}
+//	for batch, err := range h.Read(ctx, question, &coverage, &cost) { … }
+//	// complete only if coverage.Complete and coverage.StaleSince.IsZero()
 //
 // # How nothing is lost or doubled
 //

@@ -72,21 +72,28 @@ type searcher struct {
 }
 
 func (s searcher) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
-	var failed error
 	h := history.New(history.Config{Searcher: s.client, Settle: s.settle, Reach: s.reach, Now: s.now})
-	q := history.Question{Window: w, Order: cbc.OldestFirst, Max: 1 << 30, All: true}
-	coverage, err := h.Scan(ctx, q, &history.Cost{}, func(b history.Batch) bool {
-		events := make([]auditlog.Event, 0, b.Len())
-		for e := range b.All() {
+	q := history.Question{Range: w, Order: cbc.OldestFirst, MaxEvents: 1 << 30}
+	var coverage history.Coverage
+	for batch, err := range h.Read(ctx, q, &coverage, &history.Cost{}) {
+		if err != nil {
+			return err
+		}
+		var events []auditlog.Event
+		for e := range batch {
 			events = append(events, *e)
 		}
-		failed = visit(events)
-		return failed == nil
-	})
-	if err = errors.Join(failed, err); err == nil && (!coverage.Complete || !coverage.Stale.IsZero()) {
-		err = errors.New("the search was cut")
+		if err := visit(events); err != nil {
+			return err
+		}
 	}
-	return err
+	if coverage.Bad != nil {
+		return coverage.Bad
+	}
+	if !coverage.Complete || !coverage.StaleSince.IsZero() {
+		return errors.New("the search was cut")
+	}
+	return nil
 }
 
 // config describes a queue on the world with its ledger in a store.

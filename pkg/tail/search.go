@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -22,7 +23,7 @@ const (
 
 // History reads events of the past.
 type History interface {
-	Scan(ctx context.Context, q history.Question, cost *history.Cost, visit func(history.Batch) (more bool)) (history.Coverage, error)
+	Read(ctx context.Context, q history.Question, coverage *history.Coverage, cost *history.Cost) iter.Seq2[history.Batch, error]
 }
 
 // Search is a tail by searches. Tails of the same history and filter, and panels, share what is asked.
@@ -75,22 +76,28 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 	var undelivered error
 	p.margin.begin()
 	matcher := p.Filter.Local()
-	question := history.Question{Filter: p.Filter.Cloud(), Window: window, Order: cbc.OldestFirst, Max: p.Max}
-	coverage, failed := p.History.Scan(polling, question, &cost, func(batch history.Batch) bool {
+	question := history.Question{Filter: p.Filter.Cloud(), Range: window, Order: cbc.OldestFirst, MaxEvents: p.Max}
+	var coverage history.Coverage
+	var failed error
+	for batch, err := range p.History.Read(polling, question, &coverage, &cost) {
+		if err != nil {
+			failed = err
+			break
+		}
 		p.collect(batch, matcher)
 		if len(p.rows) >= maxRows { // what is left goes out with a word on how the poll went
 			undelivered = p.flush()
 		}
-		return undelivered == nil
-	})
+		if undelivered != nil {
+			break
+		}
+	}
 	if undelivered != nil || ctx.Err() != nil {
 		return 0, errors.Join(undelivered, ctx.Err())
 	}
 	moved := p.margin.settle(min(coverage.AsOf.Add(-p.Settle).UnixMilli(), coverage.Covered.To))
-	var bad *cbc.BadRecordsError
-	if errors.As(failed, &bad) { // all others were listed
-		failed = nil
-		p.viewer.say("bad", true, bad.Error())
+	if failed == nil && coverage.Bad != nil { // all others were listed
+		p.viewer.say("bad", true, coverage.Bad.Error())
 	}
 	if failed == nil {
 		failed = coverage.Failure
@@ -108,7 +115,7 @@ func (p *poller) flush() error {
 
 // collect takes the events of a batch that were not delivered.
 func (p *poller) collect(batch history.Batch, matcher auditlog.Matcher) {
-	for e := range batch.All() {
+	for e := range batch {
 		class := p.Classifier.ClassifyEvent(e)
 		if !matcher.Match(e, class) {
 			continue
@@ -122,10 +129,10 @@ func (p *poller) collect(batch history.Batch, matcher auditlog.Matcher) {
 // report tells the viewer how the poll went, and how long it is until the next one.
 func (p *poller) report(c history.Coverage, failed error, moved bool) time.Duration {
 	cut, behind := "", ""
-	if c.Cut != 0 {
-		cut = fmt.Sprintf("One millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing here", stamp(time.UnixMilli(c.Cut)))
+	if c.TruncatedAt != 0 {
+		cut = fmt.Sprintf("One millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing here", stamp(time.UnixMilli(c.TruncatedAt)))
 	}
-	if c.Cut != 0 || failed == nil {
+	if c.TruncatedAt != 0 || failed == nil {
 		p.viewer.say("cut", true, cut)
 	}
 	if failed != nil {
@@ -135,7 +142,7 @@ func (p *poller) report(c history.Coverage, failed error, moved bool) time.Durat
 	}
 	p.strikes = 0
 	p.viewer.say("failure", true, "")
-	unread := !c.Complete && c.Cut == 0
+	unread := !c.Complete && c.TruncatedAt == 0
 	if unread {
 		behind = fmt.Sprintf("More events at a time than a poll may read (maxEvents %d): the tail is behind and has come to %s", p.Max, stamp(c.Covered.End()))
 	}
@@ -151,8 +158,8 @@ func (p *poller) report(c history.Coverage, failed error, moved bool) time.Durat
 
 // seen is the time up to which events were delivered.
 func (p *poller) seen(c history.Coverage) time.Time {
-	if !c.Stale.IsZero() {
-		return c.Stale
+	if !c.StaleSince.IsZero() {
+		return c.StaleSince
 	}
 	return c.Covered.End()
 }
