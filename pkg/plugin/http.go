@@ -45,7 +45,7 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
 	c := &httpClients{}
-	options.Middlewares = guarded(httpclient.DefaultMiddlewares())
+	options.Middlewares = append([]httpclient.Middleware{probing}, guarded(httpclient.DefaultMiddlewares())...)
 	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { c.idle = append(c.idle, t.CloseIdleConnections) }
 	if c.api, err = httpclient.New(options); err != nil {
 		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)

@@ -73,6 +73,11 @@ func isUndefinedTable(err error) bool {
 	return errors.As(err, &failure) && failure.Code == "42P01"
 }
 
+func isForbidden(err error) bool {
+	var failure *pgconn.PgError
+	return errors.As(err, &failure) && failure.Code == "42501"
+}
+
 func apply(ctx context.Context, tx pgx.Tx, name string, have int) error {
 	number, _, _ := strings.Cut(name, "_")
 	version, err := strconv.Atoi(number)
