@@ -93,9 +93,14 @@ func (r *run) every(pause time.Duration, name string, step func(context.Context)
 	}
 }
 
+// saveSettings creates the data source as version 0, and changes its settings to those of any other.
 func (r *run) saveSettings(ctx context.Context, version int) error {
 	key := r.sim.Keys()[0]
-	return r.send(ctx, http.MethodPost, "/api/datasources", nil, map[string]any{
+	method, path := http.MethodPut, "/api/datasources/uid/"+uid
+	if version == 0 {
+		method, path = http.MethodPost, "/api/datasources"
+	}
+	return r.send(ctx, method, path, nil, map[string]any{
 		"uid": uid, "name": uid, "type": pluginType, "url": r.url,
 		"jsonData": map[string]any{
 			"orgKey": r.sim.OrgKey(), "apiId": key.APIID, "queueEnabled": true, "queuePollSeconds": 10, "requestsPerFiveMinutes": 1_000_000,

@@ -67,7 +67,7 @@ func Run(ctx context.Context, c Config) error {
 
 // measure takes samples before, during and after the load, and judges them.
 func (r *run) measure(ctx context.Context) ([]sample, error) {
-	if err := r.saveSettings(ctx, 1); err != nil {
+	if err := r.saveSettings(ctx, 0); err != nil {
 		return nil, err
 	}
 	if err := r.get(ctx, "/health"); err != nil {
@@ -83,7 +83,7 @@ func (r *run) measure(ctx context.Context) ([]sample, error) {
 		return curve, err
 	}
 	// New settings end the instance that did the work: Grafana's SDK disposes of it five seconds later.
-	if err := r.saveSettings(ctx, 0); err != nil {
+	if err := r.saveSettings(ctx, -1); err != nil {
 		return curve, err
 	}
 	if err := r.get(ctx, "/health"); err != nil {
