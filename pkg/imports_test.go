@@ -24,7 +24,7 @@ var allowedImports = map[string][]string{
 	"pkg/cbc":      {"pkg/auditlog", "pkg/ratelimit"},
 	"pkg/clock":    {},
 	"pkg/history":  {"pkg/auditlog", "pkg/cbc", "pkg/clock", "pkg/ratelimit"},
-	"pkg/store":    {"pkg/auditlog", "pkg/cbc"},
+	"pkg/store":    {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit"},
 	"pkg/queue":    {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/store"},
 	"pkg/frame":    {"pkg/auditlog"},
 	"pkg/export":   {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/history"},

@@ -38,6 +38,8 @@ type Config struct {
 	Now func() time.Time
 	// Limiter decides when a request may start; nil lets every request start at once.
 	Limiter *ratelimit.Limiter
+	// Pool is the part in a budget that several processes share; nil means none. It is used once the API key is accepted.
+	Pool *ratelimit.Pool
 	// RequestsPerFiveMinutes is the client's own limit; 0 means none. It applies to all clients of the host once the API key is
 	// accepted, and only to this client before.
 	RequestsPerFiveMinutes int

@@ -78,28 +78,47 @@ func NormalizeURL(address string) (string, error) {
 	return normalized.String(), nil
 }
 
-// LimiterFor returns the limiter of an address's host, that is scheme, name and port. It is kept at least until leave is called.
-func LimiterFor(address string) (l *ratelimit.Limiter, leave func()) {
-	host := strings.ToLower(strings.TrimSpace(address))
+// WithServerName returns the identity behind a TLS server name other than the host of the URL. One network address can be that of
+// several servers, which are told apart by this name: what another server answers proves nothing about the API key at the URL.
+func (id Identity) WithServerName(name string) Identity {
+	id.URL += otherServer(id.URL, name)
+	return id
+}
+
+// otherServer describes a TLS server name that is not the host of an address. It is empty if there is none.
+func otherServer(normalized, name string) string {
+	name = strings.TrimSpace(name)
+	u, err := url.Parse(normalized)
+	if name == "" || err == nil && normalizeHost(name) == u.Hostname() {
+		return ""
+	}
+	return " as " + normalizeHost(name)
+}
+
+// LimiterFor returns the limiter of an address's host, that is scheme, name and port, and the TLS server name if that is another. It is
+// kept at least until leave is called.
+func LimiterFor(address, serverName string) (l *ratelimit.Limiter, host string, leave func()) {
+	host = strings.ToLower(strings.TrimSpace(address))
 	if normalized, err := NormalizeURL(address); err == nil {
 		host = normalized
 		if u, err := url.Parse(normalized); err == nil {
 			host = u.Scheme + "://" + u.Host
 		}
 	}
-	return ratelimit.ForHost(host)
+	host += otherServer(host, serverName)
+	l, leave = ratelimit.ForHost(host)
+	return l, host, leave
 }
 
 func normalizeHost(host string) string {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.Unmap().String()
 	}
-	host = strings.TrimSuffix(host, ".")
 	ascii, err := idna.Lookup.ToASCII(host)
 	if err != nil { // a name that DNS accepts and IDNA does not, such as one with an underscore
 		ascii = host
 	}
-	return strings.ToLower(ascii)
+	return strings.ToLower(strings.TrimRight(ascii, ".")) // IDNA makes dots of other full stops
 }
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}

@@ -93,16 +93,62 @@ func TestFingerprintHidesTheSecret(t *testing.T) {
 
 // Settings that spell the same host differently share one rate limit.
 func TestLimiterForOneHost(t *testing.T) {
-	l, leave := LimiterFor("https://Limiter.example/")
+	l, _, leave := LimiterFor("https://Limiter.example/", "")
 	defer leave()
 	for _, same := range []string{"https://limiter.example", " https://limiter.example.:443/path?x=y "} {
-		other, leaveOther := LimiterFor(same)
+		other, _, leaveOther := LimiterFor(same, "")
 		require.Same(t, l, other, same)
 		leaveOther()
 	}
 	for _, different := range []string{"http://limiter.example", "https://limiter.example:8443", "https://other.example", "limiter.example"} {
-		other, leaveOther := LimiterFor(different)
+		other, _, leaveOther := LimiterFor(different, "")
 		require.NotSame(t, l, other, different)
 		leaveOther()
+	}
+}
+
+// Another server at the same address has an identity and a limiter of its own, however its name is spelled.
+func TestTLSServerName(t *testing.T) {
+	id, err := NewIdentity("https://console.example", "ORG", "ID", "secret")
+	require.NoError(t, err)
+	l, _, leave := LimiterFor("https://console.example", "")
+	defer leave()
+	for _, same := range []string{"", " ", "console.example", "CONSOLE.example.", "console。example"} {
+		require.Equal(t, id, id.WithServerName(same), same)
+		other, _, leaveOther := LimiterFor("https://console.example", same)
+		require.Same(t, l, other, same)
+		leaveOther()
+	}
+	for _, different := range []string{"other.example", "console.example.evil", "127.0.0.1"} {
+		require.NotEqual(t, id.APIKey, id.WithServerName(different).APIKey, different)
+		require.Equal(t, id.WithServerName(different), id.WithServerName(strings.ToUpper(different)+"."), different)
+		other, _, leaveOther := LimiterFor("https://console.example", different)
+		require.NotSame(t, l, other, different)
+		leaveOther()
+	}
+}
+
+// Every full stop that a resolver takes for one is one, and normalizing again changes nothing.
+func TestFullStopsOfAHostName(t *testing.T) {
+	const want = "https://defense.conferdeploy.net:443"
+	for _, host := range []string{
+		"defense.conferdeploy.net.", "defense.conferdeploy.net..", "defense.conferdeploy.net。", "defense.conferdeploy.net.。",
+		"defense。conferdeploy。net", "defense.conferdeploy.net．", "defense.conferdeploy.net｡", "ｄefense.conferdeploy.net", "Defense.conferdeploy.net:00443",
+	} {
+		got, err := NormalizeURL("https://" + host)
+		require.NoError(t, err, host)
+		require.Equal(t, want, got, host)
+	}
+	for _, address := range []string{
+		"https://[fe80::1%25eth0]", "https://[fe80::1%25ETH0]:0443/", "http://[::1]", "http://[::FFFF:127.0.0.1]", "https://[::ffff:1.2.3.4%25x]",
+		"http://１２７.0.0.1", "https://a_b。c", "https://A_Ü.example",
+	} {
+		once, err := NormalizeURL(address)
+		if err != nil {
+			continue
+		}
+		again, err := NormalizeURL(once)
+		require.NoError(t, err, address)
+		require.Equal(t, once, again, address)
 	}
 }

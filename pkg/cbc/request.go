@@ -172,8 +172,10 @@ func (c *Client) start(ctx context.Context, r request) (started, error) {
 	if err := c.ownLimit(); err != nil {
 		return started{}, c.notSent(ctx, err)
 	}
-	if !c.Accepted() {
-		ctx = ratelimit.WithUnverified(ctx)
+	if c.Accepted() {
+		ctx = ratelimit.WithPool(ctx, c.config.Pool)
+	} else {
+		ctx = ratelimit.WithUnverified(ctx, c.untried())
 	}
 	grant, err := c.config.Limiter.Acquire(ctx)
 	if err != nil {

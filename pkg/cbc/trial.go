@@ -84,11 +84,22 @@ func (c *Client) accept(sentAt time.Time) {
 	}
 }
 
-// reject records that Carbon Black Cloud rejected the API key.
+// reject records that Carbon Black Cloud rejected the API key. Its limit no longer applies to others.
 func (c *Client) reject() {
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
 	c.trial.rejectedAt = c.config.Now()
+	if c.trial.removeLimit != nil {
+		c.trial.removeLimit()
+		c.trial.removeLimit = nil
+	}
+}
+
+// untried reports whether the request that is about to start is the client's first.
+func (c *Client) untried() bool {
+	c.trial.mu.Lock()
+	defer c.trial.mu.Unlock()
+	return c.trial.acceptedAt.IsZero() && c.trial.starts.First()
 }
 
 // ownLimit refuses a request of a client that was never answered and has used up its own limit.

@@ -73,6 +73,17 @@ func (s *JobStore) enter(t token) *trackedExport {
 	return e
 }
 
+// removed reports whether an export was taken off the list. It adds nothing.
+func (s *JobStore) removed(t token) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	e := s.exports[t.name()]
+	s.mu.Unlock()
+	return e != nil && e.gone()
+}
+
 // begin adds an export that was just started. It replaces a job of the same id, which must have been another one: a test system that
 // is restarted counts its jobs from the start.
 func (s *JobStore) begin(t token) *trackedExport {

@@ -57,6 +57,9 @@ func (s *Service) find(id string) (*trackedExport, error) {
 		return nil, errNoExport
 	}
 	e := s.config.unproved.enter(t)
+	if !s.accepted() && registry.known(owner).removed(t) {
+		e.forget()
+	}
 	if removed := e.gone(); s.accepted() {
 		e = registry.store(owner).enter(t)
 		if removed {

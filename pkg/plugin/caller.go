@@ -63,7 +63,17 @@ func uid(req *backend.QueryDataRequest, header string) string {
 func (d *Instance) getStatus(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusOK, struct {
 		ratelimit.Status
-		Cache history.Status `json:"cache"`
-		Queue *queueStatus   `json:"queue"`
-	}{d.limits(r.Context()), d.history.Status(), d.queueStatus(r.Context())})
+		Shared *ratelimit.PoolStatus `json:"sharedBudget"`
+		Cache  history.Status        `json:"cache"`
+		Queue  *queueStatus          `json:"queue"`
+	}{d.limits(r.Context()), d.sharedStatus(), d.history.Status(), d.queueStatus(r.Context())})
+}
+
+// sharedStatus describes the budget that replicas share; nil without one.
+func (d *Instance) sharedStatus() *ratelimit.PoolStatus {
+	if d.pool == nil {
+		return nil
+	}
+	status := d.pool.Status()
+	return &status
 }

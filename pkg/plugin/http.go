@@ -31,6 +31,8 @@ type httpClients struct {
 	api     *http.Client
 	storage *http.Client // follows redirects to other hosts: headers, users and certificates of the settings are not for those
 	idle    []func()
+
+	serverName string // by TLS, if it is not the host of the URL
 }
 
 // newHTTPClients makes the clients of the settings.
@@ -45,6 +47,9 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
 	c := &httpClients{}
+	if options.TLS != nil {
+		c.serverName = options.TLS.ServerName
+	}
 	options.Middlewares = append([]httpclient.Middleware{probing}, guarded(httpclient.DefaultMiddlewares())...)
 	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { c.idle = append(c.idle, t.CloseIdleConnections) }
 	if c.api, err = httpclient.New(options); err != nil {

@@ -45,7 +45,8 @@ type Instance struct {
 	idle     func() // closes idle connections
 	client   *cbc.Client
 	limiter  *ratelimit.Limiter
-	detach   func() // from the limiter of the host
+	pool     *ratelimit.Pool // nil unless replicas share the budget
+	detach   func()          // from the limiter of the host
 	catalog  *catalog.Catalog
 	history  *history.History
 	queue    *queue.Queue // nil unless the settings enable it
@@ -64,6 +65,7 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	if err != nil {
 		return nil, settingsError(err)
 	}
+	parsed.serverName = clients.serverName
 	d, err := assemble(parsed, ownerOf(ctx, s), clients.api, clients.storage)
 	if err != nil {
 		return nil, settingsError(err)
@@ -87,11 +89,21 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 	if err != nil {
 		return nil, err
 	}
+	identity = identity.WithServerName(parsed.serverName)
 	classifier, err := catalogWith(rulesKey, parsed.rules)
 	if err != nil {
 		return nil, err
 	}
-	limiter, leaveHost := cbc.LimiterFor(parsed.url)
+	limiter, host, leaveHost := cbc.LimiterFor(parsed.url, parsed.serverName)
+	pool, leavePool, err := sharedPool(limiter, host, parsed)
+	if err != nil {
+		leaveHost()
+		return nil, err
+	}
+	leave := func() {
+		leavePool()
+		leaveHost()
+	}
 	client, err := cbc.New(cbc.Config{
 		URL:                    parsed.url,
 		OrgKey:                 parsed.orgKey,
@@ -101,12 +113,13 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		Redact:                 parsed.secrets,
 		UserAgent:              userAgent(),
 		Limiter:                limiter,
+		Pool:                   pool,
 		RequestsPerFiveMinutes: parsed.requestsPerFiveMinutes,
 		Observe:                observe,
 		Storage:                storage,
 	}, httpClient)
 	if err != nil {
-		leaveHost()
+		leave()
 		return nil, err
 	}
 	lookups := answer.NewMemory(0)
@@ -119,7 +132,8 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		idle:     httpClient.CloseIdleConnections,
 		client:   client,
 		limiter:  limiter,
-		detach:   leaveHost,
+		pool:     pool,
+		detach:   leave,
 		catalog:  classifier,
 		history:  past,
 		streams:  newLifetime(),

@@ -122,7 +122,8 @@ func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.accepted = c.accepted || known && q.config.Store.Shared
+	// A store of the data source's own choice proves nothing about a ledger that is kept elsewhere.
+	c.accepted = c.accepted || known && q.config.Store.Shared && (c.reader == nil || c.reader.store == q.config.Store.Name)
 	if c.reader != nil || !known {
 		if !known { // another secret may have been accepted elsewhere a moment ago
 			c.since = time.Now()
@@ -294,7 +295,7 @@ func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store,
 		s.accept(q)
 	}
 	if c.reader == nil || c.reader.store != q.config.Store.Name {
-		s.retirePredecessors()
+		s.retirePredecessors(q)
 		s.reader, q.own = newReader(q.config.Store.Name, c.ledger, c.reader, p.report), nil
 	}
 	a = &admission{reader: s.reader, worked: c.worked || c.reader == nil}
@@ -306,25 +307,30 @@ func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store,
 	return a, unused, nil
 }
 
-// otherStore reports whether another data source keeps the queue in another store. The same data source does until new settings
-// take part.
+// otherStore reports whether another data source, whose secret is accepted, keeps the queue in another store. The same data source does
+// until new settings take part.
 func (s *slot) otherStore(q *Queue) bool {
 	if s.reader == nil || s.reader.store == q.config.Store.Name {
 		return false
 	}
 	for other := range s.open {
-		if other.admitted.Load() != nil && other.config.Owner != q.config.Owner {
+		if other.admitted.Load() != nil && other.config.Owner != q.config.Owner && s.accepted[other.config.Identity.Fingerprint] {
 			return true
 		}
 	}
 	return false
 }
 
-// retirePredecessors retires what the data source has opened before with another store.
-func (s *slot) retirePredecessors() {
+// retirePredecessors retires what the data source has opened before with another store. Other data sources, which are not accepted,
+// lose their place and may ask for it again.
+func (s *slot) retirePredecessors(q *Queue) {
 	for other := range s.open {
-		if other.admitted.Load() != nil {
+		switch {
+		case other.admitted.Load() == nil:
+		case other.config.Owner == q.config.Owner:
 			other.retire() // it has no ledger of its own: it was admitted
+		default:
+			other.expel()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import "time"
 // Grant is one request, from when it asks to start until it has ended.
 type Grant struct {
 	limiter     *Limiter // nil: not limited
+	pool        *Pool    // of a shared budget; nil: none
 	lane        Lane
 	origin      Origin
 	requestedAt time.Time
@@ -40,10 +41,12 @@ func (g *Grant) End(o Outcome, wait time.Duration) (resumesAt time.Time) {
 	switch o {
 	case Allowed:
 		l.pause.end(g.throttles)
+		g.pool.letThrough()
 	case Throttled:
 		l.pause.begin(l.now(), wait, g.throttles)
 		l.usage.count(g.origin, spent{throttled: 1})
 		resumesAt = l.pause.until
+		g.pool.throttled(resumesAt.Sub(l.now()))
 	case Unknown:
 	}
 	l.advance()

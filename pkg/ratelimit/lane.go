@@ -59,6 +59,7 @@ type Origin struct {
 type (
 	laneKey   struct{}
 	originKey struct{}
+	firstKey  struct{} // whether an unverified client has sent nothing yet
 )
 
 // WithLane sets the lane of the requests made with the context. The default is LanePanel.
@@ -79,10 +80,12 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
-// WithUnverified marks the requests made with the context as those of a client whose credential is not accepted.
-func WithUnverified(ctx context.Context) context.Context {
+// WithUnverified marks the requests made with the context as those of a client whose credential is not accepted. All such clients share
+// a small part of the budget, half of which is for the first request of each.
+func WithUnverified(ctx context.Context, first bool) context.Context {
 	o := OriginOf(ctx)
 	o.Tenant.unverified = true
+	ctx = context.WithValue(ctx, firstKey{}, first)
 	return WithOrigin(ctx, o)
 }
 

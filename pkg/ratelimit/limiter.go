@@ -43,6 +43,8 @@ type Limiter struct {
 	waiting [lanes][]*Grant // in order of arrival
 	timer   *time.Timer
 	usage   usage
+
+	unverified startLog // starts of clients that are not accepted
 }
 
 // New returns a Limiter that is not shared.
@@ -165,7 +167,14 @@ func (l *Limiter) enqueue(ctx context.Context, lane Lane) *Grant {
 	defer l.mu.Unlock()
 	now := l.now()
 	g := &Grant{
-		limiter: l, lane: lane, origin: OriginOf(ctx), requestedAt: now, latestStart: latestStart(ctx, lane, now), decided: make(chan error, 1),
+		limiter: l, pool: poolOf(ctx, l), lane: lane, origin: OriginOf(ctx), requestedAt: now, latestStart: latestStart(ctx, lane, now), decided: make(chan error, 1),
+	}
+	if g.origin.Tenant.unverified {
+		first, _ := ctx.Value(firstKey{}).(bool)
+		if refusal := l.unverifiedRefusal(first, now); refusal != nil {
+			g.decided <- refusal
+			return g
+		}
 	}
 	l.waiting[lane] = append(l.waiting[lane], g)
 	l.advance()
@@ -187,7 +196,10 @@ func (l *Limiter) abandon(ctx context.Context, g *Grant) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	refusal := l.refusal(startsAt, now)
+	if at, _ := g.pool.availableAt(g.lane); at.After(startsAt) {
+		startsAt = at
+	}
+	refusal := l.refusal(g, startsAt, now)
 	refusal.err = ctx.Err()
 	return refusal
 }
@@ -196,5 +208,8 @@ func (l *Limiter) abandon(ctx context.Context, g *Grant) error {
 func (l *Limiter) undoStart(g *Grant) {
 	delete(l.running, g)
 	l.starts.remove(g.startedAt)
+	if g.origin.Tenant.unverified {
+		l.unverified.remove(g.startedAt)
+	}
 	l.usage.count(g.origin, spent{calls: -1})
 }

@@ -10,24 +10,28 @@ import (
 func (l *Limiter) advance() {
 	now := l.now()
 	l.starts.expire(now)
-	for g := l.next(); g != nil && l.mayStart(g, now); g = l.next() {
-		l.start(g, now)
+	for g := l.next(now); g != nil && l.mayStart(g, now); g = l.next(now) {
+		if g.pool.take(g.lane, now) {
+			l.start(g, now)
+		}
 	}
 	l.refuseLate(now)
 	l.setTimer(now)
 }
 
-// mayStart reports whether a request may start now. It is the only place that grants a start, and so the place where a budget that is
-// shared between processes would add its condition.
+// mayStart reports whether the limiter lets a request start now.
 func (l *Limiter) mayStart(g *Grant, now time.Time) bool {
 	return l.hasRoom(g.lane) && !l.earliestStart(g.lane, 0, now).After(now)
 }
 
-// next returns the request to start next, nil if none waits. A later lane never overtakes: its share of the budget is smaller.
-func (l *Limiter) next() *Grant {
+// next returns the request to start next, nil if none waits. A later lane never overtakes, because its share of the budget is smaller,
+// but a request whose shared budget has nothing for it now does not hold up those that do not draw on it.
+func (l *Limiter) next(now time.Time) *Grant {
 	for _, lane := range l.waiting {
-		if len(lane) > 0 {
-			return lane[0]
+		for _, g := range lane {
+			if at, ok := g.pool.availableAt(g.lane); ok && !at.After(now) {
+				return g
+			}
 		}
 	}
 	return nil
@@ -49,6 +53,9 @@ func (l *Limiter) start(g *Grant, now time.Time) {
 	l.dequeue(g)
 	l.running[g] = true
 	l.starts.add(now)
+	if g.origin.Tenant.unverified {
+		l.unverified.add(now)
+	}
 	g.startedAt, g.throttles = now, l.pause.throttles
 	l.usage.count(g.origin, spent{calls: 1, waited: g.Waited()})
 	g.decided <- nil
@@ -79,12 +86,15 @@ func (l *Limiter) refuseLate(now time.Time) {
 	for lane := range lanes {
 		l.waiting[lane] = slices.DeleteFunc(l.waiting[lane], func(g *Grant) bool {
 			startsAt := l.earliestStart(lane, ahead, now)
+			if at, _ := g.pool.availableAt(lane); at.After(startsAt) {
+				startsAt = at
+			}
 			if !tooLate(startsAt, now, g.latestStart) {
 				ahead++
 				return false
 			}
 			l.usage.count(g.origin, spent{waited: now.Sub(g.requestedAt)})
-			g.decided <- l.refusal(startsAt, now)
+			g.decided <- l.refusal(g, startsAt, now)
 			return true
 		})
 	}
@@ -101,13 +111,37 @@ func (l *Limiter) setTimer(now time.Time) {
 		l.timer.Stop()
 		l.timer = nil
 	}
-	g := l.next()
-	if g == nil || !l.hasRoom(g.lane) {
+	at := l.nextChange(now)
+	if at.IsZero() {
 		return
 	}
-	l.timer = time.AfterFunc(l.earliestStart(g.lane, 0, now).Sub(now), func() {
+	l.timer = time.AfterFunc(at.Sub(now), func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.advance()
 	})
+}
+
+// nextChange returns when the first of the waiting requests for which there is room can start; zero if there is none.
+func (l *Limiter) nextChange(now time.Time) time.Time {
+	var first time.Time
+	for lane := range lanes {
+		if len(l.waiting[lane]) == 0 || !l.hasRoom(lane) {
+			continue
+		}
+		starts := l.earliestStart(lane, 0, now)
+		for _, g := range l.waiting[lane] {
+			at, ok := g.pool.availableAt(lane)
+			if !ok {
+				continue
+			}
+			if starts.After(at) {
+				at = starts
+			}
+			if first.IsZero() || at.Before(first) {
+				first = at
+			}
+		}
+	}
+	return first
 }

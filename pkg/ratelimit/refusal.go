@@ -41,13 +41,13 @@ func (r *Refusal) Error() string {
 func (r *Refusal) Unwrap() error { return r.err }
 
 // refusal describes a request that is not sent now but could be at startsAt.
-func (l *Limiter) refusal(startsAt, now time.Time) *Refusal {
+func (l *Limiter) refusal(g *Grant, startsAt, now time.Time) *Refusal {
 	r := &Refusal{Reason: Busy, Limit: l.limit()}
 	if !startsAt.After(now) {
 		return r
 	}
 	r.Reason, r.Wait, r.ResumesAt = OverBudget, startsAt.Sub(now), startsAt
-	if l.pause.until.After(now) {
+	if l.pause.until.After(now) || g.pool != nil && g.pool.paused {
 		r.Reason = Paused
 	}
 	return r

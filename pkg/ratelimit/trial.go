@@ -2,6 +2,27 @@ package ratelimit
 
 import "time"
 
+// Clients that are not accepted share a part of the budget. Half of it is for their first requests, by which a client with the right
+// credential is accepted.
+const (
+	unverifiedShare = 20 // percent
+	minUnverified   = 20 // requests per window
+)
+
+// unverifiedRefusal returns why a request of a client that is not accepted may not start, nil if it may wait for its start.
+func (l *Limiter) unverifiedRefusal(first bool, now time.Time) *Refusal {
+	limit := max(l.limit()*unverifiedShare/100, minUnverified)
+	if !first {
+		limit /= 2
+	}
+	l.unverified.expire(now)
+	at := l.unverified.earliest(limit, 0, now)
+	if !at.After(now) {
+		return nil
+	}
+	return &Refusal{Reason: Unverified, Limit: limit, Wait: at.Sub(now), ResumesAt: at}
+}
+
 // A client that was never answered may send a few requests at once and then one at a time, because what it sends in vain is missing
 // from the budget of all clients of the host.
 const (
@@ -10,7 +31,13 @@ const (
 )
 
 // Trial limits a client that no host has answered yet. It is not safe for concurrent use.
-type Trial struct{ starts startLog }
+type Trial struct {
+	starts startLog
+	taken  int
+}
+
+// First reports whether no more than one request was taken yet.
+func (t *Trial) First() bool { return t.taken <= 1 }
 
 // Take counts a request that starts now, or returns why it may not. limit is the client's own limit per window.
 func (t *Trial) Take(limit int, now time.Time) error {
@@ -26,5 +53,6 @@ func (t *Trial) Take(limit int, now time.Time) error {
 		return r
 	}
 	t.starts.add(now)
+	t.taken++
 	return nil
 }
