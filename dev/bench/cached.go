@@ -49,7 +49,7 @@ func measureCache(ctx context.Context, c *cloud, t *truth) (cacheFigures, error)
 	}
 	group := func(width time.Duration) (data.Frames, error) {
 		return p.Answer(ctx, answer.Request{
-			Query: query, Window: auditlog.NewTimeRange(t.window.from, t.window.to), Interval: width, MaxDataPoints: 1000,
+			Query: query, Range: auditlog.NewTimeRange(t.window.from, t.window.to), Interval: width, MaxDataPoints: 1000,
 		})
 	}
 	start := time.Now()

@@ -18,7 +18,7 @@ import (
 // rule asks as an alert rule does.
 func (w *evening) rule(q query.Query, window auditlog.TimeRange) (map[string]int64, []string, error) {
 	q.Source, q.Limit = query.SourceSearch, 1000
-	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Window: window, Numbers: true, Alert: true, Now: w.now,
+	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: window, Numbers: true, Alert: true, Now: w.now,
 		Interval: time.Second, MaxDataPoints: 1000})
 	if err != nil {
 		return nil, nil, err

@@ -1,33 +1,23 @@
-// Package answer answers queries: events are read, counted or listed, and become data frames with notices on what they cover.
+// Package answer answers queries: a plan says what to do, a source yields events, and an aggregator makes a result of them, which
+// becomes data frames with notices about what they cover.
 package answer
 
 import (
 	"context"
-	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
-	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// History reads and counts events of the past.
-type History interface {
-	Read(ctx context.Context, q history.Question, coverage *history.Coverage, cost *history.Cost) iter.Seq2[history.Batch, error]
-	Count(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, cost *history.Cost) (int, error)
-	PageSize() int // the most events that one request reads
-}
-
-// Classifier names what an event's description tells.
+// Classifier classifies events by their descriptions.
 type Classifier interface {
 	ClassifyEvent(e *auditlog.Event) auditlog.Class
 	Subjects
-	// Prefilter is a Lucene text that finds everything that the filter's derived keys select, if there is one.
+	// Prefilter returns a Lucene query that finds everything that the filter's derived keys select, if there is one.
 	Prefilter(f auditlog.Filter) (catalog.Prefilter, bool)
 }
 
@@ -37,14 +27,14 @@ type Answerer struct {
 	Queue      Queue // nil when the settings do not enable it
 	Classifier Classifier
 	SearchPath string // where searches go, for the query inspector
-	MaxEvents  int    // most events that one answer reads
-	// MaxStale is how old an answer to an alert rule may be when Carbon Black Cloud cannot be asked. Panels take any age and say
-	// so.
+	MaxEvents  int    // maximum events that one answer reads
+	// MaxStale is how old the end of the log may be in an answer to an alert rule when Carbon Black Cloud cannot be reached. Panels take
+	// any age, with a notice.
 	MaxStale   time.Duration
-	Settle     time.Duration     // how late an event may be: what is older does not change any more
-	Fresh      time.Duration     // how old the end of the log may be in an answer that does not say so
+	Settle     time.Duration     // how late an event may become visible: older events no longer change
+	Fresh      time.Duration     // how old the end of the log may be without a notice
 	Memory     *Memory           // of the groups that were looked up; nil remembers nothing
-	Words      *WordSearch       // nil never asks for words of descriptions
+	Words      *WordSearch       // nil never searches for words of descriptions
 	Observe    func(frame.Stats) // records what an answer took; may be nil
 	BudgetLeft func() int        // requests that may still be sent in the present five minutes; may be nil
 }
@@ -52,113 +42,68 @@ type Answerer struct {
 // Request is one query with its circumstances.
 type Request struct {
 	Query         query.Query
-	Window        auditlog.TimeRange
+	Range         auditlog.TimeRange
 	Interval      time.Duration // the wanted width of a series' buckets
 	MaxDataPoints int64
-	// Numbers says that an alert rule or an expression asks, which can use nothing but numbers.
-	Numbers bool
-	// Alert says that it is an alert rule, and Now when it asks: events that may still come late are covered.
-	Alert bool
-	Now   time.Time
-	// TakeRoom takes room for so many points of the answer, of about 24 bytes each, before they are made; nil: there is enough.
+	Numbers       bool // an alert rule or an expression asks, which can use nothing but numbers
+	Alert         bool // it is an alert rule: the answer includes events that arrive late
+	Now           time.Time
+	// TakeRoom reserves room for points of the answer, of about 24 bytes each, before they are made; nil means there is enough.
 	TakeRoom func(ctx context.Context, points int64) error
 }
 
-// What makes up an answer, in points.
+// The size of a part of an answer, in points.
 const (
 	pointsPerFrame = 64
 	pointsPerRow   = 32
 )
 
-func (a *answer) takeRoom(ctx context.Context, points int) error {
-	if a.request.TakeRoom == nil || points == 0 {
-		return nil
-	}
-	return a.request.TakeRoom(ctx, int64(points))
-}
-
-// Answer reads what the query needs and makes frames of it. The error is a *QueryError, or what reading failed with; then the
-// frames say no more than what was sent.
-func (p *Answerer) Answer(ctx context.Context, r Request) (frame.Frames, error) {
-	if err := r.Window.Validate(); err != nil {
-		return nil, query.Errorf("%v", err)
-	}
-	if err := p.available(r.Query); err != nil {
+// Answer reads what a query needs and makes frames of it. The error is a *query.Error, or what reading failed with; then the frames only
+// say what was sent.
+func (s *Answerer) Answer(ctx context.Context, r Request) (frame.Frames, error) {
+	plan, err := s.Plan(r)
+	if err != nil {
 		return nil, err
 	}
-	a := p.prepare(r)
-	frames, err := a.run(ctx)
-	if err != nil && len(a.cost.Sent) > 0 {
-		return frame.Failed(a.describe(0, true, 0)), err // the query inspector shows what was sent
+	var cost history.Cost
+	result, err := s.execute(ctx, plan, r.TakeRoom, &cost)
+	if err != nil && len(cost.Sent) == 0 {
+		return nil, err
 	}
-	return frames, err
+	result.Meta.Executed = s.executed(plan, cost.Sent)
+	result.Meta.Stats.Calls, result.Meta.Stats.Wait = cost.Calls, cost.Waited
+	s.record(&result.Meta.Stats)
+	if err != nil {
+		return frame.Failed(result.Meta), err
+	}
+	return frame.Build(result.Content, result.Meta), nil
 }
 
-// prepare makes an answer of a request.
-func (p *Answerer) prepare(r Request) *answer {
-	a := &answer{answerer: p, request: r, query: r.Query}
-	a.extend()
-	if r.Query.After != nil {
-		a.query.Filter = r.Query.After.Combined(r.Query.Filter)
+// record reports the statistics of an answer and adds what is left of the budget.
+func (s *Answerer) record(stats *frame.Stats) {
+	if s.BudgetLeft != nil {
+		stats.BudgetLeft = s.BudgetLeft()
 	}
-	a.matcher, a.cloud = a.query.Filter.Local(), a.query.Filter.Cloud()
-	if r.Query.AskedLimit > r.Query.Limit && !r.Alert {
-		a.inform("at most %d rows or groups: the limit of %d is over the maximum events per query (maxEvents)", r.Query.Limit, r.Query.AskedLimit)
+	if s.Observe != nil {
+		s.Observe(*stats)
 	}
-	if r.Numbers && a.query.Type == query.TypeEvents && (r.Alert || a.query.Format != query.FormatTable) {
-		a.query.Type = query.TypeCount
-		if len(a.query.GroupBy) == 0 {
-			a.query.GroupBy = []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP, auditlog.KeyAction, auditlog.KeyOutcome}
-		}
-		a.inform("an alert rule or expression needs numbers: these are counts by %s instead of a list of events", strings.Join(names(a.query.GroupBy), ", "))
-	}
-	switch {
-	case r.Alert, r.Numbers && (a.query.Type == query.TypeCount || a.query.Type == query.TypeSeries || a.query.Type == query.TypeFirstSeen):
-		a.whole, a.query.Limit = true, maxFrames
-	case a.query.Type == query.TypeCount || a.query.Type == query.TypeSeries:
-		a.query.Limit = min(a.query.Limit, maxFrames)
-	}
-	a.classify = a.query.Type == query.TypeEvents || r.Query.NeedsCatalog() || slices.ContainsFunc(a.query.GroupBy, auditlog.Key.Derived) || a.query.Fold
-	return a
 }
 
-// maxFrames bounds the groups that become a frame each.
-const maxFrames = 10_000
-
-// tooManyGroups is what a rule or an expression gets that would have to leave groups out: whatever it decided, it would decide on a
-// part.
-func tooManyGroups(groups, most int) error {
-	return query.Errorf("there are %d groups, more than the %d that an alert rule or expression can evaluate: group by fewer fields, narrow the filter or shorten the time range", groups, most)
+// Plan plans the answer to a request.
+func (s *Answerer) Plan(r Request) (Plan, error) {
+	return NewPlan(r, Settings{
+		MaxEvents: s.MaxEvents, Late: s.Settle + max(s.Fresh, s.MaxStale), MaxStale: s.MaxStale, Queue: s.Queue != nil,
+	})
 }
 
-// shapes say how each shape is answered.
-var shapes = map[query.Type]func(*answer, context.Context) (frame.Frames, error){
-	query.TypeEvents:    (*answer).events,
-	query.TypeCount:     (*answer).count,
-	query.TypeSeries:    (*answer).series,
-	query.TypeTop:       (*answer).top,
-	query.TypeFirstSeen: (*answer).firstSeen,
-}
-
-// available refuses what the query model knows and this version or these settings cannot answer.
-func (p *Answerer) available(q query.Query) error {
-	if q.Source == query.SourceQueue && p.Queue == nil {
-		return query.Errorf(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, so that no other consumer of the same key gets those events: use a key for this data source alone`)
+// Estimate returns the plan for a request and about how many API calls it needs, judged by what is cached and what earlier requests
+// found. It sends nothing.
+func (s *Answerer) Estimate(r Request) (Plan, Knowledge, error) {
+	plan, err := s.Plan(r)
+	if err != nil || plan.Query.Source == query.SourceQueue {
+		return plan, Knowledge{}, err
 	}
-	return nil
-}
-
-func order(q query.Query) cbc.Order {
-	if q.Oldest {
-		return cbc.OldestFirst
-	}
-	return cbc.NewestFirst
-}
-
-func names(keys []auditlog.Key) []string {
-	out := make([]string, len(keys))
-	for i, k := range keys {
-		out[i] = string(k)
-	}
-	return out
+	known := Knowledge{PageSize: s.History.PageSize()}
+	known.Events, known.Cached = s.History.Estimate(plan.Cloud, plan.Range)
+	return plan, known, nil
 }

@@ -6,15 +6,15 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// buckets divide a span of time into equal parts, ascending. For a panel they are whole multiples of a width since the epoch, as many
-// as touch the time range: the first and the last may stick out of it, and count only what lies in it. For a rule or an expression
-// they divide the time range itself, so that none is partial.
+// buckets divide a span of time into equal parts, ascending. For a panel they are multiples of a width since the epoch that touch the
+// time range: the first and the last may begin or end outside it, and count only what lies in it. For a rule or an expression they
+// divide the time range itself, so that none is partial.
 type buckets struct {
 	start, span int64 // milliseconds
 	n           int
 }
 
-// widths are the spans that read well on a time axis, ascending, in milliseconds.
+// widths are round widths of buckets, ascending, in milliseconds.
 var widths = []int64{
 	1, 2, 5, 10, 20, 50, 100, 200, 500,
 	1_000, 2_000, 5_000, 10_000, 15_000, 20_000, 30_000,
@@ -30,7 +30,7 @@ const (
 )
 
 // newBuckets divides a time range for a panel. The width is the interval when that makes no more than maxDataPoints buckets, and else
-// the next width that reads well. Weeks begin on Monday, in UTC (ISO 8601).
+// the next round width. Weeks begin on Monday, in UTC (ISO 8601).
 func newBuckets(w auditlog.TimeRange, interval time.Duration, maxDataPoints int64) buckets {
 	span := w.To - w.From
 	atLeast := (span + maxPoints(maxDataPoints) - 1) / maxPoints(maxDataPoints)
@@ -48,14 +48,14 @@ func newBuckets(w auditlog.TimeRange, interval time.Duration, maxDataPoints int6
 }
 
 const (
-	// ruleInterval is the longest interval that an alert rule has without anybody having chosen it: Grafana writes one second.
+	// ruleInterval is Grafana's default interval of an alert rule.
 	ruleInterval = time.Second
 	// rulePoints is how many points a rule's series then has, unless they would be shorter than a minute.
 	rulePoints = 3
 )
 
-// wholeBuckets divides a time range for a rule or an expression, into buckets as close to the interval as fill the range. late is how
-// far before it events have to be looked for: that adds whole buckets in front.
+// wholeBuckets divides a time range for a rule or an expression into equal buckets, as close to the interval as possible. late is how
+// much earlier reading begins: that adds whole buckets in front.
 func wholeBuckets(w auditlog.TimeRange, interval, late time.Duration, maxDataPoints int64) buckets {
 	span := w.To - w.From
 	n := min(max(span/max(interval.Milliseconds(), 1), 1), maxPoints(maxDataPoints))
@@ -67,8 +67,8 @@ func wholeBuckets(w auditlog.TimeRange, interval, late time.Duration, maxDataPoi
 	return buckets{start: w.To - span - extra*span/n, span: span + extra*span/n, n: int(n + extra)}
 }
 
-// intervalOfRule is the width of a rule's points. With Grafana's default of a second every point would be 0 or 1 for most events, and
-// no threshold on a rate could fire.
+// intervalOfRule returns the width of a rule's points. With Grafana's default of a second most points would be 0 or 1, and no threshold
+// on a rate could fire.
 func intervalOfRule(w auditlog.TimeRange, interval time.Duration) time.Duration {
 	if interval > ruleInterval {
 		return interval
@@ -93,23 +93,23 @@ func widthOf(atLeast int64) int64 {
 	return (atLeast + longest - 1) / longest * longest
 }
 
-// edge is the start of a bucket; that of the n-th is the end of the last.
+// edge returns the start of a bucket; that of the n-th is the end of the last.
 func (b buckets) edge(i int) int64 {
 	return b.start + (int64(i)*b.span+int64(b.n)-1)/int64(b.n)
 }
 
-// index is the bucket of an event of the time range. A time that is written without a fraction can lie a little before the range
-// that its event belongs to: it counts in the first bucket.
+// index returns the bucket of an event of the time range. A time in whole seconds can lie a little before the range that its event
+// belongs to: it counts in the first bucket.
 func (b buckets) index(t time.Time) int {
 	return min(max(int(floorDiv((t.UnixMilli()-b.start)*int64(b.n), b.span)), 0), b.n-1)
 }
 
-// window is the part of a bucket that lies in w.
-func (b buckets) window(i int, w auditlog.TimeRange) auditlog.TimeRange {
+// part returns the part of a bucket that lies in w.
+func (b buckets) part(i int, w auditlog.TimeRange) auditlog.TimeRange {
 	return auditlog.TimeRange{From: max(b.edge(i), w.From), To: min(b.edge(i+1), w.To)}
 }
 
-// times are the starts of the buckets.
+// times returns the starts of the buckets.
 func (b buckets) times() []time.Time {
 	times := make([]time.Time, b.n)
 	for i := range times {
@@ -124,4 +124,9 @@ func floorDiv(a, b int64) int64 {
 		q--
 	}
 	return q
+}
+
+// width writes how long a bucket is.
+func (b buckets) width() string {
+	return span(time.Duration(b.edge(1)-b.edge(0)) * time.Millisecond)
 }

@@ -207,7 +207,7 @@ func TestAnswersEqualBruteForce(t *testing.T) {
 				p, _ = newPanel(t, events, switches)
 			}
 			q.Filter, q.Source, q.Oldest = filter, query.SourceSearch, rapid.Bool().Draw(t, "oldest")
-			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Window: window, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Range: window, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
 			require.NoError(t, err)
 			require.Empty(t, warnings(frames))
 			return frames
@@ -342,7 +342,7 @@ func TestCountsAreExactWithoutFractions(t *testing.T) {
 			ExclusiveStart: rapid.Bool().Draw(t, "exclusiveStart"), ExclusiveEnd: rapid.Bool().Draw(t, "exclusiveEnd"),
 		})
 		window := drawWindow(t)
-		frames, err := p.Answer(context.Background(), answer.Request{Query: query.Query{Type: query.TypeCount, Limit: 1}, Window: window})
+		frames, err := p.Answer(context.Background(), answer.Request{Query: query.Query{Type: query.TypeCount, Limit: 1}, Range: window})
 		require.NoError(t, err)
 		require.Equal(t, int64(len(truth(sim, auditlog.Filter{}, window))), frames[0].Fields[0].At(0))
 	})
@@ -357,7 +357,7 @@ func TestAnswersBeyondMaxEvents(t *testing.T) {
 		window := drawWindow(t)
 		want := truth(sim, auditlog.Filter{}, window)
 		ask := func(q query.Query) frame.Frames {
-			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Window: window, Interval: 100 * time.Millisecond})
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Range: window, Interval: 100 * time.Millisecond})
 			require.NoError(t, err)
 			return frames
 		}
@@ -408,7 +408,7 @@ func TestSeriesWithoutFractions(t *testing.T) {
 	p, _ := newPanel(t, []simulator.Event{{CreateTime: origin.Add(900 * time.Millisecond)}}, simulator.Switches{Reach: 1000, TimeDigits: "0"})
 	window := auditlog.NewTimeRange(origin.Add(300*time.Millisecond), origin.Add(5*time.Second))
 	frames, err := p.Answer(context.Background(), answer.Request{
-		Query: query.Query{Type: query.TypeSeries, Limit: 1}, Window: window, Interval: 64 * time.Millisecond, MaxDataPoints: 5000,
+		Query: query.Query{Type: query.TypeSeries, Limit: 1}, Range: window, Interval: 64 * time.Millisecond, MaxDataPoints: 5000,
 	})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), frames[0].Fields[1].At(0))
@@ -423,7 +423,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 10_000})
 	frames, err := p.Answer(context.Background(), answer.Request{
 		Query:  query.Query{Type: query.TypeSeries, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 100_000},
-		Window: auditlog.NewTimeRange(origin, origin.Add(11*time.Second)), Interval: time.Millisecond, MaxDataPoints: 11_000,
+		Range: auditlog.NewTimeRange(origin, origin.Add(11*time.Second)), Interval: time.Millisecond, MaxDataPoints: 11_000,
 	})
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(frames)*frames[0].Rows(), 2_100_000)
@@ -448,7 +448,7 @@ func TestABlurredNumberVouchesForNothing(t *testing.T) {
 	frames, err := p.Answer(context.Background(), answer.Request{
 		Query: query.Query{Type: query.TypeCount, GroupBy: []auditlog.Key{auditlog.KeyAction}, Limit: 10,
 			Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyFlagged: {"true"}}}},
-		Window: auditlog.NewTimeRange(origin.Add(500*time.Millisecond), origin.Add(560*time.Millisecond)),
+		Range: auditlog.NewTimeRange(origin.Add(500*time.Millisecond), origin.Add(560*time.Millisecond)),
 	})
 	require.NoError(t, err)
 	require.Less(t, frames[0].Fields[0].At(0), int64(30))

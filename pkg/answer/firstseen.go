@@ -8,96 +8,98 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// firstSeen shows the groups that occur in the window and nowhere in the baseline before it.
-func (a *answer) firstSeen(ctx context.Context) (frame.Frames, error) {
-	g, err := a.grouped(ctx, buckets{})
+// firstSeen shows the groups that occur in the time range and not in the baseline before it.
+func (x *execution) firstSeen(ctx context.Context) (Result, error) {
+	g, r, err := x.group(ctx, buckets{})
 	if err != nil {
-		return nil, err
+		return Result{}, err
 	}
-	back := newLookback(a, g)
-	if a.query.Source == query.SourceQueue {
-		err = back.searchLedger(ctx)
+	l := newLookup(x, g, r.Coarse)
+	if x.plan.Query.Source == query.SourceQueue {
+		err = l.read(ctx, l.candidates, history.Question{Mode: history.CacheOnly})
 	} else {
-		err = back.search(ctx)
+		err = l.search(ctx)
+	}
+	if err == nil {
+		err = l.reportUnknown()
 	}
 	if err != nil {
-		return nil, err
+		return Result{}, err
 	}
-	if err := back.confess(); err != nil {
-		return nil, err
-	}
-	groups := back.unseen()
-	shown := groups[:min(len(groups), a.query.Limit)]
-	if len(shown) < len(groups) && a.whole {
-		return nil, tooManyGroups(len(groups), a.query.Limit)
+	groups := l.newGroups()
+	shown := groups[:min(len(groups), x.plan.Query.Limit)]
+	if len(shown) < len(groups) && x.plan.Whole {
+		return Result{}, tooManyGroups(len(groups), x.plan.Query.Limit)
 	}
 	if len(shown) < len(groups) {
-		a.inform("the %d largest of %d new groups are shown", len(shown), len(groups))
+		x.inform("the %d largest of %d new groups are shown", len(shown), len(groups))
 	}
-	if err := a.takeRoom(ctx, len(shown)*pointsPerFrame); err != nil {
-		return nil, err
+	if err := x.takeRoom(ctx, len(shown)*pointsPerFrame); err != nil {
+		return Result{}, err
 	}
-	a.limits(a.matched, !a.coverage.Complete, sum(shown))
-	a.coverage.Read += back.read
-	a.coverage.FromCache += back.kept
-	meta := a.describe(a.matched, !a.coverage.Complete, sum(shown))
-	if a.request.Numbers {
-		return frame.Counts(a.query.GroupBy, shown, meta), nil
+	content := frame.Content{Shape: frame.ShapeTop, Keys: x.plan.Query.GroupBy, Groups: shown}
+	if x.plan.Numbers {
+		content.Shape = frame.ShapeCounts
 	}
-	return frame.Top(a.query.GroupBy, shown, meta), nil
+	return x.complete(content, r, r.matched, !r.Complete), nil
 }
 
-// suspect is a group of the window that may be new.
-type suspect struct {
-	group     frame.Group
-	spellings spellings // of the window
-	id        groupID
-	seen      bool // it occurs in the baseline
-	came      bool // a search for it brought an event of it
-	// unspelled says that no event of the baseline has a spelling that the window has: another spelling may.
-	unspelled bool
-	deaf      bool               // one did not, although there is one in the window: its values cannot be asked for
-	need      auditlog.TimeRange // the part of the baseline that has to be looked at yet
+// candidate is a group of the time range that may be new.
+type candidate struct {
+	group      frame.Group
+	firstEvent int64     // of the time range, in milliseconds
+	spellings  spellings // in the time range
+	id         groupID
+	seen       bool // it occurs in the baseline
+	found      bool // a search for it returned an event of it
+	// unspelled means that no event of the baseline has a spelling that the time range has: another spelling may occur.
+	unspelled    bool
+	unsearchable bool               // a search for it returned nothing, although there is an event: its values cannot be searched for
+	missing      auditlog.TimeRange // the part of the baseline that has to be read yet
 }
 
-func (s *suspect) open() bool { return !s.seen && s.need.From < s.need.To }
+func (c *candidate) open() bool { return !c.seen && c.missing.From < c.missing.To }
 
-// lookback finds out which groups of a window occur in the baseline before it.
-type lookback struct {
-	answer   *answer
-	groups   *grouping // of the window
-	suspects []*suspect
-	baseline auditlog.TimeRange
-	cloud    auditlog.Filter // what Carbon Black Cloud decides: without words in place of what the catalog derives, as absence must be certain
-	memory   *Memory         // nil where looking again costs nothing
+// lookup finds out which groups of a time range occur in the baseline before it.
+type lookup struct {
+	*execution
+	coarse     bool      // times are whole seconds
+	groups     *grouping // of the time range
+	candidates []*candidate
+	baseline   auditlog.TimeRange
+	cloud      auditlog.Filter // without words in place of what the catalog derives, because absence must be certain
+	memory     *Memory         // nil if reading again costs nothing
 
-	read, kept int
-	questions  int   // asked of Carbon Black Cloud
-	fresh      int   // events that they brought
-	failed     error // why not everything could be looked at
-	cut        bool  // by maxEvents
+	searches  int   // sent
+	fresh     int   // events that they returned
+	failed    error // why not everything could be read
+	truncated bool  // by MaxEvents
 }
 
-func newLookback(a *answer, g *grouping) *lookback {
-	from := a.request.Window.From
-	l := &lookback{answer: a, groups: g, cloud: a.query.Filter.Cloud(), baseline: auditlog.TimeRange{From: from - a.query.Baseline.Milliseconds(), To: from}}
-	if a.query.Source != query.SourceQueue {
-		l.memory = a.answerer.Memory
+func newLookup(x *execution, g *grouping, coarse bool) *lookup {
+	q, from := x.plan.Query, x.plan.Range.From
+	l := &lookup{
+		execution: x, coarse: coarse, groups: g, cloud: x.plan.Filter.Cloud(),
+		baseline: auditlog.TimeRange{From: from - q.Baseline.Milliseconds(), To: from},
+	}
+	if q.Source != query.SourceQueue {
+		l.memory = x.Memory
 	}
 	for i, group := range g.groups {
-		s := &suspect{group: group, spellings: g.spellings[i], need: l.baseline, id: identifyGroup(a.query.Filter, a.query.GroupBy, group.Values)}
-		known := l.memory.recall(s.id)
-		s.seen, s.need = known.seenIn(l.baseline), known.open(l.baseline)
-		l.memory.sawAt(s.id, moment(group.First.UnixMilli(), a.coverage.Coarse))
-		l.suspects = append(l.suspects, s)
+		c := &candidate{group: group, firstEvent: group.First.UnixMilli(), spellings: g.spellings[i], id: identifyGroup(x.plan.Filter, q.GroupBy, group.Values)}
+		known := l.memory.of(c.id)
+		c.seen, c.missing = known.seenIn(l.baseline), known.notAbsentIn(l.baseline)
+		l.memory.addSeen(c.id, moment(c.firstEvent, coarse))
+		l.candidates = append(l.candidates, c)
 	}
 	return l
 }
 
-// moment is the span in which something happened: times may be written in whole seconds.
+// moment returns the span in which something happened: times may be whole seconds.
 func moment(ms int64, coarse bool) auditlog.TimeRange {
 	if coarse {
 		return auditlog.TimeRange{From: ms, To: ms + 1000}
@@ -105,81 +107,80 @@ func moment(ms int64, coarse bool) auditlog.TimeRange {
 	return auditlog.TimeRange{From: ms, To: ms + 1}
 }
 
-// unseen are the new groups, largest first.
-func (l *lookback) unseen() []frame.Group {
+// newGroups returns the new groups, largest first.
+func (l *lookup) newGroups() []frame.Group {
 	var groups []frame.Group
-	for _, s := range l.suspects {
-		if !s.seen && !s.open() {
-			groups = append(groups, s.group)
+	for _, c := range l.candidates {
+		if !c.seen && !c.open() {
+			groups = append(groups, c.group)
 		}
 	}
 	slices.SortFunc(groups, compareGroups)
 	return groups
 }
 
-// pending are the groups that are not known to be new or not.
-func (l *lookback) pending() []*suspect {
-	var open []*suspect
-	for _, s := range l.suspects {
-		if s.open() {
-			open = append(open, s)
+// pending returns the groups that are not known to be new or not.
+func (l *lookup) pending() []*candidate { return openAmong(l.candidates) }
+
+func openAmong(candidates []*candidate) (open []*candidate) {
+	for _, c := range candidates {
+		if c.open() {
+			open = append(open, c)
 		}
 	}
 	return open
 }
 
-// confess says which groups could not be looked up. What decides about an alert is then an error: it must neither fire for them nor
-// be silent about them.
-func (l *lookback) confess() error {
+// reportUnknown adds a notice about the groups that could not be looked up. For numbers it is an error: a rule must neither fire for
+// them nor ignore them.
+func (l *lookup) reportUnknown() error {
 	l.acceptUnspelled()
 	open := l.pending()
 	if len(open) == 0 {
 		return nil
 	}
-	a := l.answer
-	if a.request.Numbers && l.failed != nil {
+	if l.plan.Numbers && l.failed != nil {
 		return l.failed
 	}
-	reason := fmt.Sprintf("looking them all up takes more than %d searches", maxQuestions)
+	reason := fmt.Sprintf("looking them all up takes more than %d searches", maxSearches)
 	switch {
 	case l.failed != nil:
 		reason = l.failed.Error()
-	case l.cut:
-		reason = fmt.Sprintf("the baseline holds more events to look through than may be read (maxEvents %d)", a.answerer.MaxEvents)
+	case l.truncated:
+		reason = fmt.Sprintf("the baseline holds more events to look through than may be read (maxEvents %d)", l.MaxEvents)
 	}
-	if a.request.Numbers {
-		return query.Errorf("it is not known whether %d of %d groups are new, such as %s: %s; narrow the filter or shorten the baseline", len(open), len(l.suspects), l.example(open), reason)
+	if l.plan.Numbers {
+		return query.Errorf("it is not known whether %d of %d groups are new, such as %s: %s; narrow the filter or shorten the baseline", len(open), len(l.candidates), examples(open), reason)
 	}
-	a.warn("it is not known whether %d of %d groups are new, and they are left out, such as %s: %s", len(open), len(l.suspects), l.example(open), reason)
+	l.warn("it is not known whether %d of %d groups are new, and they are left out, such as %s: %s", len(open), len(l.candidates), examples(open), reason)
 	return nil
 }
 
-// acceptUnspelled takes groups as new of which no spelling of the time range occurs in a baseline that is too large to be read. A rule
-// then fires for an account that is only spelled in a new way, rather than being silent about one that is new.
-func (l *lookback) acceptUnspelled() {
-	if !l.cut || l.failed != nil {
+// acceptUnspelled takes groups as new if no spelling of theirs in the time range occurs in a baseline that is too large to be read. A rule
+// then fires for an account with a new spelling, rather than ignore a new account.
+func (l *lookup) acceptUnspelled() {
+	if !l.truncated || l.failed != nil {
 		return
 	}
 	accepted := 0
-	for _, s := range l.pending() {
-		if s.unspelled {
-			s.need = auditlog.TimeRange{}
+	for _, c := range l.pending() {
+		if c.unspelled {
+			c.missing = auditlog.TimeRange{}
 			accepted++
 		}
 	}
 	if accepted > 0 {
-		l.answer.warn("%d groups are new as they are written here: whether the baseline has them in another spelling is not known, since it holds more events than may be read (maxEvents %d)",
-			accepted, l.answer.answerer.MaxEvents)
+		l.warn("%d groups are new as they are written here: whether the baseline has them in another spelling is not known, since it holds more events than may be read (maxEvents %d)", accepted, l.MaxEvents)
 	}
 }
 
 // maxExamples bounds how many groups a notice names.
 const maxExamples = 3
 
-func (l *lookback) example(open []*suspect) string {
+func examples(open []*candidate) string {
 	var shown []string
-	for _, s := range open[:min(len(open), maxExamples)] {
-		shown = append(shown, fmt.Sprintf("%q", strings.Join(s.group.Values, ", ")))
+	for _, c := range open[:min(len(open), maxExamples)] {
+		shown = append(shown, fmt.Sprintf("%q", strings.Join(c.group.Values, ", ")))
 	}
 	return strings.Join(shown, ", ")
 }

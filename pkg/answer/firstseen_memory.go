@@ -13,22 +13,22 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// DefaultSightings is how many groups a Memory knows of when nobody says otherwise, some 500 bytes each.
+// DefaultSightings is how many groups a Memory keeps by default, some 500 bytes each.
 const DefaultSightings = 20_000
 
-// Memory keeps what lookups of groups learned, for every panel and alert rule of a data source: when a group was seen, and in
-// which settled spans it was not. It is safe for concurrent use, and whatever it forgets is only asked for again.
+// Memory remembers for all panels and alert rules of a data source when a group was seen, and in which settled spans it was absent. It is
+// safe for concurrent use; what it forgets is searched for again.
 type Memory struct {
 	mu     sync.Mutex
 	groups *lru.Cache[groupID, sighting]
 }
 
-// NewMemory returns a Memory that knows nothing yet, and never of more groups than most; 0 means DefaultSightings.
-func NewMemory(most int) *Memory {
-	if most == 0 {
-		most = DefaultSightings
+// NewMemory returns an empty Memory of at most size groups; 0 means DefaultSightings.
+func NewMemory(size int) *Memory {
+	if size == 0 {
+		size = DefaultSightings
 	}
-	groups, err := lru.New[groupID, sighting](most)
+	groups, err := lru.New[groupID, sighting](size)
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
@@ -42,10 +42,10 @@ func (m *Memory) Forget() {
 	m.groups.Purge()
 }
 
-// groupID names a group of the events that a filter selects.
+// groupID identifies a group of the events that a filter selects.
 type groupID [sha256.Size]byte
 
-// identifyGroup hashes every part with its length, so that no two groups look alike.
+// identifyGroup hashes every part with its length, so that different groups differ.
 func identifyGroup(f auditlog.Filter, keys []auditlog.Key, values []string) groupID {
 	hash := sha256.New()
 	part := func(text string) {
@@ -68,10 +68,10 @@ func identifyGroup(f auditlog.Filter, keys []auditlog.Key, values []string) grou
 	return groupID(hash.Sum(nil))
 }
 
-// sighting is what is known of a group. Its slices are replaced, never changed.
+// sighting is what is known about a group. Its slices are replaced, never changed.
 type sighting struct {
-	seen   []auditlog.TimeRange // moments at which it was seen, ascending: a millisecond, or a second where no more is known
-	absent []auditlog.TimeRange // settled spans without it, ascending and apart
+	seen   []auditlog.TimeRange // when it was seen, ascending: a millisecond, or a second if no more is known
+	absent []auditlog.TimeRange // settled spans without it, ascending and disjoint
 }
 
 const (
@@ -79,13 +79,13 @@ const (
 	maxAbsent = 8
 )
 
-// seenIn reports whether the group is known to occur in a window.
+// seenIn reports whether the group is known to occur in a time range.
 func (s sighting) seenIn(w auditlog.TimeRange) bool {
 	return slices.ContainsFunc(s.seen, func(m auditlog.TimeRange) bool { return m.From >= w.From && m.To <= w.To })
 }
 
-// open is what is left of a window when the spans without the group are taken off its ends.
-func (s sighting) open(w auditlog.TimeRange) auditlog.TimeRange {
+// notAbsentIn returns what is left of a time range without the spans at its ends where the group is absent.
+func (s sighting) notAbsentIn(w auditlog.TimeRange) auditlog.TimeRange {
 	for _, a := range s.absent {
 		if a.From <= w.From {
 			w = without(w, a)
@@ -97,7 +97,7 @@ func (s sighting) open(w auditlog.TimeRange) auditlog.TimeRange {
 	return w
 }
 
-// without takes a span off an end of a window. A span in its middle changes nothing.
+// without removes a span from an end of a time range. A span in its middle changes nothing.
 func without(w, span auditlog.TimeRange) auditlog.TimeRange {
 	switch {
 	case span.From >= w.To || span.To <= w.From:
@@ -109,8 +109,8 @@ func without(w, span auditlog.TimeRange) auditlog.TimeRange {
 	return w
 }
 
-// recall returns what is known of a group. A nil Memory knows nothing.
-func (m *Memory) recall(id groupID) sighting {
+// of returns what is known about a group. A nil Memory knows nothing.
+func (m *Memory) of(id groupID) sighting {
 	if m == nil {
 		return sighting{}
 	}
@@ -120,8 +120,8 @@ func (m *Memory) recall(id groupID) sighting {
 	return known
 }
 
-// sawAt notes that a group was seen. It was late if it was thought absent then.
-func (m *Memory) sawAt(id groupID, at auditlog.TimeRange) {
+// addSeen remembers when a group was seen. An event that arrived late ends an absence.
+func (m *Memory) addSeen(id groupID, at auditlog.TimeRange) {
 	m.change(id, func(s *sighting) {
 		s.absent = slices.DeleteFunc(slices.Clone(s.absent), func(w auditlog.TimeRange) bool { return at.From < w.To && w.From < at.To })
 		if slices.Contains(s.seen, at) {
@@ -135,8 +135,8 @@ func (m *Memory) sawAt(id groupID, at auditlog.TimeRange) {
 	})
 }
 
-// missed notes that a group does not occur in a settled span.
-func (m *Memory) missed(id groupID, span auditlog.TimeRange) {
+// addAbsent remembers that a group does not occur in a settled span.
+func (m *Memory) addAbsent(id groupID, span auditlog.TimeRange) {
 	if span.From >= span.To {
 		return
 	}
@@ -171,8 +171,8 @@ func (m *Memory) change(id groupID, change func(*sighting)) {
 
 func byStart(a, b auditlog.TimeRange) int { return cmp.Compare(a.From, b.From) }
 
-// thinned leaves out the moment that is missed least: the one whose neighbours are nearest to each other. The first and the last
-// stay, and the gaps grow evenly, so that a window that moves on goes on to hold one.
+// thinned drops the moment whose neighbours are nearest to each other. The first and the last stay, and the gaps grow evenly, so that a
+// moving time range keeps holding one.
 func thinned(seen []auditlog.TimeRange) []auditlog.TimeRange {
 	least := 1
 	for i := 2; i < len(seen)-1; i++ {

@@ -21,20 +21,20 @@ func TestMemoryClaimsNothing(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			switch w := draw(); rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0:
-				m.sawAt(id, auditlog.TimeRange{From: w.From, To: w.From + 1})
+				m.addSeen(id, auditlog.TimeRange{From: w.From, To: w.From + 1})
 				seen[w.From] = true
 				delete(absent, w.From)
 			case 1, 2:
-				m.missed(id, w)
+				m.addAbsent(id, w)
 				for at := w.From; at < w.To; at++ {
 					absent[at] = true
 				}
 			default:
-				known := m.recall(id)
+				known := m.of(id)
 				if known.seenIn(w) {
 					require.True(t, anyIn(seen, w), "it was seen in %v", w)
 				}
-				open := known.open(w)
+				open := known.notAbsentIn(w)
 				require.True(t, open.From >= w.From && open.To <= w.To)
 				for at := w.From; at < w.To; at++ {
 					if at < open.From || at >= open.To {
@@ -57,9 +57,9 @@ func anyIn(marks map[int64]bool, w auditlog.TimeRange) bool {
 
 func TestMemoryForgets(t *testing.T) {
 	m, id := NewMemory(0), groupID{1}
-	m.missed(id, auditlog.TimeRange{From: 5, To: 9})
+	m.addAbsent(id, auditlog.TimeRange{From: 5, To: 9})
 	m.Forget()
-	require.Zero(t, m.recall(id))
+	require.Zero(t, m.of(id))
 }
 
 // A window that moves on goes on to hold a moment at which the group was seen, however often it is seen.
@@ -67,10 +67,10 @@ func TestMemoryServesAMovingWindow(t *testing.T) {
 	m, id := NewMemory(0), groupID{1}
 	for now := int64(0); now < 20_000; now++ {
 		if now > 2000 {
-			require.True(t, m.recall(id).seenIn(auditlog.TimeRange{From: now - 2000, To: now}), "at %d", now)
+			require.True(t, m.of(id).seenIn(auditlog.TimeRange{From: now - 2000, To: now}), "at %d", now)
 		}
-		m.sawAt(id, auditlog.TimeRange{From: now, To: now + 1})
-		require.LessOrEqual(t, len(m.recall(id).seen), maxSeen)
+		m.addSeen(id, auditlog.TimeRange{From: now, To: now + 1})
+		require.LessOrEqual(t, len(m.of(id).seen), maxSeen)
 	}
 }
 

@@ -94,7 +94,7 @@ func newEvening(t require.TestingT, start time.Time, d dusk) *evening {
 
 func (w *evening) ask(q query.Query, window auditlog.TimeRange, alert bool) (frame.Frames, error) {
 	q.Source = query.SourceSearch
-	return w.panel.Answer(context.Background(), answer.Request{Query: q, Window: window, Numbers: alert})
+	return w.panel.Answer(context.Background(), answer.Request{Query: q, Range: window, Numbers: alert})
 }
 
 // seen are the events that the filter selects, of those that have arrived.
@@ -411,7 +411,7 @@ func TestFirstSeenByAccountInALargeBaseline(t *testing.T) {
 	q := query.Query{Type: query.TypeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress}, Baseline: 30 * 24 * time.Hour, Limit: 100}
 	for _, alert := range []bool{true, false} {
 		frames, err := w.panel.Answer(context.Background(), answer.Request{
-			Query: q, Window: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Numbers: alert, Alert: alert, Now: w.now,
+			Query: q, Range: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Numbers: alert, Alert: alert, Now: w.now,
 		})
 		require.NoError(t, err)
 		require.Len(t, frames, 1)

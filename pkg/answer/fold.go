@@ -2,7 +2,6 @@ package answer
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 
@@ -13,40 +12,22 @@ import (
 // Carbon Black Cloud writes three or four entries with the same time for one change of a policy, one of them verbose (Broadcom
 // knowledge base 291752). Folding makes one row of them.
 //
-// Entries are of one edit when they are about a policy, were made by the same actor in the same second of the clock and from the
-// same address, and do not name different policies. What is left out of an entry, an address or the policy, does not part it
-// from the others, unless there are several it could belong to.
+// Entries belong to one edit when they are about a policy, were made by the same actor in the same second and from the same address, and
+// do not name different policies. An entry without an address or a policy joins the others, unless there are several it could belong
+// to.
 //
-// A second is folded whole, whatever part of it the time range holds: an edit belongs to the time of its most telling entry. So
-// two ranges that touch never share an edit, and never lose one. A time that is written without a fraction is the start of its
-// second.
+// A second is folded completely, whatever part of it the time range holds: an edit belongs to the time of its most important entry. So
+// adjacent ranges never share or lose an edit. A time in whole seconds is the start of its second.
 
-// Subjects names what a description is about: its id and its name, each "" when the text does not tell.
+// Subjects returns what a description is about: its ID and its name, each "" if unknown.
 type Subjects interface {
 	Subject(description string) (id, name string)
 }
 
-const policies = "policy"
+const policyCategory = "policy"
 
-// foldable reports whether an event can be an entry of an edit: it is about a policy, and does not merely read it.
-func foldable(c auditlog.Class) bool { return c.Category == policies && c.Action != "read" }
-
-// readFolded visits the events that pass the filter, of each edit of a policy only the most telling one.
-func (a *answer) readFolded(ctx context.Context, all bool, take taker) error {
-	asked := a.request.Window
-	a.request.Window = wholeSeconds(asked)
-	defer func() { a.request.Window = asked }()
-	f := &folder{subjects: a.answerer.Classifier, window: asked, take: take, more: true, others: map[*auditlog.Event][]*auditlog.Event{}}
-	err := a.readEvents(ctx, all, f.add)
-	f.flush()
-	a.folds = f.others
-	a.matched, a.unknown = f.matched, f.unknown
-	a.coverage.Covered = overlap(a.coverage.Covered, asked)
-	return err
-}
-
-// taker is handed the events of an answer in order, and reports whether it wants more.
-type taker = func(*auditlog.Event, auditlog.Class) (more bool)
+// foldable reports whether an event can be an entry of an edit: it changes a policy.
+func foldable(c auditlog.Class) bool { return c.Category == policyCategory && c.Action != "read" }
 
 func wholeSeconds(w auditlog.TimeRange) auditlog.TimeRange {
 	return auditlog.TimeRange{From: floorDiv(w.From, 1000) * 1000, To: -floorDiv(-w.To, 1000) * 1000}
@@ -56,10 +37,10 @@ func overlap(a, b auditlog.TimeRange) auditlog.TimeRange {
 	return auditlog.TimeRange{From: max(a.From, b.From), To: max(min(a.To, b.To), max(a.From, b.From))}
 }
 
-// folder collects the events of a second, which come one after the other in either direction, and then folds them.
+// folder collects the events of a second, which are neighbours in either order, and folds them.
 type folder struct {
 	subjects Subjects
-	window   auditlog.TimeRange // that edits and events must lie in
+	span     auditlog.TimeRange // that edits and events must lie in
 	take     taker
 	more     bool
 
@@ -84,7 +65,7 @@ func (f *folder) add(e *auditlog.Event, c auditlog.Class) bool {
 	return f.more
 }
 
-// flush hands on the second that was collected.
+// flush passes on the collected second.
 func (f *folder) flush() {
 	shown := f.entries
 	if len(shown) > 1 {
@@ -92,7 +73,7 @@ func (f *folder) flush() {
 	}
 	unknown := catalog.Unknown()
 	for _, e := range shown {
-		if !f.window.Contains(e.event.CreateTime) {
+		if !f.span.Contains(e.event.CreateTime) {
 			continue
 		}
 		f.matched++
@@ -104,19 +85,19 @@ func (f *folder) flush() {
 	f.entries = f.entries[:0]
 }
 
-// fold leaves the most telling entry of each edit, in its place.
+// fold keeps the most important entry of each edit, in its place.
 func (f *folder) fold() []entry {
 	dropped := map[*auditlog.Event]bool{}
 	for _, edit := range edits(f.entries, f.subjects) {
 		if len(edit) < 2 {
 			continue
 		}
-		told := slices.MinFunc(edit, moreTelling)
+		kept := slices.MinFunc(edit, compareImportance)
 		slices.SortFunc(edit, func(a, b entry) int { return auditlog.Compare(a.event, b.event) })
 		for _, e := range edit {
-			if e.event != told.event {
+			if e.event != kept.event {
 				dropped[e.event] = true
-				f.others[told.event] = append(f.others[told.event], e.event)
+				f.others[kept.event] = append(f.others[kept.event], e.event)
 			}
 		}
 	}
@@ -125,8 +106,8 @@ func (f *folder) fold() []entry {
 
 var severityRank = map[string]int{"critical": 0, "error": 1, "warning": 2, "info": 3}
 
-// moreTelling puts the entry first that says most of an edit.
-func moreTelling(a, b entry) int {
+// compareImportance orders the entries of an edit, the most important first.
+func compareImportance(a, b entry) int {
 	verbose := func(e entry) int {
 		if e.event.Verbose {
 			return 1
@@ -140,14 +121,14 @@ func moreTelling(a, b entry) int {
 	)
 }
 
-// edits parts the policy entries of one second into edits.
+// edits divides the policy entries of one second into edits.
 func edits(entries []entry, subjects Subjects) [][]entry {
-	type who struct{ org, actor string }
-	var order []who
-	by := map[who][]entry{}
+	type author struct{ org, actor string }
+	var order []author
+	by := map[author][]entry{}
 	for _, e := range entries {
 		if foldable(e.class) {
-			key := who{e.event.OrgKey, e.event.Actor}
+			key := author{e.event.OrgKey, e.event.Actor}
 			if by[key] == nil {
 				order = append(order, key)
 			}
@@ -156,15 +137,15 @@ func edits(entries []entry, subjects Subjects) [][]entry {
 	}
 	var out [][]entry
 	for _, key := range order {
-		for _, from := range apart(by[key], func(e entry) string { return e.event.ActorIP }) {
-			out = append(out, apart(from, policyOf(from, subjects))...)
+		for _, from := range divide(by[key], func(e entry) string { return e.event.ActorIP }) {
+			out = append(out, divide(from, policyOf(from, subjects))...)
 		}
 	}
 	return out
 }
 
-// apart parts entries by a value. Those without one join the others if those all have the same, and else stay together.
-func apart(entries []entry, value func(entry) string) [][]entry {
+// divide groups entries by a value. Those without one join the others if these all have the same, and else stay together.
+func divide(entries []entry, value func(entry) string) [][]entry {
 	var order []string
 	by := map[string][]entry{}
 	for _, e := range entries {
@@ -184,7 +165,7 @@ func apart(entries []entry, value func(entry) string) [][]entry {
 	return out
 }
 
-// policyOf returns what tells the policies of some entries apart: the id, which a name stands for if exactly one id comes with it.
+// policyOf returns a function that identifies the policy of an entry: by ID, which a name stands for if exactly one ID occurs with it.
 func policyOf(entries []entry, subjects Subjects) func(entry) string {
 	ids := map[string]string{} // by name; "" when there are several
 	for _, e := range entries {
@@ -211,7 +192,7 @@ func policyOf(entries []entry, subjects Subjects) func(entry) string {
 	}
 }
 
-// subject is the policy of an entry. A name may end with the id, as in "Standard (ID: 6525)".
+// subject returns the policy of an entry. A name may end with the ID, as in "Standard (ID: 6525)".
 func subject(e entry, subjects Subjects) (id, name string) {
 	id, name = subjects.Subject(e.event.Description)
 	const mark = " (ID: "

@@ -169,7 +169,7 @@ func TestFoldingEqualsBruteForce(t *testing.T) {
 		window := auditlog.TimeRange{From: from, To: from + int64(rapid.IntRange(1, 3100).Draw(t, "span"))}
 		ask := func(w auditlog.TimeRange, q query.Query) frame.Frames {
 			q.Filter, q.Source, q.Fold, q.Oldest = filter, query.SourceSearch, true, rapid.Bool().Draw(t, "oldest")
-			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Window: w, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Range: w, Interval: 100 * time.Millisecond, MaxDataPoints: 50})
 			require.NoError(t, err)
 			require.Empty(t, warnings(frames))
 			return frames
@@ -238,7 +238,7 @@ func TestOneEditIsOneRow(t *testing.T) {
 	ask := func(fold bool) frame.Frames {
 		frames, err := p.Answer(context.Background(), answer.Request{
 			Query:  query.Query{Type: query.TypeEvents, Format: query.FormatLogs, Source: query.SourceSearch, Limit: 100, Fold: fold, Oldest: true},
-			Window: auditlog.NewTimeRange(origin, origin.Add(2*time.Second)),
+			Range: auditlog.NewTimeRange(origin, origin.Add(2*time.Second)),
 		})
 		require.NoError(t, err)
 		return frames
@@ -273,7 +273,7 @@ func TestFoldMember(t *testing.T) {
 		p, _ := newPanel(t, events, simulator.Switches{Reach: 100})
 		frames, err := p.Answer(context.Background(), answer.Request{
 			Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Limit: 1, Fold: fold},
-			Window: auditlog.NewTimeRange(origin, origin.Add(time.Hour)),
+			Range: auditlog.NewTimeRange(origin, origin.Add(time.Hour)),
 		})
 		require.NoError(t, err)
 		require.Equal(t, int64(300), frames[0].Fields[0].At(0))

@@ -2,24 +2,26 @@ package answer
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"slices"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// grouping collects events into groups of equal values.
+// grouping collects events into groups with equal values.
 type grouping struct {
 	keys    []auditlog.Key
 	index   map[string]int // position in groups by the group's one value, or by all of them with their lengths
 	groups  []frame.Group
 	scratch []byte
-	// spellings are the raw values of derived fields, by position in groups; kept if spells is set.
-	spells    bool
-	spellings []spellings
-	// points remembers the group and the bucket of each event. The counts by time are made of it once it is known which groups
-	// are shown: a table of all groups and all times could be very large.
+	// spellings are the raw values of derived fields, by position in groups; kept if keepSpellings is set.
+	keepSpellings bool
+	spellings     []spellings
+	// points has the group and the bucket of each event. The counts by time are made once it is known which groups are shown: a table
+	// of all groups and all times could be very large.
 	buckets buckets
 	points  []point
 }
@@ -40,8 +42,8 @@ func (g *grouping) add(e *auditlog.Event, c auditlog.Class) {
 		group.Last = e.CreateTime
 	}
 	group.Count++
-	if g.spells {
-		g.spellings[i].note(e, g.keys)
+	if g.keepSpellings {
+		g.spellings[i].add(e, g.keys)
 	}
 	if g.buckets.n > 0 {
 		g.points = append(g.points, point{int32(i), int32(g.buckets.index(e.CreateTime))})
@@ -50,12 +52,12 @@ func (g *grouping) add(e *auditlog.Event, c auditlog.Class) {
 
 // find returns the position of the event's group.
 func (g *grouping) find(e *auditlog.Event, c auditlog.Class) int {
-	if len(g.keys) == 1 { // a single value names the group by itself: no key has to be made, a million times
+	if len(g.keys) == 1 { // a single value is the key: none has to be built for a million events
 		value := g.keys[0].Value(e, c)
 		if i, ok := g.index[value]; ok {
 			return i
 		}
-		return g.enter(value, e, c)
+		return g.insert(value, e, c)
 	}
 	key := g.scratch[:0]
 	for _, k := range g.keys {
@@ -67,11 +69,11 @@ func (g *grouping) find(e *auditlog.Event, c auditlog.Class) int {
 	if i, ok := g.index[string(key)]; ok {
 		return i
 	}
-	return g.enter(string(key), e, c)
+	return g.insert(string(key), e, c)
 }
 
-// enter adds the event's group.
-func (g *grouping) enter(name string, e *auditlog.Event, c auditlog.Class) int {
+// insert adds the event's group.
+func (g *grouping) insert(name string, e *auditlog.Event, c auditlog.Class) int {
 	values := make([]string, len(g.keys))
 	for i, k := range g.keys {
 		values[i] = k.Value(e, c)
@@ -79,14 +81,13 @@ func (g *grouping) enter(name string, e *auditlog.Event, c auditlog.Class) int {
 	i := len(g.groups)
 	g.index[name] = i
 	g.groups = append(g.groups, frame.Group{Values: values})
-	if g.spells {
+	if g.keepSpellings {
 		g.spellings = append(g.spellings, spellings{})
 	}
 	return i
 }
 
-// compareGroups puts the larger group first. Groups of equal size are in the order of their values, so that the same question
-// always gets the same answer.
+// compareGroups orders groups by size, largest first, and then by value, so that the same query always gets the same answer.
 func compareGroups(a, b frame.Group) int {
 	return cmp.Or(cmp.Compare(b.Count, a.Count), slices.Compare(a.Values, b.Values))
 }
@@ -124,4 +125,27 @@ func (g *grouping) largest(limit int) (shown []frame.Group, rest frame.Group, le
 		}
 	}
 	return shown, rest, len(order) - n
+}
+
+// group reads all events of the plan into groups.
+func (x *execution) group(ctx context.Context, b buckets) (*grouping, reading, error) {
+	g := newGrouping(x.plan.Query.GroupBy, b)
+	g.keepSpellings = x.plan.Query.Type == query.TypeFirstSeen
+	add := g.add
+	var s *sequence
+	if x.plan.Query.After != nil {
+		s = newSequence(x.plan.Query)
+		add = s.add
+	}
+	r, err := x.read(ctx, 0, func(e *auditlog.Event, c auditlog.Class) bool {
+		add(e, c)
+		return true
+	})
+	if s != nil {
+		r.matched = s.replay(g.add)
+	}
+	if err == nil && x.plan.Numbers && !r.Complete {
+		err = x.tooManyEvents(r.Coverage)
+	}
+	return g, r, err
 }

@@ -7,50 +7,48 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// Value is a value of a key and the number of events that have it.
+// Value is a value of a key and how many events have it.
 type Value struct {
 	Value string `json:"value"`
 	Count int64  `json:"count"`
 }
 
-// ValuesRequest asks for the values of a key. The queue takes no part in the answer.
+// ValuesRequest asks for the values of a key among events found by searches; the queue is never read.
 type ValuesRequest struct {
 	Key    auditlog.Key
 	Filter auditlog.Filter // which events count; the zero Filter selects all
-	Window auditlog.TimeRange
-	Prefix string // what the values begin with, in upper or lower case
-	Most   int    // values that are wanted
+	Range  auditlog.TimeRange
+	Prefix string // of the values, ignoring case
+	Max    int    // maximum values to return
 }
 
-// Values returns the values of a key among the events of a window, most frequent first; equally frequent ones are in their own
-// order. complete reports whether that is all of them, and each number whole: neither is so beyond Most, and where more events than
-// may be read have been found or reading broke off.
-func (p *Answerer) Values(ctx context.Context, r ValuesRequest) (values []Value, complete bool, err error) {
-	if err := r.Window.Validate(); err != nil {
-		return nil, false, query.Errorf("%v", err)
+// Values returns the values of a key, most frequent first and then in their own order. complete reports whether these are all values and
+// each count is exact: neither holds beyond Max, nor where more events were found than may be read or reading ended early.
+func (s *Answerer) Values(ctx context.Context, r ValuesRequest) (values []Value, complete bool, err error) {
+	plan, err := s.Plan(Request{Range: r.Range, Query: query.Query{
+		Type: query.TypeTop, Source: query.SourceSearch, Filter: r.Filter, GroupBy: []auditlog.Key{r.Key}, Limit: r.Max,
+	}})
+	if err != nil {
+		return nil, false, err
 	}
-	a := &answer{
-		answerer: p, request: Request{Window: r.Window},
-		query: query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: r.Filter, GroupBy: []auditlog.Key{r.Key}, Limit: r.Most},
-		cloud: r.Filter.Cloud(), matcher: r.Filter.Local(),
-	}
-	a.classify = r.Key.Derived() || r.Filter.Derived()
-	g, err := a.grouped(ctx, buckets{})
+	var cost history.Cost
+	x := s.newExecution(plan, &cost)
+	g, reading, err := x.group(ctx, buckets{})
 	if err != nil {
 		return nil, false, err
 	}
 	prefix := strings.ToLower(r.Prefix)
 	groups := slices.DeleteFunc(g.groups, func(g frame.Group) bool { return !strings.HasPrefix(strings.ToLower(g.Values[0]), prefix) })
 	slices.SortFunc(groups, compareGroups)
-	shown := groups[:min(len(groups), r.Most)]
-	values = make([]Value, len(shown))
-	for i, g := range shown {
-		values[i] = Value{g.Values[0], g.Count}
+	groups, all := groups[:min(len(groups), r.Max)], len(groups) <= r.Max
+	for _, g := range groups {
+		values = append(values, Value{g.Values[0], g.Count})
 	}
-	whole := a.coverage.Complete && a.coverage.Failure == nil && a.broken == nil
-	a.describe(a.matched, !whole, sum(shown)) // it is counted like any answer
-	return values, whole && len(shown) == len(groups), nil
+	result := x.complete(frame.Content{Groups: groups}, reading, reading.matched, !reading.Complete)
+	s.record(&result.Meta.Stats)
+	return values, all && reading.Complete && !reading.failed(), nil
 }

@@ -55,7 +55,7 @@ func TestRulesEvaluateEveryGroup(t *testing.T) {
 			if !alert && (q.Type == query.TypeTop || q.Type == query.TypeEvents && q.Format == query.FormatTable) {
 				continue // an expression asked for these rows
 			}
-			frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Window: hour, Numbers: true, Alert: alert, Now: w.now,
+			frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: hour, Numbers: true, Alert: alert, Now: w.now,
 				Interval: time.Minute, MaxDataPoints: 100})
 			require.NoError(t, err, text)
 			if q.Type == query.TypeTop {
@@ -71,10 +71,10 @@ func TestARuleWithTooManyGroupsFails(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100_000, events: failedLogins(10_001)})
 	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
 	for _, text := range []string{`{"queryType":"count","groupBy":["actor"]}`, `{"queryType":"top","groupBy":["actor"]}`, `{"queryType":"events"}`} {
-		_, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, text, 100_000), Window: hour, Numbers: true, Alert: true, Now: w.now})
+		_, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, text, 100_000), Range: hour, Numbers: true, Alert: true, Now: w.now})
 		require.ErrorContains(t, err, "10001 groups, more than the 10000", text)
 	}
-	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, `{"queryType":"count","groupBy":["actor"],"limit":100000}`, 100_000), Window: hour})
+	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, `{"queryType":"count","groupBy":["actor"],"limit":100000}`, 100_000), Range: hour})
 	require.NoError(t, err)
 	require.Len(t, frames, 10_000, "a panel's groups become frames, and are bounded")
 	require.Contains(t, frames[0].Meta.Notices[0].Text, "10000 largest of 10001")
@@ -100,7 +100,7 @@ func TestARateFiresWithGrafanasDefaults(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: events})
 	for span, most := range map[time.Duration]int{time.Minute: 3, 5 * time.Minute: 5, 15 * time.Minute: 4, 20 * time.Minute: 4} {
 		frames, err := w.panel.Answer(context.Background(), answer.Request{
-			Query: parsed(t, `{"queryType":"series"}`, 1000), Window: auditlog.NewTimeRange(origin.Add(-span), origin), Numbers: true, Alert: true, Now: w.now,
+			Query: parsed(t, `{"queryType":"series"}`, 1000), Range: auditlog.NewTimeRange(origin.Add(-span), origin), Numbers: true, Alert: true, Now: w.now,
 			Interval: time.Second, MaxDataPoints: 43_200,
 		})
 		require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestNoPartialPoints(t *testing.T) {
 			now := origin.Add(-time.Hour).Add(c.offset)
 			w := newEvening(t, now, dusk{settle: time.Minute, maxEvents: 10_000, events: events})
 			frames, err := w.panel.Answer(context.Background(), answer.Request{
-				Query: parsed(t, `{"queryType":"series"}`, 10_000), Window: auditlog.NewTimeRange(now.Add(-c.span), now), Numbers: true, Alert: alert, Now: now,
+				Query: parsed(t, `{"queryType":"series"}`, 10_000), Range: auditlog.NewTimeRange(now.Add(-c.span), now), Numbers: true, Alert: alert, Now: now,
 				Interval: c.interval, MaxDataPoints: 1000,
 			})
 			require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestWeeksBeginOnMonday(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
 	for _, interval := range []time.Duration{7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour} {
 		frames, err := w.panel.Answer(context.Background(), answer.Request{
-			Query: parsed(t, `{"queryType":"series"}`, 1000), Window: auditlog.NewTimeRange(origin.Add(-100*24*time.Hour), origin),
+			Query: parsed(t, `{"queryType":"series"}`, 1000), Range: auditlog.NewTimeRange(origin.Add(-100*24*time.Hour), origin),
 			Interval: interval, MaxDataPoints: 1000,
 		})
 		require.NoError(t, err)
@@ -159,12 +159,12 @@ func TestAnExpressionGetsTheTable(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
 	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
 	q := parsed(t, `{"queryType":"events","format":"table"}`, 1000)
-	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Window: hour, Numbers: true, Now: w.now})
+	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: hour, Numbers: true, Now: w.now})
 	require.NoError(t, err)
 	require.Len(t, frames, 1)
 	require.Equal(t, 3, frames[0].Rows())
 	require.Equal(t, "actor", frames[0].Fields[1].Name)
-	frames, err = w.panel.Answer(context.Background(), answer.Request{Query: q, Window: hour, Numbers: true, Alert: true, Now: w.now})
+	frames, err = w.panel.Answer(context.Background(), answer.Request{Query: q, Range: hour, Numbers: true, Alert: true, Now: w.now})
 	require.NoError(t, err)
 	require.Len(t, frames, 3)
 	require.Equal(t, "numeric-multi", string(frames[0].Meta.Type))
@@ -174,7 +174,7 @@ func TestALimitOverTheMaximumIsCut(t *testing.T) {
 	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100, events: failedLogins(120)})
 	q := parsed(t, `{"limit":500}`, 100)
 	require.Equal(t, 100, q.Limit)
-	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Window: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Now: w.now})
+	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Now: w.now})
 	require.NoError(t, err)
 	require.Equal(t, 100, frames[0].Rows())
 	require.Contains(t, frames[0].Meta.Notices[0].Text, "the limit of 500 is over the maximum events per query")
@@ -199,7 +199,7 @@ func TestScrollingComesToEveryEvent(t *testing.T) {
 				query := fmt.Sprintf(`{"limit":50,"sort":%q}`, sort)
 				for page := 0; ; page++ {
 					require.Less(t, page, 20, "no end")
-					frames, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, query, 100_000), Window: window, Now: w.now})
+					frames, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, query, 100_000), Range: window, Now: w.now})
 					require.NoError(t, err)
 					rows, fresh := frames[0].Rows(), 0
 					var last time.Time

@@ -128,3 +128,48 @@ func (g Group) labels(keys []auditlog.Key) data.Labels {
 	}
 	return labels
 }
+
+// Shape is the layout of an answer.
+type Shape int
+
+// The shapes of an answer.
+const (
+	ShapeLogs Shape = iota
+	ShapeTable
+	ShapeCounts
+	ShapeSeries
+	ShapeTop
+)
+
+// Content is what an answer shows: rows of events, or groups by keys, for a series with the times of its buckets.
+type Content struct {
+	Shape  Shape
+	Rows   []Row
+	Keys   []auditlog.Key
+	Groups []Group
+	Times  []time.Time
+}
+
+// Events returns how many events are listed, or counted in the groups.
+func (c Content) Events() int {
+	n := int64(len(c.Rows))
+	for _, g := range c.Groups {
+		n += g.Count
+	}
+	return int(n)
+}
+
+// Build makes the frames of an answer.
+func Build(c Content, m Meta) Frames {
+	switch c.Shape {
+	case ShapeTable:
+		return Table(c.Rows, m)
+	case ShapeCounts:
+		return Counts(c.Keys, c.Groups, m)
+	case ShapeSeries:
+		return Series(c.Keys, c.Times, c.Groups, m)
+	case ShapeTop:
+		return Top(c.Keys, c.Groups, m)
+	}
+	return Logs(c.Rows, m)
+}

@@ -29,7 +29,7 @@ func queryError(err error) backend.DataResponse {
 func classify(err error) (backend.Status, backend.ErrorSource) {
 	var bad *query.Error
 	var failed *cbc.Error
-	var ledger *answer.LedgerError
+	var ledger *answer.QueueError
 	switch {
 	case errors.As(err, &bad):
 		return backend.StatusBadRequest, backend.ErrorSourceDownstream

@@ -106,7 +106,7 @@ func (d *Instance) readValues(w http.ResponseWriter, r *http.Request, now time.T
 
 // valuesRequest checks what both routes take.
 func valuesRequest(field, prefix, fromText, toText string, now time.Time) (answer.ValuesRequest, error) {
-	request := answer.ValuesRequest{Key: auditlog.Key(field), Prefix: prefix, Most: maxValues}
+	request := answer.ValuesRequest{Key: auditlog.Key(field), Prefix: prefix, Max: maxValues}
 	if !slices.Contains(auditlog.Keys(), request.Key) {
 		return request, fmt.Errorf("field has an unknown value %.60q: allowed are %s", field, keyList())
 	}
@@ -121,8 +121,8 @@ func valuesRequest(field, prefix, fromText, toText string, now time.Time) (answe
 	if err != nil {
 		return request, err
 	}
-	request.Window = auditlog.TimeRange{From: from, To: to}
-	if err := request.Window.Validate(); err != nil {
+	request.Range = auditlog.TimeRange{From: from, To: to}
+	if err := request.Range.Validate(); err != nil {
 		return request, fmt.Errorf("from must be less than to: %w", err)
 	}
 	return request, nil

@@ -132,8 +132,8 @@ func TestValuesOfTheLastDay(t *testing.T) {
 	now := time.UnixMilli(1_700_000_000_000)
 	got, err := parseValues(map[string][]string{"field": {"actor"}}, now)
 	require.NoError(t, err)
-	require.Equal(t, auditlog.NewTimeRange(now.Add(-24*time.Hour), now), got.Window)
+	require.Equal(t, auditlog.NewTimeRange(now.Add(-24*time.Hour), now), got.Range)
 	got, err = parseValues(map[string][]string{"field": {"actor"}, "to": {"86400000"}}, now)
 	require.NoError(t, err)
-	require.Equal(t, auditlog.TimeRange{From: 0, To: 86_400_000}, got.Window)
+	require.Equal(t, auditlog.TimeRange{From: 0, To: 86_400_000}, got.Range)
 }

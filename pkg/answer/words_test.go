@@ -149,7 +149,7 @@ func TestWordsNeverMakeAWrongAnswer(t *testing.T) {
 			}
 			frames, err := p.Answer(context.Background(), answer.Request{
 				Query:  query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 1000, Oldest: rapid.Bool().Draw(t, "oldest")},
-				Window: window,
+				Range: window,
 			})
 			require.NoError(t, err)
 			got := tabled(keys, frames[0])
@@ -190,7 +190,7 @@ func bigLog() []auditlog.Event {
 func ask(t *testing.T, p *answer.Answerer, q query.Query) frame.Frames {
 	q.Source, q.Limit = query.SourceSearch, max(q.Limit, 1)
 	frames, err := p.Answer(context.Background(), answer.Request{
-		Query: q, Window: auditlog.NewTimeRange(origin, origin.Add(1000*time.Second)), Interval: 100 * time.Second, MaxDataPoints: 10,
+		Query: q, Range: auditlog.NewTimeRange(origin, origin.Add(1000*time.Second)), Interval: 100 * time.Second, MaxDataPoints: 10,
 	})
 	require.NoError(t, err)
 	return frames
@@ -300,7 +300,7 @@ func TestWordsOverTheSimulator(t *testing.T) {
 			}
 			frames, err := p.Answer(context.Background(), answer.Request{
 				Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 100},
-				Window: window,
+				Range: window,
 			})
 			require.NoError(t, err)
 			got := labelled(keys, frames)

@@ -84,9 +84,9 @@ func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 				query, err := query.Parse([]byte(`{"queryType":"count","source":"queue"}`), classifier, 1000)
 				require.NoError(t, err)
 				p := &answer.Answerer{Classifier: classifier, Queue: &fakeLedger{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
-				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Window: window, Numbers: numbers})
+				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Range: window, Numbers: numbers})
 				if numbers && c.fails {
-					var failed *answer.LedgerError
+					var failed *answer.QueueError
 					require.ErrorAs(t, err, &failed)
 					require.ErrorContains(t, err, c.warning)
 					continue

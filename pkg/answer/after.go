@@ -7,7 +7,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// sequence holds events until it is known what came before them.
+// sequence collects events to find those that enough others came before, as "after" of a query asks.
 type sequence struct {
 	keys           []auditlog.Key
 	wanted, before auditlog.Matcher
@@ -26,19 +26,19 @@ func newSequence(q query.Query) *sequence {
 	return &sequence{keys: q.GroupBy, wanted: q.Filter.Local(), before: q.After.Before(q.Filter).Local(), atLeast: q.After.AtLeast}
 }
 
-// add takes an event that either filter may select.
+// add adds an event that either filter may select.
 func (s *sequence) add(e *auditlog.Event, c auditlog.Class) {
 	if wanted, before := s.wanted.Match(e, c), s.before.Match(e, c); wanted || before {
 		s.steps = append(s.steps, step{*e, c, wanted, before})
 	}
 }
 
-// replay hands on the wanted events that have enough others before them, and returns how many they are. Events of the same
-// instant are not before each other.
+// replay passes on the wanted events that enough others came before, and returns their number. Events of the same instant are not before
+// each other.
 func (s *sequence) replay(take func(*auditlog.Event, auditlog.Class)) (n int) {
 	slices.SortStableFunc(s.steps, func(a, b step) int { return a.event.CreateTime.Compare(b.event.CreateTime) })
 	groups := newGrouping(s.keys, buckets{})
-	var counts, pending []int // by group: earlier events, and those of the instant that is looked at
+	var counts, pending []int // by group: earlier events, and those of the current instant
 	for i := 0; i < len(s.steps); {
 		end := i
 		for end < len(s.steps) && s.steps[end].event.CreateTime.Equal(s.steps[i].event.CreateTime) {

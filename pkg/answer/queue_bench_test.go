@@ -101,7 +101,7 @@ func benchPanel(b *testing.B, q *queue.Queue, text string, w auditlog.TimeRange)
 	require.NoError(b, err)
 	p := &answer.Answerer{History: history.New(history.Config{}), Classifier: classifier, Queue: q, MaxEvents: 100_000}
 	for b.Loop() {
-		frames, err := p.Answer(context.Background(), answer.Request{Query: query, Window: w})
+		frames, err := p.Answer(context.Background(), answer.Request{Query: query, Range: w})
 		require.NoError(b, err)
 		rows = frames[0].Rows()
 	}

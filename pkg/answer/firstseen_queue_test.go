@@ -64,7 +64,7 @@ func TestFirstSeenInTheLedger(t *testing.T) {
 			ledger := &heldLedger{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
 			p := &answer.Answerer{Classifier: classifier, Queue: ledger, MaxEvents: 1000}
 			ask := func(numbers bool) (map[string]int64, []string, error) {
-				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Window: auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), Numbers: numbers})
+				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Range: auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), Numbers: numbers})
 				if err != nil {
 					return nil, nil, err
 				}
