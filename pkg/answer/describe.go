@@ -61,21 +61,21 @@ func (p Plan) Describe(k Knowledge) string {
 	if q.Oldest {
 		order = "oldest"
 	}
+	length := span(p.Range.Duration())
 	switch q.Type {
 	case query.TypeCount:
-		fmt.Fprintf(&b, "Counts events%s", by)
+		fmt.Fprintf(&b, "Counts the events of %s%s", length, by)
 	case query.TypeSeries:
-		fmt.Fprintf(&b, "Counts events%s in %s of %s", by, amount(p.buckets.n, "bucket"), p.buckets.width())
+		fmt.Fprintf(&b, "Counts the events of %s%s in %s of %s", length, by, amount(p.buckets.n, "bucket"), p.buckets.width())
 	case query.TypeTop:
-		fmt.Fprintf(&b, "Lists the %d largest groups%s", q.Limit, by)
+		fmt.Fprintf(&b, "Lists the %d largest groups%s in %s", q.Limit, by, length)
 	case query.TypeFirstSeen:
-		fmt.Fprintf(&b, "Lists groups%s that do not occur in the %s before", by, span(q.Baseline))
+		fmt.Fprintf(&b, "Lists groups%s that occur in %s but not in the %s before", by, length, span(q.Baseline))
 	default:
-		fmt.Fprintf(&b, "Lists the %s %d events", order, q.Limit)
+		fmt.Fprintf(&b, "Lists the %s %d events of %s", order, q.Limit, length)
 	}
-	fmt.Fprintf(&b, " of %s", span(p.Range.Duration()))
 	if q.Source == query.SourceQueue {
-		b.WriteString(" from the queue's store; needs no request.")
+		b.WriteString(", from the queue's store; needs no request.")
 		return b.String()
 	}
 	if here := p.evaluatedHere(); here != "" {

@@ -422,7 +422,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 10_000})
 	frames, err := p.Answer(context.Background(), answer.Request{
-		Query:  query.Query{Type: query.TypeSeries, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 100_000},
+		Query: query.Query{Type: query.TypeSeries, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 100_000},
 		Range: auditlog.NewTimeRange(origin, origin.Add(11*time.Second)), Interval: time.Millisecond, MaxDataPoints: 11_000,
 	})
 	require.NoError(t, err)

@@ -237,7 +237,7 @@ func TestOneEditIsOneRow(t *testing.T) {
 	p, _ := newPanel(t, events, simulator.Switches{Reach: 1000})
 	ask := func(fold bool) frame.Frames {
 		frames, err := p.Answer(context.Background(), answer.Request{
-			Query:  query.Query{Type: query.TypeEvents, Format: query.FormatLogs, Source: query.SourceSearch, Limit: 100, Fold: fold, Oldest: true},
+			Query: query.Query{Type: query.TypeEvents, Format: query.FormatLogs, Source: query.SourceSearch, Limit: 100, Fold: fold, Oldest: true},
 			Range: auditlog.NewTimeRange(origin, origin.Add(2*time.Second)),
 		})
 		require.NoError(t, err)
@@ -272,7 +272,7 @@ func TestFoldMember(t *testing.T) {
 	for _, fold := range []bool{false, true} {
 		p, _ := newPanel(t, events, simulator.Switches{Reach: 100})
 		frames, err := p.Answer(context.Background(), answer.Request{
-			Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Limit: 1, Fold: fold},
+			Query: query.Query{Type: query.TypeCount, Source: query.SourceSearch, Limit: 1, Fold: fold},
 			Range: auditlog.NewTimeRange(origin, origin.Add(time.Hour)),
 		})
 		require.NoError(t, err)

@@ -45,6 +45,7 @@ func (s *Answerer) Values(ctx context.Context, r ValuesRequest) (values []Value,
 	groups := slices.DeleteFunc(g.groups, func(g frame.Group) bool { return !strings.HasPrefix(strings.ToLower(g.Values[0]), prefix) })
 	slices.SortFunc(groups, compareGroups)
 	groups, all := groups[:min(len(groups), r.Max)], len(groups) <= r.Max
+	values = make([]Value, 0, len(groups))
 	for _, g := range groups {
 		values = append(values, Value{g.Values[0], g.Count})
 	}

@@ -148,7 +148,7 @@ func TestWordsNeverMakeAWrongAnswer(t *testing.T) {
 				}
 			}
 			frames, err := p.Answer(context.Background(), answer.Request{
-				Query:  query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 1000, Oldest: rapid.Bool().Draw(t, "oldest")},
+				Query: query.Query{Type: query.TypeTop, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 1000, Oldest: rapid.Bool().Draw(t, "oldest")},
 				Range: window,
 			})
 			require.NoError(t, err)
@@ -299,7 +299,7 @@ func TestWordsOverTheSimulator(t *testing.T) {
 				want[groupName(keys, &e)]++
 			}
 			frames, err := p.Answer(context.Background(), answer.Request{
-				Query:  query.Query{Type: query.TypeCount, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 100},
+				Query: query.Query{Type: query.TypeCount, Source: query.SourceSearch, Filter: filter, GroupBy: keys, Limit: 100},
 				Range: window,
 			})
 			require.NoError(t, err)

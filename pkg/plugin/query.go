@@ -112,7 +112,7 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, from callerK
 	}
 	return d.answerer.Answer(ctx, answer.Request{
 		Query:         parsed,
-		Range:        auditlog.NewTimeRange(q.TimeRange.From, q.TimeRange.To),
+		Range:         auditlog.NewTimeRange(q.TimeRange.From, q.TimeRange.To),
 		Interval:      q.Interval,
 		MaxDataPoints: q.MaxDataPoints,
 		Numbers:       from.alert || from.expression,
