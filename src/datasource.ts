@@ -28,6 +28,7 @@ import { createElement, type ReactNode } from 'react';
 import { lastValueFrom, map, type Observable, of, startWith } from 'rxjs';
 import { adhocProblemOf, applicabilityOf, applyAdhocFilters } from './adhoc/adhoc';
 import { wordsOfRules } from './config/rules';
+import { publishSteps } from './config/healthSteps';
 import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
 import { contextQuery, contextRequest, type ContextScope } from './logs/context';
@@ -84,6 +85,11 @@ export class AuditLogDataSource
       (field, range, prefix) => this.getValues(field, range, prefix),
       (text, scopedVars) => this.templates().replace(text, scopedVars)
     );
+  }
+
+  /** The config page shows the steps of the test. */
+  async callHealthCheck() {
+    return publishSteps(this.uid, await super.callHealthCheck());
   }
 
   /** Returns the values of a field in a time range. A request cancels an earlier one with the same id. */

@@ -79,7 +79,12 @@ export interface CatalogRule {
 /** jsonData of the data source. */
 export interface AuditLogOptions extends DataSourceJsonData {
   orgKey?: string;
+  /** An API key by default. */
+  authMethod?: 'apiKey' | 'oauthApp';
   apiId?: string;
+  oauthAppId?: string;
+  /** The token service; by default the vendor's. */
+  oauthTokenUrl?: string;
   queueEnabled?: Lenient<boolean>;
   queuePollSeconds?: Lenient<number>;
   store?: 'memory' | 'postgres';
@@ -99,6 +104,7 @@ export interface AuditLogOptions extends DataSourceJsonData {
 /** secureJsonData of the data source: written, never read back. */
 export interface AuditLogSecrets {
   apiSecret?: string;
+  oauthAppSecret?: string;
   storeDsn?: string;
   tlsCACert?: string;
   tlsClientCert?: string;

@@ -56,7 +56,7 @@ func (d *Instance) checkCloud(ctx context.Context) (message string, steps []step
 	now := time.Now()
 	probed, probe := withProbe(ctx)
 	page, err := d.client.Search(probed, cbc.SearchRequest{Start: now.Add(-healthSpan), End: now, Order: cbc.NewestFirst, Rows: 1})
-	steps = cloudSteps(err, probe)
+	steps = cloudSteps(err, probe, d.settings.oauth != nil)
 	if err != nil {
 		return "", append(steps, skip("jobs.status", "Not checked, because the search failed.")), err
 	}

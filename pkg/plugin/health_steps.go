@@ -92,8 +92,21 @@ var remedies = map[string]string{
 	"org.audits": "In the console, give the key an access level of type Custom with Audit Logs > View and Export Audits (org.audits): READ.",
 }
 
+// oauthRemedies replace the remedies of an API key for an OAuth app.
+var oauthRemedies = map[string]string{
+	"apiKey":     "Check the app ID, the app secret and the token URL, and that the app belongs to the organization of the org key.",
+	"org.audits": "Give the OAuth app a role that includes View and Export Audits (org.audits): READ.",
+}
+
+func remedyOf(name string, oauth bool) string {
+	if other := oauthRemedies[name]; oauth && other != "" {
+		return other
+	}
+	return remedies[name]
+}
+
 // cloudSteps says how far a search came.
-func cloudSteps(err error, p *probe) []step {
+func cloudSteps(err error, p *probe, oauth bool) []step {
 	names := []string{"name", "tls", "api", "orgKey", "apiKey", "org.audits"}
 	broken := ""
 	if err != nil {
@@ -106,7 +119,7 @@ func cloudSteps(err error, p *probe) []step {
 		case err == nil || i < at && !(name == "orgKey" && broken == "apiKey"):
 			steps = append(steps, passed(name, okMessage(name, p)))
 		case i == at:
-			steps = append(steps, failed(name, err.Error()+".", remedies[name]))
+			steps = append(steps, failed(name, err.Error()+".", remedyOf(name, oauth)))
 		default:
 			steps = append(steps, skip(name, "Not checked, because an earlier step failed."))
 		}

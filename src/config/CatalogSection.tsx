@@ -6,7 +6,8 @@ import { configStrings } from '../strings/config';
 import type { CatalogRule } from '../types';
 import { CatalogTest } from './CatalogTest';
 import { RuleRow } from './RuleRow';
-import { MAX_RULES, parseLines, readRules, storedRules } from './rules';
+import { useProblem } from './problems';
+import { MAX_RULES, parseLines, readRules, ruleProblem, storedRules, type RuleKey } from './rules';
 import { Section } from './Section';
 import type { Settings } from './useSettings';
 
@@ -19,6 +20,7 @@ export function CatalogSection({ settings: { options, json, setJson } }: { setti
   // Empty rows are kept here and not saved.
   const [rules, setRules] = useState(stored.rules);
   const [focused, setFocused] = useState<number>();
+  useProblem(texts.label, problemOf(storedRules(rules)));
   const addButton = useRef<HTMLButtonElement>(null);
   const change = (next: CatalogRule[]) => {
     setRules(next);
@@ -70,6 +72,12 @@ export function CatalogSection({ settings: { options, json, setJson } }: { setti
       <CatalogTest uid={options.uid} rules={storedRules(rules) ?? []} />
     </Section>
   );
+}
+
+const KEYS = Object.keys(texts.columns) as RuleKey[];
+
+function problemOf(rules: CatalogRule[] = []): string | undefined {
+  return rules.flatMap((rule) => KEYS.map((key) => ruleProblem(rule, key))).find(Boolean);
 }
 
 function PasteRules({ onAdd }: { onAdd: (rules: CatalogRule[]) => void }) {

@@ -122,11 +122,28 @@ describe('queue', () => {
     expect(screen.getByText(/Give this data source an API key of its own/)).toBeInTheDocument();
     expect(screen.queryByTestId(texts.queuePollSeconds.testId)).not.toBeInTheDocument();
     await user.click(screen.getByTestId(texts.queueEnabled.testId));
+    expect(state.options.jsonData).toEqual({});
+    await user.click(await screen.findByRole('button', { name: texts.queueConfirm.confirm }));
     await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '5');
     expect(screen.getByText(/from 10 to/)).toBeInTheDocument();
     await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '0');
     await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
     expect(state.options.jsonData).toEqual({ queueEnabled: true, queuePollSeconds: 50, store: 'postgres' });
+  });
+
+  it('stays off when the confirmation is declined, and goes off without one', async () => {
+    const { state, user } = setup();
+    await open(user, texts.queue);
+    await user.click(screen.getByTestId(texts.queueEnabled.testId));
+    await user.click(await screen.findByRole('button', { name: 'Cancel' }));
+    expect(state.options.jsonData).toEqual({});
+    expect(screen.getByTestId(texts.queueEnabled.testId)).not.toBeChecked();
+  });
+
+  it('is switched off without a confirmation', async () => {
+    const { state, user } = setup({ jsonData: { queueEnabled: true } });
+    await user.click(screen.getByTestId(texts.queueEnabled.testId));
+    expect(state.options.jsonData).toEqual({ queueEnabled: false });
   });
 
   it('is read every 60 seconds into memory by default', () => {

@@ -5,8 +5,10 @@ import { configStrings } from '../strings/config';
 import type { AuditLogOptions, AuditLogSecrets } from '../types';
 import { CatalogSection } from './CatalogSection';
 import { ConnectionSection } from './ConnectionSection';
+import { HealthSteps } from './HealthSteps';
 import { HttpSection } from './HttpSection';
 import { LimitsSection } from './LimitsSection';
+import { ProblemContext, useProblems } from './problems';
 import { QueueSection } from './QueueSection';
 import { useSettings } from './useSettings';
 
@@ -15,8 +17,9 @@ export type Props = DataSourcePluginOptionsEditorProps<AuditLogOptions, AuditLog
 export function ConfigEditor(props: Props) {
   const styles = useStyles2(getStyles);
   const settings = useSettings(props);
+  const report = useProblems(props.validation);
   return (
-    <>
+    <ProblemContext.Provider value={report}>
       <fieldset className={styles.editor} disabled={props.options.readOnly} data-testid={configStrings.container}>
         <ConnectionSection settings={settings} />
         <LimitsSection settings={settings} />
@@ -25,7 +28,8 @@ export function ConfigEditor(props: Props) {
       </fieldset>
       {/* Not in the fieldset: rules can be tested on a provisioned data source, too. */}
       <CatalogSection settings={settings} />
-    </>
+      <HealthSteps uid={props.options.uid} />
+    </ProblemContext.Provider>
   );
 }
 

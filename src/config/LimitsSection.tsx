@@ -1,12 +1,13 @@
 import { DEFAULT_MAX_EVENTS } from '../query/defaults';
 import { configStrings } from '../strings/config';
+import { BudgetUse } from './BudgetUse';
 import { NumberField } from './fields';
 import { Section } from './Section';
 import type { Settings } from './useSettings';
 
 const texts = configStrings;
 
-export function LimitsSection({ settings: { json, setJson } }: { settings: Settings }) {
+export function LimitsSection({ settings: { options, json, setJson } }: { settings: Settings }) {
   const { requestsPerFiveMinutes, maxEvents, settleSeconds } = json;
   const open = [requestsPerFiveMinutes, maxEvents, settleSeconds].some((value) => value !== undefined);
   return (
@@ -19,6 +20,7 @@ export function LimitsSection({ settings: { json, setJson } }: { settings: Setti
         max={1_000_000}
         onChange={(value) => setJson({ requestsPerFiveMinutes: value })}
       />
+      <BudgetUse uid={options.uid} />
       <NumberField
         texts={texts.maxEvents}
         value={maxEvents}

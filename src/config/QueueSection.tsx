@@ -1,5 +1,6 @@
 import { css } from '@emotion/css';
-import { Alert, Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import { Alert, ConfirmModal, Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import { useState } from 'react';
 import { configStrings } from '../strings/config';
 import type { AuditLogOptions } from '../types';
 import { NumberField, SecretField, SwitchField } from './fields';
@@ -22,11 +23,7 @@ export function QueueSection({ settings }: { settings: Settings }) {
   return (
     <Section texts={texts.queue} open={stored}>
       <QueueWarning />
-      <SwitchField
-        texts={texts.queueEnabled}
-        value={json.queueEnabled}
-        onChange={(queueEnabled) => setJson({ queueEnabled })}
-      />
+      <QueueSwitch enabled={json.queueEnabled} onChange={(queueEnabled) => setJson({ queueEnabled })} />
       {stored && (
         <>
           <NumberField
@@ -49,6 +46,27 @@ export function QueueSection({ settings }: { settings: Settings }) {
         </>
       )}
     </Section>
+  );
+}
+
+interface QueueSwitchProps {
+  enabled: AuditLogOptions['queueEnabled'];
+  onChange: (enabled: boolean) => void;
+}
+
+/** Switches the queue on after a confirmation, because reading destroys. */
+function QueueSwitch({ enabled, onChange }: QueueSwitchProps) {
+  const [asks, setAsks] = useState(false);
+  const { title, body, confirm } = texts.queueConfirm;
+  const accept = () => {
+    setAsks(false);
+    onChange(true);
+  };
+  return (
+    <>
+      <SwitchField texts={texts.queueEnabled} value={enabled} onChange={(wanted) => (wanted ? setAsks(true) : onChange(false))} />
+      <ConfirmModal isOpen={asks} title={title} body={body} confirmText={confirm} onConfirm={accept} onDismiss={() => setAsks(false)} />
+    </>
   );
 }
 

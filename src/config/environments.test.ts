@@ -1,4 +1,4 @@
-import { urlOf } from './environments';
+import { normalizeUrl, urlOf } from './environments';
 
 test.each([
   ['Frankfurt', 'https://defense-eu.conferdeploy.net'],
@@ -12,4 +12,15 @@ test.each([
   [' http://127.0.0.1:8080// ', 'http://127.0.0.1:8080'],
 ])('%j stands for %j', (text, url) => {
   expect(urlOf(text)).toBe(url);
+});
+
+test.each([
+  ['http://foo.bar/', 'http://foo.bar'],
+  ['HTTPS://Defense-EU.conferdeploy.net:443//', 'https://defense-eu.conferdeploy.net'],
+  ['https://cbc.example.com/Path/', 'https://cbc.example.com/Path'],
+  ['https://user@cbc.example.com/', 'https://user@cbc.example.com'],
+  ['not a url', 'not a url'],
+])('the URL %j is compared as %j', (url, normalized) => {
+  expect(normalizeUrl(url)).toBe(normalized);
+  expect(normalizeUrl(normalized)).toBe(normalized);
 });

@@ -26,5 +26,17 @@ export function labelOf({ name, region, url }: Environment): string {
 export function urlOf(text: string): string {
   const typed = text.trim().toLowerCase();
   const named = ENVIRONMENTS.filter(({ name, region }) => typed && `${region} (${name})`.toLowerCase().includes(typed));
-  return named.length === 1 ? named[0].url : text.trim().replace(/\/+$/, '');
+  return named.length === 1 ? named[0].url : normalizeUrl(text);
+}
+
+/** Returns the form in which URLs are compared: without trailing slashes and default port, with scheme and host in lower case. */
+export function normalizeUrl(text: string): string {
+  const trimmed = text.trim().replace(/\/+$/, '');
+  try {
+    const { protocol, username, origin, pathname, search, hash } = new URL(trimmed);
+    const isPlain = ['https:', 'http:'].includes(protocol) && !username && !search && !hash;
+    return isPlain ? origin + pathname.replace(/\/+$/, '') : trimmed;
+  } catch {
+    return trimmed;
+  }
 }

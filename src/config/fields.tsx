@@ -1,6 +1,7 @@
-import { Field, Input, SecretInput, SecretTextArea, Switch } from '@grafana/ui';
-import { useId } from 'react';
+import { Input, SecretInput, SecretTextArea, Switch } from '@grafana/ui';
+import { useState } from 'react';
 import { useDraft } from '../components/useDraft';
+import { ConfigField } from './ConfigField';
 import { readBoolean, readNumber } from './settings';
 import type { SecretControl } from './useSettings';
 import { numberProblem } from './validation';
@@ -24,22 +25,23 @@ interface TextFieldProps {
 }
 
 export function TextField({ texts, value, problem, required, onChange }: TextFieldProps) {
-  const id = useId();
-  const error = problem?.(value);
   return (
-    <Field label={texts.label} htmlFor={id} description={texts.description} invalid={Boolean(error)} error={error} required={required}>
-      <Input
-        id={id}
-        data-testid={texts.testId}
-        width={WIDTH}
-        placeholder={texts.placeholder}
-        value={value}
-        autoComplete="off"
-        spellCheck={false}
-        onChange={(event) => onChange(event.currentTarget.value)}
-        onBlur={() => value !== value.trim() && onChange(value.trim())}
-      />
-    </Field>
+    <ConfigField label={texts.label} description={texts.description} error={problem?.(value)} required={required}>
+      {({ id, describedBy }) => (
+        <Input
+          id={id}
+          aria-describedby={describedBy}
+          data-testid={texts.testId}
+          width={WIDTH}
+          placeholder={texts.placeholder}
+          value={value}
+          autoComplete="off"
+          spellCheck={false}
+          onChange={(event) => onChange(event.currentTarget.value)}
+          onBlur={() => value !== value.trim() && onChange(value.trim())}
+        />
+      )}
+    </ConfigField>
   );
 }
 
@@ -54,25 +56,26 @@ interface NumberFieldProps {
 
 /** Edits a number. An empty field means the default; an invalid number stays visible and is not saved. */
 export function NumberField({ texts, value, byDefault, min, max, onChange }: NumberFieldProps) {
-  const id = useId();
   const { text, type } = useDraft(String(value ?? ''), (typed) => {
     if (!numberProblem(typed.trim(), min, max)) {
       onChange(readNumber(typed));
     }
   });
-  const error = numberProblem(text.trim(), min, max);
   return (
-    <Field label={texts.label} htmlFor={id} description={texts.description} invalid={Boolean(error)} error={error}>
-      <Input
-        id={id}
-        data-testid={texts.testId}
-        width={20}
-        inputMode="numeric"
-        placeholder={String(byDefault)}
-        value={text}
-        onChange={(event) => type(event.currentTarget.value)}
-      />
-    </Field>
+    <ConfigField label={texts.label} description={texts.description} error={numberProblem(text.trim(), min, max)}>
+      {({ id, describedBy }) => (
+        <Input
+          id={id}
+          aria-describedby={describedBy}
+          data-testid={texts.testId}
+          width={20}
+          inputMode="numeric"
+          placeholder={String(byDefault)}
+          value={text}
+          onChange={(event) => type(event.currentTarget.value)}
+        />
+      )}
+    </ConfigField>
   );
 }
 
@@ -83,11 +86,18 @@ interface SwitchFieldProps {
 }
 
 export function SwitchField({ texts, value, onChange }: SwitchFieldProps) {
-  const id = useId();
   return (
-    <Field label={texts.label} htmlFor={id} description={texts.description}>
-      <Switch id={id} data-testid={texts.testId} value={readBoolean(value)} onChange={(event) => onChange(event.currentTarget.checked)} />
-    </Field>
+    <ConfigField label={texts.label} description={texts.description}>
+      {({ id, describedBy }) => (
+        <Switch
+          id={id}
+          aria-describedby={describedBy}
+          data-testid={texts.testId}
+          value={readBoolean(value)}
+          onChange={(event) => onChange(event.currentTarget.checked)}
+        />
+      )}
+    </ConfigField>
   );
 }
 
@@ -98,42 +108,57 @@ interface SecretFieldProps {
   required?: boolean;
 }
 
+/** Edits a secret. A wrong one stays in the field and is not saved, so that it never counts as configured. */
 export function SecretField({ texts, secret, problem, required }: SecretFieldProps) {
-  const id = useId();
-  const error = secret.isConfigured ? undefined : problem?.(secret.value);
+  const [rejected, setRejected] = useState('');
+  const text = rejected || secret.value;
+  const error = secret.isConfigured ? undefined : problem?.(text);
+  const type = (typed: string) => {
+    const isWrong = Boolean(problem?.(typed));
+    setRejected(isWrong ? typed : '');
+    secret.set(isWrong ? '' : typed);
+  };
+  const reset = () => {
+    setRejected('');
+    secret.reset();
+  };
   return (
-    <Field label={texts.label} htmlFor={id} description={texts.description} invalid={Boolean(error)} error={error} required={required}>
-      <SecretInput
-        id={id}
-        data-testid={texts.testId}
-        width={WIDTH}
-        placeholder={texts.placeholder}
-        isConfigured={secret.isConfigured}
-        value={secret.value}
-        autoComplete="new-password"
-        onReset={secret.reset}
-        onChange={(event) => secret.set(event.currentTarget.value)}
-        onBlur={() => secret.value !== secret.value.trim() && secret.set(secret.value.trim())}
-      />
-    </Field>
+    <ConfigField label={texts.label} description={texts.description} error={error} required={required}>
+      {({ id, describedBy }) => (
+        <SecretInput
+          id={id}
+          aria-describedby={describedBy}
+          data-testid={texts.testId}
+          width={WIDTH}
+          placeholder={texts.placeholder}
+          isConfigured={secret.isConfigured}
+          value={text}
+          autoComplete="new-password"
+          onReset={reset}
+          onChange={(event) => type(event.currentTarget.value)}
+          onBlur={() => text !== text.trim() && type(text.trim())}
+        />
+      )}
+    </ConfigField>
   );
 }
 
 export function PemField({ texts, secret, begins }: { texts: Texts; secret: SecretControl; begins: string }) {
-  const id = useId();
   return (
-    <Field label={texts.label} htmlFor={id}>
-      <SecretTextArea
-        id={id}
-        data-testid={texts.testId}
-        rows={5}
-        cols={60}
-        placeholder={begins}
-        isConfigured={secret.isConfigured}
-        value={secret.value}
-        onReset={secret.reset}
-        onChange={(event) => secret.set(event.currentTarget.value)}
-      />
-    </Field>
+    <ConfigField label={texts.label}>
+      {({ id }) => (
+        <SecretTextArea
+          id={id}
+          data-testid={texts.testId}
+          rows={5}
+          cols={60}
+          placeholder={begins}
+          isConfigured={secret.isConfigured}
+          value={secret.value}
+          onReset={secret.reset}
+          onChange={(event) => secret.set(event.currentTarget.value)}
+        />
+      )}
+    </ConfigField>
   );
 }

@@ -60,6 +60,14 @@ export function apiSecretProblem(apiSecret: string): string | undefined {
   return API_ID.test(value) ? configProblems.apiSecretIsId : undefined;
 }
 
+export function oauthAppIdProblem(appId: string): string | undefined {
+  return /[\s/]/.test(appId.trim()) ? configProblems.oauthAppId : undefined;
+}
+
+export function oauthAppSecretProblem(secret: string): string | undefined {
+  return /\s/.test(secret.trim()) ? configProblems.oauthAppSecret : undefined;
+}
+
 /** The message never quotes the URL, which contains a password. */
 export function storeDsnProblem(dsn: string): string | undefined {
   const value = dsn.trim();

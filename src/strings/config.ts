@@ -18,6 +18,37 @@ export const configStrings = {
   },
   apiId: { label: 'API ID', testId: 'data-testid cbc api id', placeholder: 'ABCD123456' },
   apiSecret: { label: 'API secret key', testId: 'data-testid cbc api secret', placeholder: 'The secret shown when the key was created' },
+  authMethod: {
+    label: 'Authentication',
+    testId: 'data-testid cbc auth method',
+    apiKey: 'API key',
+    oauthApp: 'OAuth app',
+    description: 'An API key of the console, or an OAuth app with client credentials for organizations in VMware Cloud Services.',
+  },
+  oauthAppId: { label: 'OAuth app ID', testId: 'data-testid cbc oauth app id', placeholder: 'The ID of the app' },
+  oauthAppSecret: { label: 'OAuth app secret', testId: 'data-testid cbc oauth app secret', placeholder: 'The secret shown when the app was created' },
+  oauthTokenUrl: {
+    label: 'Token URL',
+    testId: 'data-testid cbc oauth token url',
+    placeholder: 'https://console.cloud.vmware.com/csp/gateway/am/api/auth/token',
+    description: 'The token service; leave it empty for the default.',
+  },
+  health: {
+    label: 'Last test',
+    testId: 'data-testid cbc health steps',
+    states: { ok: 'Passed', warning: 'Warning', failed: 'Failed', skipped: 'Not checked' },
+  },
+  budgetUse: {
+    testId: 'data-testid cbc budget use',
+    inUse: (used: number, limit: number, left: number) =>
+      `In use: ${number(used)} of ${number(limit)} requests in the last five minutes, ${number(left)} left.`,
+    advice: 'A dashboard of up to 10,000 events takes about 1 request per refresh, and each 10,000 further events 1 more. Leave room for other clients of the host, such as a SIEM.',
+  },
+  queueConfirm: {
+    title: 'Read the queue?',
+    body: 'Reading takes events out of the queue of this API key for good: other clients of the key, such as a SIEM, lose them. Continue only if this data source has an API key of its own.',
+    confirm: 'Read the queue',
+  },
   keyHelp: { label: 'How to create the API key', testId: 'data-testid cbc key help' },
   limits: { label: 'Limits', testId: 'data-testid cbc limits' },
   requestsPerFiveMinutes: {
@@ -131,6 +162,8 @@ export const configProblems = {
   apiIdSpaces: 'An API ID has no spaces.',
   apiSecretWithId: 'This looks like SECRET/ID. Enter only the part before the slash here.',
   apiSecretIsId: 'This looks like the API ID: it has 10 characters, a secret about 24. Check whether the two are swapped.',
+  oauthAppId: 'An app ID has no spaces and no slash.',
+  oauthAppSecret: 'An app secret has no spaces.',
   storeDsn: 'Enter a PostgreSQL connection URL such as postgres://user:password@host:5432/database.',
   range: (min: number, max: number) => `Enter a whole number from ${number(min)} to ${number(max)}.`,
   storedRules: 'The stored rules cannot be read, because they are not a list of rules. Rules entered here replace them.',
