@@ -57,6 +57,8 @@ export interface AuditLogQuery extends DataQuery {
   /** How far back firstSeen looks, for example 30d. */
   baseline?: string;
   after?: After;
+  /** What a line of a log shows: by default the account and the address, too. */
+  line?: 'description';
   /** Turns the rows that Carbon Black Cloud writes for one edit of a policy into one event. */
   fold?: boolean;
   /** Why the variables of a panel could not be filled in on the way to Explore. Such a query is not sent. */

@@ -45,7 +45,9 @@ func (x *execution) complete(content frame.Content, r reading, found int, atLeas
 		stats.Unknown = float64(r.unknown) / float64(r.matched)
 	}
 	q := x.plan.Query
-	return Result{content, frame.Meta{Notices: x.notices, Stats: stats, SearchWords: q.SearchWords(), Limit: q.Limit, Fold: q.Fold}}
+	return Result{content, frame.Meta{
+		Notices: x.notices, Stats: stats, SearchWords: q.SearchWords(), Limit: q.Limit, Fold: q.Fold, DescriptionOnly: q.DescriptionOnly,
+	}}
 }
 
 // found returns how many events match. atLeast means that there may be more.

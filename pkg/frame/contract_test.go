@@ -148,7 +148,7 @@ func TestLabelsAreJSON(t *testing.T) {
 func wantLabels(r frame.Row) map[string]string {
 	labels := map[string]string{
 		"actor": r.Event.Actor, "actor_ip": r.Event.ActorIP, "request_url": r.Event.RequestURL, "org_key": r.Event.OrgKey, "flagged": "false", "verbose": "false",
-		"category": r.Class.Category, "action": r.Class.Action, "outcome": r.Class.Outcome, "code": r.Class.Code,
+		"category": r.Class.Category, "action": r.Class.Action, "outcome": r.Class.Outcome, "code": r.Class.Code, "description": r.Event.Description,
 	}
 	for _, key := range []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress, auditlog.KeySeverity, auditlog.KeyTarget, auditlog.KeyTargetType} {
 		labels[string(key)] = key.Value(r.Event, r.Class)

@@ -15,6 +15,12 @@ const countField = "count"
 // RestName is the name of the series that sums what is not shown on its own.
 const RestName = "other"
 
+// emptyValue is how an empty value of a group is displayed.
+const emptyValue = "(none)"
+
+// showEmpty displays empty cells of a column as emptyValue. The value itself stays empty, so that it can be filtered for.
+var showEmpty = data.ValueMappings{data.SpecialValueMapper{Match: data.SpecialValueEmpty, Result: data.ValueMappingResult{Text: emptyValue}}}
+
 // Counts makes one number a group (numeric-multi). Without groups there is one unlabelled number.
 func Counts(keys []auditlog.Key, groups []Group, m Meta) Frames {
 	frames := make(Frames, 0, max(len(groups), 1))
@@ -59,7 +65,7 @@ func displayName(g Group) string {
 	shown := make([]string, len(g.Values))
 	for i, v := range g.Values {
 		if shown[i] = v; v == "" {
-			shown[i] = "(empty)"
+			shown[i] = emptyValue
 		}
 	}
 	return strings.Join(shown, ", ")
@@ -74,7 +80,9 @@ func Top(keys []auditlog.Key, groups []Group, m Meta) Frames {
 		for j, g := range groups {
 			values[j] = g.Values[i]
 		}
-		fields = append(fields, data.NewField(string(key), nil, values))
+		field := data.NewField(string(key), nil, values)
+		field.Config = &data.FieldConfig{Mappings: showEmpty}
+		fields = append(fields, field)
 	}
 	counts := make([]int64, len(groups))
 	first := make([]*time.Time, len(groups))

@@ -30,7 +30,7 @@ func (r Row) foldedText() string {
 	return strings.Join(lines, "\n")
 }
 
-// Logs makes a log (log-lines): the description is the line, everything else its labels.
+// Logs makes a log (log-lines): each line says who did what, and the fields of the event are its labels.
 func Logs(rows []Row, m Meta) Frames {
 	timestamps := make([]time.Time, len(rows))
 	bodies := make([]string, len(rows))
@@ -38,6 +38,9 @@ func Logs(rows []Row, m Meta) Frames {
 	ids := make([]string, len(rows))
 	for i, r := range rows {
 		timestamps[i], bodies[i], severities[i], ids[i] = r.Event.CreateTime, r.Event.Description, r.Class.Severity, r.ID
+		if !m.DescriptionOnly {
+			bodies[i] = line(r)
+		}
 	}
 	frames := describe(Frames{data.NewFrame("",
 		data.NewField("timestamp", nil, timestamps),
@@ -58,7 +61,7 @@ func Logs(rows []Row, m Meta) Frames {
 func labels(rows []Row) []json.RawMessage {
 	out := make([]json.RawMessage, len(rows))
 	ends := make([]int, len(rows))
-	buf := make([]byte, 0, 320*len(rows))
+	buf := make([]byte, 0, 448*len(rows))
 	for i, r := range rows {
 		buf = appendLabels(buf, r)
 		ends[i] = len(buf)
@@ -85,6 +88,7 @@ func appendLabels(buf []byte, r Row) []byte {
 	}
 	label("actor", r.Event.Actor)
 	label("actor_ip", r.Event.ActorIP)
+	label("description", r.Event.Description)
 	label("category", r.Class.Category)
 	label("action", r.Class.Action)
 	label("outcome", r.Class.Outcome)

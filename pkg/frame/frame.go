@@ -47,6 +47,8 @@ type Meta struct {
 	SearchWords []string // words to highlight in the rows of a log
 	Limit       int
 	Fold        bool // entries of one policy edit are one row
+	// DescriptionOnly leaves the account and the address out of the lines of a log.
+	DescriptionOnly bool
 }
 
 // describe puts the answer's remarks on its first frame and the query on all of them.

@@ -229,7 +229,7 @@ func TestATailIsNotDisturbed(t *testing.T) {
 	query := `{"source":"queue","criteria":{"actor":["tail@example.org"]}}`
 	g.Add(simulator.Event{Actor: "tail@example.org", Description: "before"})
 	v, _, ended := watch(t, first, query)
-	require.Equal(t, []string{"before"}, v.next().column("body"))
+	require.Equal(t, []string{"tail@example.org: before"}, v.next().column("body"))
 
 	for _, s := range []source{{org: 2, uid: "b", secret: wrongSecret}, {org: 1, uid: "a", secret: wrongSecret}} {
 		stranger := g.open(t, s)
@@ -240,7 +240,7 @@ func TestATailIsNotDisturbed(t *testing.T) {
 		require.NoError(t, stranger.RunStream(ctx, &backend.RunStreamRequest{Path: path, Data: data}, backend.NewStreamSender(told)))
 	}
 	g.Add(simulator.Event{Actor: "tail@example.org", Description: "after"})
-	require.Equal(t, []string{"after"}, v.next().column("body"))
+	require.Equal(t, []string{"tail@example.org: after"}, v.next().column("body"))
 
 	first.Dispose()
 	require.ErrorIs(t, <-ended, errReplaced)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,16 +127,24 @@ func naive(tb testing.TB, body []byte) func() *data.Frame {
 				Description: r.Description, Flagged: r.Flagged, Verbose: r.Verbose,
 			}
 			class := classifier.ClassifyEvent(&e)
-			f.AppendRow(e.CreateTime, e.Description, class.Severity, e.ID().String(), naiveLabels(tb, &e, class))
+			f.AppendRow(e.CreateTime, naiveLine(&e, class), class.Severity, e.ID().String(), naiveLabels(tb, &e, class))
 		}
 		return f
 	}
 }
 
+func naiveLine(e *auditlog.Event, c auditlog.Class) string {
+	who := fmt.Sprintf("%s (%s)", auditlog.KeyAccount.Value(e, c), auditlog.KeyAddress.Value(e, c))
+	if strings.HasPrefix(e.Description, "User "+e.Actor+" ") {
+		who = auditlog.KeyAddress.Value(e, c)
+	}
+	return fmt.Sprintf("%s: %s", who, e.Description)
+}
+
 func naiveLabels(tb testing.TB, e *auditlog.Event, c auditlog.Class) json.RawMessage {
 	labels := map[string]string{
 		"actor": e.Actor, "actor_ip": e.ActorIP, "category": c.Category, "action": c.Action, "outcome": c.Outcome, "code": c.Code,
-		"request_url": e.RequestURL, "flagged": fmt.Sprint(e.Flagged), "verbose": fmt.Sprint(e.Verbose), "org_key": e.OrgKey,
+		"request_url": e.RequestURL, "flagged": fmt.Sprint(e.Flagged), "verbose": fmt.Sprint(e.Verbose), "org_key": e.OrgKey, "description": e.Description,
 	}
 	for _, key := range []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress, auditlog.KeySeverity, auditlog.KeyTarget, auditlog.KeyTargetType} {
 		labels[string(key)] = key.Value(e, c)

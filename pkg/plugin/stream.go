@@ -160,7 +160,7 @@ func (l live) meta(notices []frame.Notice) frame.Meta {
 	if l.query.Fold {
 		notices = append(notices, frame.Notice{Text: "A live tail shows each entry of a policy edit on its own"})
 	}
-	return frame.Meta{Executed: executed, Notices: notices, SearchWords: l.query.SearchWords()}
+	return frame.Meta{Executed: executed, Notices: notices, SearchWords: l.query.SearchWords(), DescriptionOnly: l.query.DescriptionOnly}
 }
 
 // end tells the viewers of a tail why it has ended.

@@ -222,14 +222,14 @@ func TestStreamsOutliveTheirInstance(t *testing.T) {
 		sim.Add(simulator.Event{CreateTime: before, Actor: "move@example.org", Description: "User logged in " + query})
 		v, _, ended := watch(t, old, query)
 		first := v.next().column("body")
-		require.Contains(t, first, "User logged in "+query)
+		require.Contains(t, first, "move@example.org: User logged in "+query)
 
 		replacement := hasty(t, sim, url, 100*time.Millisecond)
 		old.Dispose()
 		require.ErrorIs(t, <-ended, errReplaced)
 		sim.Add(simulator.Event{CreateTime: before.Add(time.Second), Actor: "move@example.org", Description: "Later " + query})
 		v, stop, ended := watch(t, replacement, query)
-		require.Equal(t, []string{"Later " + query}, v.next().column("body"), "nothing twice")
+		require.Equal(t, []string{"move@example.org: Later " + query}, v.next().column("body"), "nothing twice")
 		stop()
 		require.NoError(t, <-ended)
 	}

@@ -12,6 +12,7 @@ type model struct {
 	QueryTypes  []string `json:"queryTypes"`
 	Sources     []string `json:"sources"`
 	Formats     []string `json:"formats"`
+	Lines       []string `json:"lines"`
 	Limits      Limits   `json:"limits"`
 }
 

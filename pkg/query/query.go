@@ -68,6 +68,8 @@ type Query struct {
 	Baseline   time.Duration // how far firstSeen looks back, 30 days if nothing is said
 	After      *After        // nil: whatever came before
 	Fold       bool          // one row for all entries of one policy edit
+	// DescriptionOnly leaves the account and the address out of the lines of a log.
+	DescriptionOnly bool
 }
 
 // Error is a query that cannot be answered as it is. Its text names the key and lists what is allowed.
@@ -108,6 +110,7 @@ var members = map[string]func(*parser, json.RawMessage) error{
 	"baseline":      (*parser).baseline,
 	"after":         (*parser).after,
 	"fold":          (*parser).fold,
+	"line":          (*parser).line,
 
 	"supportingQueryType": (*parser).supporting,
 }
@@ -286,6 +289,12 @@ func (p *parser) fold(raw json.RawMessage) error {
 		return wrongType("fold", "true or false", raw)
 	}
 	return nil
+}
+
+func (p *parser) line(raw json.RawMessage) error {
+	_, err := oneOf("line", raw, rules.Lines)
+	p.query.DescriptionOnly = err == nil
+	return err
 }
 
 // oneOf reads a text that must be one of a few.

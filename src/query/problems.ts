@@ -26,7 +26,7 @@ export const CHOICES: [ProblemKey, 'queryType' | 'source' | 'format' | 'sort', r
   ['sort', 'sort', ['desc', 'asc']],
 ];
 
-export const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold after'.split(' ');
+export const QUERY_KEYS = 'refId schemaVersion queryType source format query criteria exclusions groupBy limit sort baseline fold line after'.split(' ');
 // Set by this plugin in the browser; a query that has it is never sent.
 const BROWSER_KEYS = ['variableError'];
 // What Grafana itself adds to a query. Its alert rule editor writes instant and range into every query.
