@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -127,7 +128,7 @@ func checkSourceMap(b bundle) []string {
 			continue
 		}
 		compared++
-		content, err := fs.ReadFile(b.source, "src/"+name)
+		content, err := fs.ReadFile(b.source, path.Join("src", name))
 		switch {
 		case err != nil:
 			problems = append(problems, fmt.Sprintf("module.js.map: %s is not below src", source))

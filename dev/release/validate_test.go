@@ -67,7 +67,7 @@ func newDraft(t *testing.T) *draft {
 		packed: fstest.MapFS{
 			"plugin.json": file(strings.NewReplacer("%VERSION%", "1.2.3", "%TODAY%", "2026-01-02").Replace(testPlugin)),
 			"module.js":   file("define([])"), "README.md": file("# Read more.\n"), "CHANGELOG.md": file("# Changelog"), "LICENSE": file("Apache"),
-			"module.js.map": file(fmt.Sprintf(`{"sources":["webpack://org-test-datasource/module.ts","webpack://org-test-datasource/webpack/runtime"],"sourcesContent":[%q,""]}`, module)),
+			"module.js.map": file(fmt.Sprintf(`{"sources":["webpack://org-test-datasource/./module.ts","webpack://org-test-datasource/webpack/runtime"],"sourcesContent":[%q,""]}`, module)),
 			manifestName:    file(manifest("Magefile.go", mageFile) + manifest("pkg/main.go", goFile)),
 			"img/logo.svg":  file("<svg/>"), "img/screenshots/one.png": picture(t, 1600), "dashboards/board.json": file(testBoard),
 		},
