@@ -43,7 +43,8 @@ var allowedImports = map[string][]string{
 	"dev/workbench/cmd": {"dev/workbench"},
 	"dev/chaos":         {},
 	"dev/demo":          {"dev/workbench", "dev/simulator"},
-	"dev/release":       {},
+	"dev/release":       {"dev/schema"},
+	"dev/schema":        {"pkg/auditlog", "pkg/catalog"},
 	"dev/soak":          {"dev/simulator", "dev/workbench"},
 	"dev/bench":         {"pkg/query", "dev/workbench", "dev/simulator", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/export", "pkg/answer", "pkg/plugin"},
 }

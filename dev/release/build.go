@@ -12,6 +12,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/build"
 	"github.com/grafana/grafana-plugin-sdk-go/build/buildinfo"
+
+	"carbonblack-auditlog-datasource/dev/schema"
 )
 
 const manifestName = "go_plugin_build_manifest"
@@ -41,7 +43,18 @@ func (b builder) frontend() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, []byte(catalogReadme(string(raw), repository, b.version)), 0o644)
+	if err := os.WriteFile(name, []byte(catalogReadme(string(raw), repository, b.version)), 0o644); err != nil {
+		return err
+	}
+	description, err := schema.Generate(os.DirFS(b.Root))
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(b.stage, filepath.FromSlash(schema.Name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, description, 0o644)
 }
 
 // backend builds the executables. The SDK's build works in the current folder, and states the current time unless told another.
