@@ -163,30 +163,67 @@ test.each([
 test('the default limit never exceeds what one answer may read', () => {
   const source = dataSource({}, { maxEvents: 100 });
   expect(source.getDefaultQuery(CoreApp.Explore)).toMatchObject({ limit: 100 });
-  expect(source.getQueryDisplayText({ refId: 'A' })).toBe('Events (newest 100)');
+  expect(source.getQueryDisplayText({ refId: 'A' })).toBe('Newest 100 events');
 });
 
 test.each([
-  [{}, 'Events (newest 500)'],
-  [{ query: 'description:login', sort: 'asc', limit: 5 }, 'Events where description:login (oldest 5)'],
+  [{}, 'Newest 500 events'],
+  [{ query: 'description:login', sort: 'asc', limit: 5 }, 'Oldest 5 events where description:login'],
   [
     { queryType: 'count', groupBy: ['actor', 'actor_ip'], criteria: { outcome: ['failure', 'unknown'], flagged: true } },
-    'Count of events by actor, actor IP where outcome is failure or unknown and flagged (at most 500)',
+    'Number of events by actor and actor IP where outcome is failure or unknown and flagged, at most 500 groups',
   ],
   [
     { queryType: 'top', source: 'queue', exclusions: { actor: ['a'], verbose: true }, criteria: { action: [], flagged: false }, limit: 9 },
-    'Top list of events where not flagged and actor is not a and not verbose from the queue (at most 9)',
+    'Number of events where not flagged and actor is not a and not verbose from the queue',
   ],
-  [{ queryType: 'firstSeen', groupBy: ['actor_ip'], baseline: '4w' }, 'First seen by actor IP not seen in the last 4w (at most 500)'],
+  [{ queryType: 'firstSeen', groupBy: ['actor_ip'], baseline: '4w' }, 'First seen by actor IP (not in the 4w before), at most 500 groups'],
   [{ queryType: 'status', limit: 9 }, 'Plugin status'],
   [{ queryType: 'callers' }, 'Requests by caller'],
   [
     { queryType: 'top', groupBy: ['actor'], criteria: { outcome: ['success'] }, after: { criteria: { outcome: ['failure'] }, atLeast: 3 } },
-    'Top list of events by actor where outcome is success after at least 3 earlier ones of the same group where outcome is failure (at most 500)',
+    'The 500 with the most events by actor where outcome is success after at least 3 earlier ones of the same group where outcome is failure',
   ],
-  [{ queryType: 'pie' }, 'Unknown query type "pie" (at most 500)'],
+  [{ queryType: 'pie' }, 'Unknown query type "pie"'],
 ])('the history reads %j as a sentence', (query, expected) => {
   expect(dataSource().getQueryDisplayText({ refId: 'A', ...query } as AuditLogQuery)).toBe(expected);
+});
+
+describe('what a query suggests and costs', () => {
+  const variables = { who: { value: 'jane' } };
+  const query: AuditLogQuery = {
+    refId: 'A',
+    datasource: { uid: 'x' },
+    query: 'login',
+    criteria: { actor: ['$who'], account: ['a'] },
+    exclusions: { account: ['b'], outcome: ['failure'] },
+  };
+  const range = { from: 1, to: 2 };
+  afterEach(() => jest.restoreAllMocks());
+
+  it('respects the other conditions of the query', async () => {
+    const answer = { values: [], complete: true };
+    const post = jest.spyOn(DataSourceWithBackend.prototype, 'postResource').mockResolvedValue(answer);
+    expect(await dataSource(variables).suggestValues({ query, field: 'account', range, prefix: 'x', requestId: 'r' }, {})).toBe(answer);
+    const body = { field: 'account', from: 1, to: 2, prefix: 'x', query: 'login', criteria: { actor: ['jane'] }, exclusions: { outcome: ['failure'] } };
+    expect(post).toHaveBeenCalledWith('values', body, { showErrorAlert: false, requestId: 'r' });
+  });
+
+  it('is nothing once a later request took its place, and otherwise an error in words', async () => {
+    const post = jest.spyOn(DataSourceWithBackend.prototype, 'postResource').mockRejectedValueOnce({ cancelled: true });
+    const suggest = () => dataSource(variables).suggestValues({ query, field: 'account', range, requestId: 'r' }, {});
+    expect(await suggest()).toEqual({ values: [], complete: false });
+    post.mockRejectedValueOnce({ status: 400, data: { error: 'the key is wrong' } });
+    await expect(suggest()).rejects.toThrow('the key is wrong');
+  });
+
+  it('is estimated with variables and ad hoc filters filled in', async () => {
+    const post = jest.spyOn(DataSourceWithBackend.prototype, 'postResource').mockResolvedValue({ calls: 2, plan: 'p' });
+    const filters = [{ key: 'code', operator: '=', value: 'c' }];
+    expect(await dataSource(variables).estimate({ refId: 'A', query: '$who' }, range, 'r', { filters })).toEqual({ calls: 2, plan: 'p' });
+    const body = { query: { refId: 'A', query: 'jane', criteria: { code: ['c'] } }, from: 1, to: 2 };
+    expect(post).toHaveBeenCalledWith('estimate', body, { showErrorAlert: false, requestId: 'r' });
+  });
 });
 
 test.each([

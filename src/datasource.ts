@@ -33,19 +33,23 @@ import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
 import { contextQuery, contextRequest, type ContextScope } from './logs/context';
 import { ContextScopePicker } from './logs/ContextScopePicker';
-import { DEFAULT_MAX_EVENTS, DEFAULT_SETTLE_SECONDS, defaultQuery } from './query/defaults';
+import { DEFAULT_MAX_EVENTS, DEFAULT_REQUESTS, DEFAULT_SETTLE_SECONDS, defaultQuery } from './query/defaults';
 import { displayText } from './query/displayText';
+import { type Estimate, readEstimate } from './query/estimate';
 import { ALL_FIELDS, FIELD_NAMES, isFlagField, isListField } from './query/fields';
 import { hasFilter, toggleFilterFor, toggleFilterOut } from './query/filters';
 import { addNotices, type QueryNotice } from './query/notices';
 import { includeScrolledInstant } from './query/scroll';
-import { readValues } from './query/values';
+import { readSuggestions, readValues, type SuggestionRequest } from './query/values';
 import { VOLUME_POINTS, volumeQuery } from './query/volume';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from './types';
 import type { Templates } from './variables/capture';
 import { interpolateQuery, leaveDashboard, variableProblem, variableWarning } from './variables/interpolate';
 import type { FieldValues, MillisecondRange } from './variables/values';
 import { ValuesVariables } from './variables/ValuesVariables';
+
+/** What a dashboard fills into a query. */
+type FilledWith = Partial<Pick<DataQueryRequest, 'scopedVars' | 'filters'>>;
 
 export class AuditLogDataSource
   extends DataSourceWithBackend<AuditLogQuery, AuditLogOptions>
@@ -64,6 +68,8 @@ export class AuditLogDataSource
   /** The maximum number of events that one query reads; also the highest limit of a query. */
   readonly maxEvents: number;
   readonly queueEnabled: boolean;
+  /** The requests that the data source may send in five minutes. */
+  readonly requestsPerFiveMinutes: number;
   /** How long after its time an event may still arrive. */
   readonly settleSeconds: number;
   /** Categories and actions that the catalog rules of this data source add. */
@@ -78,6 +84,7 @@ export class AuditLogDataSource
   ) {
     super(settings);
     this.maxEvents = readNumber(settings.jsonData?.maxEvents) ?? DEFAULT_MAX_EVENTS;
+    this.requestsPerFiveMinutes = readNumber(settings.jsonData?.requestsPerFiveMinutes) ?? DEFAULT_REQUESTS;
     this.queueEnabled = readBoolean(settings.jsonData?.queueEnabled);
     this.settleSeconds = readNumber(settings.jsonData?.settleSeconds) ?? DEFAULT_SETTLE_SECONDS;
     this.fieldWords = wordsOfRules(settings.jsonData?.catalogRules);
@@ -92,9 +99,19 @@ export class AuditLogDataSource
     return publishSteps(this.uid, await super.callHealthCheck());
   }
 
-  /** Returns the values of a field in a time range. A request cancels an earlier one with the same id. */
-  async getValues(field: FilterField, range: MillisecondRange, prefix = '', requestId?: string): Promise<FieldValues> {
-    return readValues((...request) => this.getResource(...request), { field, range, prefix, requestId });
+  /** Returns the values of a field in a time range. */
+  async getValues(field: FilterField, range: MillisecondRange, prefix?: string): Promise<FieldValues> {
+    return readValues(this, { field, range, prefix });
+  }
+
+  /** Returns the values of a field that the other conditions of a query leave. */
+  async suggestValues({ query, ...request }: SuggestionRequest, { scopedVars = {}, filters }: FilledWith): Promise<FieldValues> {
+    return readSuggestions(this, { ...request, query: this.applyTemplateVariables(query, scopedVars, filters) });
+  }
+
+  /** Estimates what a query costs. It asks the backend only, which sends nothing. */
+  async estimate(query: AuditLogQuery, range: MillisecondRange, requestId: string, { scopedVars = {}, filters }: FilledWith): Promise<Estimate> {
+    return readEstimate(this, this.applyTemplateVariables(query, scopedVars, filters), range, requestId);
   }
 
   /** Explore calls this for "filter for" and "filter out" on labels and cells. */

@@ -1,4 +1,4 @@
-import { CoreApp } from '@grafana/data';
+import { CoreApp, dateTime, type TimeRange } from '@grafana/data';
 import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
@@ -15,11 +15,14 @@ const texts = queryStrings;
 interface Setup {
   app?: CoreApp;
   queueEnabled?: boolean;
+  range?: TimeRange;
+  calls?: number;
 }
 
-async function setup(query: Partial<AuditLogQuery> = {}, { app = CoreApp.PanelEditor, queueEnabled = false }: Setup = {}) {
-  const getValues = async () => ({ values: [], complete: true });
-  const datasource = { uid: 'u', maxEvents: 1000, queueEnabled, getValues } as unknown as AuditLogDataSource;
+async function setup(query: Partial<AuditLogQuery> = {}, { app = CoreApp.PanelEditor, queueEnabled = false, range, calls = 1 }: Setup = {}) {
+  const suggestValues = jest.fn(async () => ({ values: [], complete: true }));
+  const estimate = jest.fn(async () => ({ calls, plan: 'About so many requests.' }));
+  const datasource = { uid: 'u', maxEvents: 1000, requestsPerFiveMinutes: 600, queueEnabled, suggestValues, estimate } as unknown as AuditLogDataSource;
   const written: AuditLogQuery[] = [];
   const run = jest.fn();
   function Host() {
@@ -28,13 +31,13 @@ async function setup(query: Partial<AuditLogQuery> = {}, { app = CoreApp.PanelEd
       written.push(next);
       setCurrent(next);
     };
-    return <QueryEditor app={app} datasource={datasource} query={current} onChange={change} onRunQuery={run} />;
+    return <QueryEditor app={app} datasource={datasource} query={current} onChange={change} onRunQuery={run} range={range} />;
   }
   render(<Host />);
   if (query.query) {
     await screen.findByRole('textbox', { name: texts.lucene.label });
   }
-  return { written, run, user: userEvent.setup({ delay: null }), last: () => written.at(-1) };
+  return { written, run, estimate, user: userEvent.setup({ delay: null }), last: () => written.at(-1) };
 }
 
 type User = ReturnType<typeof userEvent.setup>;
@@ -132,6 +135,32 @@ describe('presets', () => {
     await user.click(screen.getByTestId(texts.presets.testId));
     await screen.findByRole('menuitem', { name: new RegExp(`^${presetStrings.newAddress.title}`) });
     expect(screen.queryByRole('menuitem', { name: new RegExp(`^${presetStrings.policyChanges.title}`) })).not.toBeInTheDocument();
+  });
+});
+
+describe('the sentence', () => {
+  const range: TimeRange = { from: dateTime(1000), to: dateTime(2000), raw: { from: 'now-1h', to: 'now' } };
+  const sentence = () => screen.getByTestId(texts.sentence.testId);
+
+  it('says what is asked and what it costs', async () => {
+    const { estimate } = await setup({ criteria: { outcome: ['failure'] }, limit: 9 }, { range });
+    expect(sentence()).toHaveTextContent('Newest 9 events where outcome is failure.');
+    expect(await screen.findByText(/About so many requests/)).toBeInTheDocument();
+    expect(estimate).toHaveBeenCalledWith({ refId: 'A', criteria: { outcome: ['failure'] }, limit: 9 }, { from: 1000, to: 2000 }, expect.any(String), {});
+    expect(sentence()).not.toHaveTextContent('of the 600');
+  });
+
+  it.each([[60, false], [61, true]])('warns of a query of %i requests: %s', async (calls, warned) => {
+    await setup({}, { range, calls });
+    await screen.findByText(/About so many requests/);
+    expect(sentence().textContent?.includes(texts.sentence.costly(calls, 600))).toBe(warned);
+  });
+
+  it('does not estimate what the editor rejects', async () => {
+    const { estimate, user } = await setup({ queryType: 'firstSeen' }, { range });
+    await pick(user, texts.groupBy.label, 'Actor');
+    expect(await screen.findByText(/About so many requests/)).toBeInTheDocument();
+    expect(estimate).toHaveBeenCalledTimes(1);
   });
 });
 

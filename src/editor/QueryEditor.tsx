@@ -18,6 +18,7 @@ import { PresetMenu } from './PresetMenu';
 import { presetsFor } from './presets';
 import type { EditorProps, TypeEditorProps } from './props';
 import { EDITORS } from './queryTypes';
+import { Sentence } from './Sentence';
 import { shownRange } from './shownRange';
 import { type ReadValues, Suggest } from './suggest';
 
@@ -56,8 +57,11 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
   // A stored query of an unknown type is edited like a list of events, until another type is chosen.
   const editor = queryType in EDITORS ? EDITORS[queryType] : EDITORS.events;
   const props: TypeEditorProps = { query: complete, datasource, forAlert, problemAt, edit, editAndRun, onRunQuery: run };
-  const readValues: ReadValues = (field, prefix, requestId) =>
-    datasource.getValues(field, shownRange({ data, range }) ?? lastDay(), prefix, `${datasource.uid}-values-${requestId}`);
+  const readValues: ReadValues = (field, prefix, id) =>
+    datasource.suggestValues(
+      { field, prefix, query, range: shownRange({ data, range }) ?? lastDay(), requestId: `${datasource.uid}-values-${id}` },
+      { scopedVars: data?.request?.scopedVars, filters: data?.request?.filters }
+    );
 
   return (
     <div className={styles.editor} data-testid={texts.container}>
@@ -100,6 +104,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
         </Line>
       )}
       {editor && <StoredAfter {...props} />}
+      {editor && <Sentence datasource={datasource} query={query} data={data} range={range} valid={problems.length === 0 && !query.variableError} />}
       <QueryAlerts query={query} keysProblem={problemAt('keys')} editAndRun={editAndRun} />
       {editor && (
         <div className={styles.foot}>

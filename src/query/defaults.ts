@@ -4,6 +4,7 @@ import type { AuditLogQuery, EventFormat, FilterField, Filters, QueryType, Query
 export const SCHEMA_VERSION = 1;
 export const DEFAULT_LIMIT = 500;
 export const DEFAULT_MAX_EVENTS = 100_000;
+export const DEFAULT_REQUESTS = 600;
 export const DEFAULT_SETTLE_SECONDS = 60;
 export const DEFAULT_BASELINE = '30d';
 

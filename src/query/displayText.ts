@@ -1,28 +1,43 @@
 import { sentenceStrings as texts } from '../strings/query';
 import type { After, AuditLogQuery, Filters } from '../types';
-import { isPluginQuery, withDefaults } from './defaults';
+import { type CompleteQuery, isPluginQuery, withDefaults } from './defaults';
 import { ALL_FIELDS, isFlagField } from './fields';
 
-/** Describes a query in one sentence, for example "Count of events by actor where outcome is failure (at most 500)". */
+/** Describes a query in one sentence, for example "Number of events by account where outcome is failure, at most 20 groups". */
 export function displayText(query: AuditLogQuery, maxEvents?: number): string {
-  const { queryType, groupBy, source, limit, sort, baseline, fold, after } = withDefaults(query, maxEvents);
-  const subject = texts.subjects[queryType] ?? texts.unknown(queryType);
+  const complete = withDefaults(query, maxEvents);
+  const { queryType, groupBy, source, limit, fold, after } = complete;
   if (isPluginQuery(queryType)) {
-    return subject;
+    return texts.plugin[queryType];
   }
   const conditions = conditionsText(query);
-  const order = sort === 'asc' ? texts.oldest(limit) : texts.newest(limit);
   const parts = [
-    subject,
-    groupBy.length > 0 && queryType !== 'events' && texts.by(groupBy.map(labelOf).join(', ')),
+    subjectOf(complete),
     conditions && texts.where(conditions),
     after && afterText(after),
-    queryType === 'firstSeen' && texts.notSeen(baseline),
     fold && texts.folded,
     source === 'queue' && texts.fromQueue,
-    queryType === 'events' ? order : texts.atMost(limit),
   ];
-  return parts.filter(Boolean).join(' ');
+  const hasGroups = groupBy.length > 0 && ['count', 'series', 'firstSeen'].includes(queryType);
+  return parts.filter(Boolean).join(' ') + (hasGroups ? texts.atMost(limit) : '');
+}
+
+function subjectOf({ queryType, groupBy, limit, sort, baseline }: CompleteQuery): string {
+  const groups = groupBy.map(labelOf).join(' and ');
+  switch (queryType) {
+    case 'events':
+      return sort === 'asc' ? texts.oldest(limit) : texts.newest(limit);
+    case 'count':
+      return texts.count(groups);
+    case 'series':
+      return texts.series(groups);
+    case 'top':
+      return groups ? texts.top(limit, groups) : texts.count('');
+    case 'firstSeen':
+      return texts.firstSeen(groups, baseline);
+    default:
+      return texts.unknown(queryType);
+  }
 }
 
 function afterText({ atLeast = 1, criteria, exclusions }: After): string {
@@ -41,7 +56,7 @@ function filterTexts(filters: Filters, verb: string): string[] {
       const wanted = (verb === 'is') === (value === true);
       return [`${wanted ? '' : 'not '}${labelOf(field)}`];
     }
-    const values = Array.isArray(value) ? value : [value];
+    const values = (Array.isArray(value) ? value : [value]).map((item) => item || texts.none);
     return values.length > 0 ? [`${labelOf(field)} ${verb} ${values.join(' or ')}`] : [];
   });
 }

@@ -17,10 +17,10 @@ export function hasFilter({ criteria }: AuditLogQuery, field: string, value: str
 export function toggleFilterFor(query: AuditLogQuery, field: string, value: string): AuditLogQuery {
   const { criteria = {}, exclusions = {} } = query;
   if (hasFilter(query, field, value)) {
-    return withFilters(query, without(criteria, field as FilterField), exclusions);
+    return withFilters(query, withoutField(criteria, field as FilterField), exclusions);
   }
   if (isFlagField(field)) {
-    return withFilters(query, { ...criteria, [field]: toFlag(value) }, without(exclusions, field));
+    return withFilters(query, { ...criteria, [field]: toFlag(value) }, withoutField(exclusions, field));
   }
   return isListField(field) ? withFilters(query, { ...criteria, [field]: [value] }, removeValue(exclusions, field, value)) : query;
 }
@@ -30,8 +30,8 @@ export function toggleFilterOut(query: AuditLogQuery, field: string, value: stri
   const { criteria = {}, exclusions = {} } = query;
   if (isFlagField(field)) {
     return hasFilter(query, field, String(!toFlag(value)))
-      ? withFilters(query, without(criteria, field), exclusions)
-      : withFilters(query, { ...criteria, [field]: !toFlag(value) }, without(exclusions, field));
+      ? withFilters(query, withoutField(criteria, field), exclusions)
+      : withFilters(query, { ...criteria, [field]: !toFlag(value) }, withoutField(exclusions, field));
   }
   if (!isListField(field)) {
     return query;
@@ -74,14 +74,15 @@ export function toFlag(value: string): boolean {
   return value === 'true';
 }
 
-function without(filters: Filters, field: FilterField): Filters {
+/** Returns filters without those of a field. */
+export function withoutField(filters: Filters, field: FilterField): Filters {
   const { [field]: _, ...rest } = filters;
   return rest;
 }
 
 function removeValue(filters: Filters, field: ListField, value: string): Filters {
   const kept = filters[field]?.filter((other) => other !== value) ?? [];
-  return kept.length > 0 ? { ...filters, [field]: kept } : without(filters, field);
+  return kept.length > 0 ? { ...filters, [field]: kept } : withoutField(filters, field);
 }
 
 function withFilters({ criteria: _criteria, exclusions: _exclusions, ...query }: AuditLogQuery, criteria: Filters, exclusions: Filters): AuditLogQuery {

@@ -60,6 +60,11 @@ export const queryStrings = {
     folded: 'Policy edits folded',
     separator: ' · ',
   },
+  sentence: {
+    testId: 'data-testid cbc query sentence',
+    costly: (calls: number, budget: number) =>
+      `This takes about ${number(calls)} of the ${number(budget)} requests that this data source has for five minutes.`,
+  },
   filters: {
     label: 'Filters',
     testId: 'data-testid cbc filters',
@@ -254,28 +259,23 @@ export const variableStrings = {
   },
 };
 
-/** The parts of the sentence that describes a query, for example "Count of events by actor where outcome is failure". */
+/** The parts of the sentence that describes a query, for example "Number of events by account where outcome is failure". */
 export const sentenceStrings = {
-  subjects: {
-    events: 'Events',
-    count: 'Count of events',
-    series: 'Events over time',
-    top: 'Top list of events',
-    firstSeen: 'First seen',
-    status: 'Plugin status',
-    callers: 'Requests by caller',
-  } as Record<string, string>,
+  newest: (limit: number) => `Newest ${number(limit)} events`,
+  oldest: (limit: number) => `Oldest ${number(limit)} events`,
+  count: (groups: string) => `Number of events${groups && ` by ${groups}`}`,
+  series: (groups: string) => `Events over time${groups && ` by ${groups}`}`,
+  top: (limit: number, groups: string) => `The ${number(limit)} with the most events by ${groups}`,
+  firstSeen: (groups: string, baseline: string) => `First seen by ${groups || 'nothing'} (not in the ${baseline} before)`,
+  plugin: { status: 'Plugin status', callers: 'Requests by caller' },
   unknown: (queryType: string) => `Unknown query type "${queryType}"`,
-  by: (fields: string) => `by ${fields}`,
   where: (conditions: string) => `where ${conditions}`,
   after: (atLeast: number, conditions: string) =>
     `after at least ${atLeast} earlier ${atLeast === 1 ? 'one' : 'ones'} of the same group${conditions && ` where ${conditions}`}`,
-  notSeen: (baseline: string) => `not seen in the last ${baseline}`,
   folded: 'with policy edits folded',
   fromQueue: 'from the queue',
-  oldest: (limit: number) => `(oldest ${limit})`,
-  newest: (limit: number) => `(newest ${limit})`,
-  atMost: (limit: number) => `(at most ${limit})`,
+  atMost: (limit: number) => `, at most ${number(limit)} groups`,
+  none: '(none)',
 };
 
 /** Why an ad hoc filter of a dashboard cannot be applied. */
