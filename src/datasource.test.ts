@@ -1,5 +1,5 @@
-import { CoreApp, type DataQueryRequest, type DataSourceInstanceSettings, dateTime, LoadingState, SupplementaryQueryType } from '@grafana/data';
-import { DataSourceWithBackend } from '@grafana/runtime';
+import { AbstractLabelOperator, CoreApp, type DataFrame, type DataQueryRequest, type DataSourceInstanceSettings, dateTime, type EventBus, type Field, LoadingState, SupplementaryQueryType } from '@grafana/data';
+import { DataSourceWithBackend, setAppEvents } from '@grafana/runtime';
 import { lastValueFrom, of } from 'rxjs';
 import { AuditLogDataSource } from './datasource';
 import { fakeTemplates } from './testing/templates';
@@ -238,9 +238,10 @@ test.each([
 describe('the histogram above a log', () => {
   const ask = (...targets: AuditLogQuery[]) =>
     dataSource().getSupplementaryRequest(SupplementaryQueryType.LogsVolume, { targets } as DataQueryRequest<AuditLogQuery>);
+  afterEach(() => jest.restoreAllMocks());
 
   it('counts what the log lists, over time', () => {
-    expect(dataSource().getSupportedSupplementaryQueryTypes()).toEqual([SupplementaryQueryType.LogsVolume]);
+    expect(dataSource().getSupportedSupplementaryQueryTypes()).toEqual([SupplementaryQueryType.LogsVolume, SupplementaryQueryType.LogsSample]);
     const log: AuditLogQuery = { refId: 'A', query: 'x', criteria: { actor: ['a'] }, fold: true, limit: 5, sort: 'asc', format: 'logs' };
     expect(ask(log)?.targets).toEqual([{ refId: 'log-volume-A', queryType: 'series', query: 'x', criteria: { actor: ['a'] }, fold: true }]);
   });
@@ -248,8 +249,47 @@ describe('the histogram above a log', () => {
   it('leaves out what lists nothing', () => {
     expect(ask({ refId: 'A', queryType: 'count' }, { refId: 'B', hide: true })).toBeUndefined();
     expect(ask({ refId: 'A', queryType: 'count' }, { refId: 'B', queryType: 'events' })?.targets).toHaveLength(1);
-    const sample = { type: SupplementaryQueryType.LogsSample } as Parameters<AuditLogDataSource['getSupplementaryQuery']>[0];
-    expect(dataSource().getSupplementaryQuery(sample, { refId: 'A' })).toBeUndefined();
+  });
+
+  const counted = (count: number, severity?: string) => ({
+    refId: 'log-volume-A',
+    meta: severity && { notices: [{ severity, text: 'a part' }] },
+    fields: [{ name: 'count', type: 'number', values: [count] }],
+  });
+
+  it.each([
+    ['while all events can be read', counted(100), ['severity']],
+    ['beside a remark', counted(100, 'info'), ['severity']],
+    ['not for more events', counted(101), undefined],
+    ['not for a number that is a part', counted(5, 'warning'), undefined],
+    ['not without a number', { refId: 'B', fields: [] }, undefined],
+  ])('has the colors of severities %s', async (_, count, groupBy) => {
+    const sent: DataQueryRequest<AuditLogQuery>[] = [];
+    const bars = { refId: 'log-volume-A', fields: [{ name: 'count', values: [1], labels: { severity: 'error' } }, { name: 'time', values: [1] }] };
+    jest.spyOn(DataSourceWithBackend.prototype, 'query').mockImplementation((request) => {
+      sent.push(request as DataQueryRequest<AuditLogQuery>);
+      return of({ data: [sent.length === 1 ? count : bars] as DataFrame[] });
+    });
+    const request = ask({ refId: 'A' });
+    const { data } = await lastValueFrom(dataSource({}, { maxEvents: 100 }).query({ ...request, requestId: 'r', scopedVars: {} } as DataQueryRequest<AuditLogQuery>));
+    expect(sent.map(({ targets }) => targets[0].queryType)).toEqual(['count', 'series']);
+    expect(sent[0].requestId).not.toBe(sent[1].requestId);
+    expect(sent[1].targets[0].groupBy).toEqual(groupBy);
+    expect(data[0].fields.map(({ labels }: Field) => labels?.level)).toEqual(['error', undefined]);
+  });
+});
+
+describe('some events below numbers', () => {
+  const sample = (query: Partial<AuditLogQuery>) =>
+    dataSource().getSupplementaryQuery({ type: SupplementaryQueryType.LogsSample, limit: 7 }, { refId: 'A', ...query });
+
+  it.each(['count', 'series', 'top', 'firstSeen'] as const)('are those that a %s counts', (queryType) => {
+    const query: Partial<AuditLogQuery> = { queryType, query: 'x', criteria: { actor: ['a'] }, groupBy: ['actor'], after: { atLeast: 2 }, fold: true, limit: 3 };
+    expect(sample(query)).toEqual({ refId: 'log-sample-A', queryType: 'events', format: 'logs', query: 'x', criteria: { actor: ['a'] }, limit: 7 });
+  });
+
+  it.each<Partial<AuditLogQuery>>([{}, { queryType: 'events' }, { queryType: 'status' }, { queryType: 'count', hide: true }])('are none for %j', (query) => {
+    expect(sample(query)).toBeUndefined();
   });
 });
 
@@ -371,5 +411,25 @@ describe('ad hoc filters of a dashboard', () => {
     expect(left.variableError).toContain('colour');
     expect(await dataSource().getDrilldownsApplicability({ filters })).toEqual([expect.objectContaining({ key: 'colour', applicable: false })]);
     expect(await dataSource().getDrilldownsApplicability()).toEqual([]);
+  });
+});
+
+describe('what Explore changes and shows', () => {
+  it('labels are grouped', () => {
+    const groups = ['account', 'code', 'address', 'first', 'org_key'].map((label) => dataSource().getLabelDisplayTypeFromFrame(label));
+    expect(groups).toEqual(['Who', 'What', 'Where', 'History', 'Raw']);
+  });
+
+  it('queries of other data sources are taken over, with a warning about what is lost', async () => {
+    const publish = jest.fn();
+    setAppEvents({ publish } as unknown as EventBus);
+    const labelMatchers = [
+      { name: 'actor', operator: AbstractLabelOperator.Equal, value: 'a' },
+      { name: 'job', operator: AbstractLabelOperator.NotEqual, value: 'x' },
+    ];
+    const queries = await dataSource().importFromAbstractQueries([{ refId: 'A', labelMatchers }]);
+    expect(queries).toEqual([{ refId: 'A', schemaVersion: 1, queryType: 'events', criteria: { actor: ['a'] } }]);
+    expect(publish).toHaveBeenCalledWith({ type: 'alert-warning', payload: [expect.any(String), expect.stringContaining('job!="x"')] });
+    expect(await dataSource().exportToAbstractQueries(queries)).toEqual([{ refId: 'A', labelMatchers: [labelMatchers[0]] }]);
   });
 });

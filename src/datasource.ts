@@ -1,6 +1,8 @@
 import {
+  type AbstractQuery,
   type AdHocVariableFilter,
   type AnnotationSupport,
+  AppEvents,
   type CoreApp,
   type DataQueryError,
   type DataQueryRequest,
@@ -9,6 +11,10 @@ import {
   type DataSourceGetTagValuesOptions,
   type DataSourceInstanceSettings,
   type DataSourceWithLogsContextSupport,
+  type DataSourceWithLogsLabelTypesSupport,
+  type DataSourceWithQueryExportSupport,
+  type DataSourceWithQueryImportSupport,
+  type DataSourceWithQueryModificationSupport,
   type DataSourceWithSupplementaryQueriesSupport,
   type DataSourceWithToggleableQueryFiltersSupport,
   type DrilldownsApplicability,
@@ -18,12 +24,13 @@ import {
   type LogRowModel,
   type MetricFindValue,
   type QueryFilterOptions,
+  type QueryFixAction,
   type ScopedVars,
   type SupplementaryQueryOptions,
   SupplementaryQueryType,
   type ToggleFilterAction,
 } from '@grafana/data';
-import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
+import { DataSourceWithBackend, getAppEvents, getTemplateSrv } from '@grafana/runtime';
 import { createElement, type ReactNode } from 'react';
 import { lastValueFrom, map, type Observable, of, startWith } from 'rxjs';
 import { adhocProblemOf, applicabilityOf, applyAdhocFilters } from './adhoc/adhoc';
@@ -33,6 +40,8 @@ import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
 import { contextQuery, contextRequest, type ContextScope } from './logs/context';
 import { ContextScopePicker } from './logs/ContextScopePicker';
+import { labelGroup } from './logs/labelGroups';
+import { exportQuery, importQuery } from './query/abstractQueries';
 import { DEFAULT_MAX_EVENTS, DEFAULT_REQUESTS, DEFAULT_SETTLE_SECONDS, defaultQuery } from './query/defaults';
 import { displayText } from './query/displayText';
 import { type Estimate, readEstimate } from './query/estimate';
@@ -40,8 +49,10 @@ import { ALL_FIELDS, FIELD_NAMES, isFlagField, isListField } from './query/field
 import { hasFilter, toggleFilterFor, toggleFilterOut } from './query/filters';
 import { addNotices, type QueryNotice } from './query/notices';
 import { includeScrolledInstant } from './query/scroll';
+import { MODIFICATIONS, modifyQuery } from './query/textFilter';
 import { readSuggestions, readValues, type SuggestionRequest } from './query/values';
-import { VOLUME_POINTS, volumeQuery } from './query/volume';
+import { isVolume, queryVolume, sampleQuery, VOLUME_POINTS, volumeQuery } from './query/volume';
+import { importStrings } from './strings/query';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from './types';
 import type { Templates } from './variables/capture';
 import { interpolateQuery, leaveDashboard, variableProblem, variableWarning } from './variables/interpolate';
@@ -55,6 +66,10 @@ export class AuditLogDataSource
   extends DataSourceWithBackend<AuditLogQuery, AuditLogOptions>
   implements
     DataSourceWithLogsContextSupport<AuditLogQuery>,
+    DataSourceWithLogsLabelTypesSupport,
+    DataSourceWithQueryExportSupport<AuditLogQuery>,
+    DataSourceWithQueryImportSupport<AuditLogQuery>,
+    DataSourceWithQueryModificationSupport<AuditLogQuery>,
     DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>,
     DataSourceWithToggleableQueryFiltersSupport<AuditLogQuery>
 {
@@ -123,6 +138,33 @@ export class AuditLogDataSource
     return hasFilter(query, key, value);
   }
 
+  /** Explore calls this for text that somebody selects in a log line. */
+  modifyQuery({ variableError: _, ...query }: AuditLogQuery, action: QueryFixAction): AuditLogQuery {
+    return modifyQuery(query, action);
+  }
+
+  getSupportedQueryModifications(): string[] {
+    return MODIFICATIONS;
+  }
+
+  getLabelDisplayTypeFromFrame(label: string): string {
+    return labelGroup(label);
+  }
+
+  /** Takes over the queries of another data source, in Explore. What filters cannot express is named. */
+  async importFromAbstractQueries(queries: AbstractQuery[]): Promise<AuditLogQuery[]> {
+    const imported = queries.map(importQuery);
+    const dropped = imported.flatMap((one) => one.dropped);
+    if (dropped.length > 0) {
+      getAppEvents()?.publish({ type: AppEvents.alertWarning.name, payload: [importStrings.title, importStrings.dropped(dropped)] });
+    }
+    return imported.map(({ query }) => query);
+  }
+
+  async exportToAbstractQueries(queries: AuditLogQuery[]): Promise<AbstractQuery[]> {
+    return queries.map(exportQuery);
+  }
+
   /** Returns the events before or after a log line, in the scope that was chosen last. */
   async getLogRowContext(row: LogRowModel, options?: LogRowContextOptions, query?: AuditLogQuery): Promise<DataQueryResponse> {
     return lastValueFrom(this.query(contextRequest(row, contextQuery(row, this.contextScope, query), options)));
@@ -170,18 +212,22 @@ export class AuditLogDataSource
     return !query.hide;
   }
 
-  /** Explore draws a histogram of the whole time range above the log, not only of the lines it shows. */
+  /** Explore draws a histogram of the whole time range above a log, and shows some of the events below numbers. */
   getSupportedSupplementaryQueryTypes(): SupplementaryQueryType[] {
-    return [SupplementaryQueryType.LogsVolume];
+    return [SupplementaryQueryType.LogsVolume, SupplementaryQueryType.LogsSample];
   }
 
-  getSupplementaryQuery({ type }: SupplementaryQueryOptions, query: AuditLogQuery): AuditLogQuery | undefined {
-    return type === SupplementaryQueryType.LogsVolume && !query.hide ? volumeQuery(query) : undefined;
+  getSupplementaryQuery(options: SupplementaryQueryOptions, query: AuditLogQuery): AuditLogQuery | undefined {
+    if (query.hide) {
+      return undefined;
+    }
+    return options.type === SupplementaryQueryType.LogsVolume ? volumeQuery(query) : sampleQuery(query, options.limit);
   }
 
   getSupplementaryRequest(type: SupplementaryQueryType, request: DataQueryRequest<AuditLogQuery>): DataQueryRequest<AuditLogQuery> | undefined {
     const targets = request.targets.flatMap((query) => this.getSupplementaryQuery({ type } as SupplementaryQueryOptions, query) ?? []);
-    return targets.length > 0 ? { ...request, targets, maxDataPoints: VOLUME_POINTS } : undefined;
+    const points = type === SupplementaryQueryType.LogsVolume ? { maxDataPoints: VOLUME_POINTS } : {};
+    return targets.length > 0 ? { ...request, targets, ...points } : undefined;
   }
 
   getQueryDisplayText(query: AuditLogQuery): string {
@@ -199,9 +245,14 @@ export class AuditLogDataSource
     if (request.liveStreaming) {
       return this.tail({ ...request, targets }, [...errors, ...notices.map(({ refId, text }) => ({ refId, message: text }))]);
     }
-    const response: Observable<DataQueryResponse> = targets.length > 0 ? super.query(includeScrolledInstant({ ...request, targets })) : of({ data: [] });
+    const response = targets.length > 0 ? this.ask({ ...request, targets }) : of<DataQueryResponse>({ data: [] });
     const answer = notices.length > 0 ? response.pipe(map((part) => addNotices(part, notices))) : response;
     return errors.length > 0 ? answer.pipe(map((part) => addErrors(part, errors))) : answer;
+  }
+
+  private ask(request: DataQueryRequest<AuditLogQuery>): Observable<DataQueryResponse> {
+    const send = (part: DataQueryRequest<AuditLogQuery>) => super.query(part);
+    return isVolume(request) ? queryVolume(request, this.maxEvents, send) : send(includeScrolledInstant(request));
   }
 
   private findErrors({ targets, scopedVars, filters, liveStreaming }: DataQueryRequest<AuditLogQuery>): DataQueryError[] {

@@ -290,3 +290,12 @@ export const contextStrings = {
   label: 'Events of',
   scopes: { everyone: 'Everyone', account: 'Same account', address: 'Same address' },
 };
+
+/** The groups of labels in the details of a log line. */
+export const labelGroupStrings = { who: 'Who', what: 'What', where: 'Where', history: 'History', raw: 'Raw' };
+
+/** A query of another data source that was taken over. */
+export const importStrings = {
+  title: 'A part of the query was not taken over',
+  dropped: (matchers: string[]) => `Filters cannot express ${matchers.join(', ')}.`,
+};
