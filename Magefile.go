@@ -35,6 +35,7 @@ const (
 	page      = "dev/workbench/page"
 	react18   = page + "/react18"
 	artifacts = "artifacts"
+	e2e       = "tests/e2e"
 )
 
 // Build builds the plugin into dist: the backend for this machine, and the front end.
@@ -231,6 +232,27 @@ func Soak() error {
 	return soak.Run(ctx, soak.Config{PluginDir: "dist", For: time.Duration(minutes) * time.Minute, Out: os.Stdout, Save: func(picture []byte) error {
 		return os.WriteFile("docs/soak.svg", picture, 0o644)
 	}})
+}
+
+// E2E tests the plugin in the Grafana at GRAFANA_URL, which has the plugin and the files in provisioning. CHROMIUM names a browser; else
+// the one in the npm packages is used.
+func E2E() error {
+	mg.Deps(packages)
+	if err := install(e2e); err != nil {
+		return err
+	}
+	env := map[string]string{"CHROMIUM": os.Getenv("CHROMIUM")}
+	if env["CHROMIUM"] == "" {
+		path, err := sh.Output("node", "--input-type=module", "-e", "import c from '@sparticuz/chromium'; console.log(await c.executablePath())")
+		if err != nil {
+			return err
+		}
+		env["CHROMIUM"] = path
+	}
+	if err := sh.RunV("npm", "run", "--silent", "typecheck", "--prefix", e2e); err != nil {
+		return err
+	}
+	return sh.RunWithV(env, "npm", "test", "--silent", "--prefix", e2e)
 }
 
 // number returns a positive whole number from the environment.

@@ -1,0 +1,27 @@
+import { expect, test } from '@grafana/plugin-e2e';
+import { configStrings } from '../../../src/strings/config';
+import { cloud, pluginType, uid } from '../grafana';
+
+test('the provisioned data source passes its test', async ({ request }) => {
+  const response = await request.get(`/api/datasources/uid/${uid}/health`);
+  expect(response.status(), await response.text()).toBe(200);
+});
+
+for (const [name, secret, works] of [
+  ['the right secret', cloud.apiSecret, true],
+  ['a wrong secret', 'WRONGWRONGWRONGWRONGWRO1', false],
+] as const) {
+  test(`Save & test with ${name}`, async ({ createDataSourceConfigPage, page }) => {
+    const configPage = await createDataSourceConfigPage({ type: pluginType });
+    const url = page.getByRole('combobox', { name: configStrings.url.label });
+    await url.fill(cloud.url);
+    await url.press('Enter');
+    await page.getByLabel(configStrings.orgKey.label).fill(cloud.orgKey);
+    await page.getByLabel(configStrings.apiId.label, { exact: true }).fill(cloud.apiId);
+    await page.getByLabel(configStrings.apiSecret.label).fill(secret);
+    await page.getByLabel(configStrings.apiSecret.label).press('Tab');
+    const response = await configPage.saveAndTest();
+    expect(response.ok()).toBe(works);
+    await expect(configPage).toHaveAlert(works ? 'success' : 'error');
+  });
+}
