@@ -92,7 +92,7 @@ func TestWhereTheRangeOfARuleBegins(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{`actor="a"`: 2}, count)
 	require.Len(t, said, 1)
-	require.Contains(t, said[0], "Time range extended by 2m0s to include late events; an event may count in two evaluations")
+	require.Contains(t, said[0], "Time range extended by 2 minutes to include late events; an event may count in two evaluations")
 
 	w.now = origin.Add(119*time.Second + time.Millisecond)
 	count, said, err = w.rule(q, window)

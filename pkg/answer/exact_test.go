@@ -452,5 +452,5 @@ func TestABlurredNumberVouchesForNothing(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Less(t, frames[0].Fields[0].At(0), int64(30))
-	require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: of at least")
+	require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: at least")
 }

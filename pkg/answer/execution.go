@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -175,7 +176,7 @@ func (x *execution) judge(r *reading, span auditlog.TimeRange, err error) error 
 		return err
 	}
 	r.partial = err
-	r.notices = warn(r.notices, "this answer is partial, it covers %s: %v", r.Covered, err)
+	r.notices = warn(r.notices, "partial answer: it covers only %s: %v", r.Covered, err)
 	return nil
 }
 
@@ -216,4 +217,12 @@ func warn(notices []frame.Notice, format string, args ...any) []frame.Notice {
 func sentence(format string, args []any) string {
 	s := fmt.Sprintf(format, args...)
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// thousands writes a number with separators.
+func thousands(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

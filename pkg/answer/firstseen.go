@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -36,7 +37,7 @@ func (x *execution) firstSeen(ctx context.Context) (Result, error) {
 		return Result{}, tooManyGroups(len(groups), x.plan.Query.Limit)
 	}
 	if len(shown) < len(groups) {
-		x.inform("the %d largest of %d new groups are shown", len(shown), len(groups))
+		x.inform("showing the %s largest of %s new groups", thousands(len(shown)), thousands(len(groups)))
 	}
 	if err := x.takeRoom(ctx, len(shown)*pointsPerFrame); err != nil {
 		return Result{}, err
@@ -170,7 +171,7 @@ func (l *lookup) acceptUnspelled() {
 		}
 	}
 	if accepted > 0 {
-		l.warn("%d groups are new as they are written here: whether the baseline has them in another spelling is not known, since it holds more events than may be read (maxEvents %d)", accepted, l.MaxEvents)
+		l.warn("%d groups count as new by their spelling: the baseline holds more events than may be read (maxEvents %d), so other spellings were not looked for", accepted, l.MaxEvents)
 	}
 }
 
@@ -180,7 +181,11 @@ const maxExamples = 3
 func examples(open []*candidate) string {
 	var shown []string
 	for _, c := range open[:min(len(open), maxExamples)] {
-		shown = append(shown, fmt.Sprintf("%q", strings.Join(c.group.Values, ", ")))
+		name := strings.Join(c.group.Values, ", ")
+		if name == "" {
+			name = "(none)"
+		}
+		shown = append(shown, strconv.Quote(name))
 	}
 	return strings.Join(shown, ", ")
 }

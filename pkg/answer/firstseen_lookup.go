@@ -195,7 +195,7 @@ func (l *lookup) judgeBaseline(r reading, err error) error {
 	}
 	if r.Failure != nil && l.failed == nil {
 		l.failed = r.Failure
-		l.warn("the baseline is as of %s: Carbon Black Cloud cannot be asked now: %v", r.StaleSince.Format(stamp), r.Failure)
+		l.warn("the baseline is as of %s: Carbon Black Cloud cannot be reached now: %v", r.StaleSince.Format(stamp), r.Failure)
 	}
 	for _, uncertain := range r.Uncertain {
 		l.failed = &QueueError{fmt.Errorf("the baseline is %s, and %w", l.baseline, uncertain)}

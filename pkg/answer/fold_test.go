@@ -246,7 +246,7 @@ func TestOneEditIsOneRow(t *testing.T) {
 	require.Equal(t, 8, ask(false)[0].Rows())
 	folded := ask(true)[0]
 	require.Equal(t, 5, folded.Rows())
-	require.Equal(t, "Policy Standard was modified", folded.Fields[1].At(0))
+	require.Equal(t, "a@example.org: Policy Standard was modified", folded.Fields[1].At(0))
 	labels := fmt.Sprintf("%s", folded.Fields[4].At(0))
 	require.Contains(t, labels, `"folded":"4"`)
 	require.Contains(t, labels, "Request received to modify policy Standard (ID: 7)\\nPolicy Standard (ID: 7) is updated")

@@ -52,7 +52,7 @@ func NewPlan(r Request, s Settings) (Plan, error) {
 		return Plan{}, query.Errorf("%v", err)
 	}
 	if r.Query.Source == query.SourceQueue && !s.Queue {
-		return Plan{}, query.Errorf(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, so that no other consumer of the same key gets those events: use a key for this data source alone`)
+		return Plan{}, query.Errorf(`"source":"queue" is off: set queueEnabled in the data source's settings. Then the plugin consumes the queue of its API key, and no other client of the same key gets those events: use a key for this data source alone`)
 	}
 	p := Plan{
 		Query: r.Query, Requested: r.Range, Range: r.Range, Filter: r.Query.Filter, Order: cbc.NewestFirst,
@@ -86,7 +86,7 @@ func (p *Plan) chooseRange(r Request, late time.Duration) {
 		}
 	}
 	if late > 0 {
-		p.Notices = inform(p.Notices, "time range extended by %s to include late events; an event may count in two evaluations", time.Duration(r.Range.From-p.Range.From)*time.Millisecond)
+		p.Notices = inform(p.Notices, "time range extended by %s to include late events; an event may count in two evaluations", span(time.Duration(r.Range.From-p.Range.From)*time.Millisecond))
 	}
 }
 
@@ -106,14 +106,14 @@ func (r Request) buckets(maxDataPoints int64, late time.Duration) buckets {
 func (p *Plan) chooseShape(r Request) {
 	q := &p.Query
 	if q.AskedLimit > q.Limit && !r.Alert {
-		p.Notices = inform(p.Notices, "at most %d rows or groups: the limit of %d is over the maximum events per query (maxEvents)", q.Limit, q.AskedLimit)
+		p.Notices = inform(p.Notices, "showing at most %s rows or groups: the limit of %s exceeds the maximum events per query (maxEvents)", thousands(q.Limit), thousands(q.AskedLimit))
 	}
 	if r.Numbers && q.Type == query.TypeEvents && (r.Alert || q.Format != query.FormatTable) {
 		q.Type = query.TypeCount
 		if len(q.GroupBy) == 0 {
 			q.GroupBy = []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP, auditlog.KeyAction, auditlog.KeyOutcome}
 		}
-		p.Notices = inform(p.Notices, "an alert rule or expression needs numbers: these are counts by %s instead of a list of events", names(q.GroupBy))
+		p.Notices = inform(p.Notices, "showing counts by %s instead of a list of events: an alert rule or expression needs numbers", names(q.GroupBy))
 	}
 	framed := q.Type == query.TypeCount || q.Type == query.TypeSeries
 	switch {

@@ -81,30 +81,30 @@ func (x *execution) found(ctx context.Context, r reading) (found int, atLeast bo
 // addLimits adds notices about what is missing from the answer.
 func (x *execution) addLimits(r reading, found int, atLeast bool, shown int) {
 	q := x.plan.Query
-	of := fmt.Sprint(found)
+	total := thousands(found)
 	if atLeast {
-		of = "at least " + of
+		total = "at least " + total
 	}
 	which, end := "newest", "back to "+r.Covered.Start().Format(stamp)
 	if q.Oldest {
 		which, end = "oldest", "up to "+r.Covered.End().Format(stamp)
 	}
 	if x.cost.Blurred && x.exact {
-		x.warn("the number of events found may be off by those of a second at each edge of the time range: Carbon Black Cloud does not keep to its milliseconds")
+		x.warn("counts may be off by the events of one second at each edge of the time range, because Carbon Black Cloud rounds time bounds")
 	}
 	if !r.StaleSince.IsZero() {
-		x.warn("as of %s: Carbon Black Cloud cannot be asked now: %v", r.StaleSince.Format(stamp), r.Failure)
+		x.warn("as of %s: Carbon Black Cloud cannot be reached now: %v", r.StaleSince.Format(stamp), r.Failure)
 	}
 	if r.TruncatedAt != 0 {
-		x.warn("one millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing or shown twice", formatMillis(r.TruncatedAt))
+		x.warn("some events of %s are missing or shown twice: this millisecond holds more events than a search returns", formatMillis(r.TruncatedAt))
 	}
 	switch {
 	case q.Type == query.TypeEvents && shown == q.Limit:
 		if found > shown || atLeast {
-			x.inform("the %s %d of %s events are shown: raise the limit or shorten the time range to see the others", which, shown, of)
+			x.inform("showing the %s %s of %s events. Raise the limit or shorten the time range to see the others.", which, thousands(shown), total)
 		}
 	case !r.Complete && r.TruncatedAt == 0 && r.partial == nil && !x.exact && (atLeast || found > r.matched):
-		x.warn("incomplete: of %s events found, the %s %d were read (maxEvents), %s; what lies beyond is missing here", of, which, r.Read, end)
+		x.warn("incomplete: %s events match, but only the %s %s events were read (maxEvents), %s", total, which, thousands(r.Read), end)
 	}
 }
 
@@ -114,12 +114,12 @@ const maxShownCalls = 5
 // executed returns what was sent, without the token, or what would have been.
 func (s *Answerer) executed(p Plan, sent []cbc.SearchRequest) string {
 	if p.Query.Source == query.SourceQueue {
-		return "answered from the ledger of the API key's queue; every filter was applied by the plugin"
+		return "answered from the store of the API key's queue; the plugin applied every filter"
 	}
 	var b strings.Builder
 	if len(sent) == 0 {
 		request := cbc.SearchRequest{Filter: p.Cloud, Start: p.Range.Start(), End: p.Range.End(), Order: p.Order, Rows: s.History.PageSize()}
-		fmt.Fprintf(&b, "nothing was sent: answered from what was read before\nPOST %s\n%s", s.SearchPath, request.Body())
+		fmt.Fprintf(&b, "nothing was sent: answered from the cache\nPOST %s\n%s", s.SearchPath, request.Body())
 	}
 	for i, r := range sent {
 		if i == maxShownCalls {
@@ -142,7 +142,7 @@ func tooManyGroups(groups, limit int) error {
 // tooManyEvents is the error where numbers would be of a part of the events, and too low.
 func (x *execution) tooManyEvents(c history.Coverage) error {
 	if c.TruncatedAt != 0 {
-		return query.Errorf("one millisecond of the time range holds more events than a search of Carbon Black Cloud gives, so a number would be too low: narrow the filter")
+		return query.Errorf("one millisecond of the time range holds more events than a search returns, so a number would be too low: narrow the filter")
 	}
 	return query.Errorf("the time range holds more events than may be read (maxEvents %d), so a number would be too low and a group could be missing: shorten the range or narrow the filter", x.MaxEvents)
 }

@@ -35,7 +35,7 @@ func (x *execution) series(ctx context.Context) (Result, error) {
 		return Result{}, tooManyGroups(len(shown)+left, limit)
 	}
 	if left > 0 && limit < x.plan.Query.Limit {
-		x.inform("only %d lines of %d points are drawn: ask for fewer points to see more groups", limit, b.n)
+		x.inform("showing only %s lines of %s points. Lower the maximum data points to see more groups.", thousands(limit), thousands(b.n))
 	}
 	if left > 0 {
 		shown = append(shown, rest)
@@ -69,7 +69,7 @@ func (x *execution) countedSeries(ctx context.Context, filter auditlog.Filter, r
 	b := x.plan.buckets
 	if b.n > maxCounted {
 		b = x.plan.minBuckets
-		x.inform("there are too many events to be read (maxEvents), so each point is counted by a request of its own: %d wider points are shown", b.n)
+		x.inform("showing %d wider buckets: there are more events than may be read (maxEvents), so each bucket is counted by a request", b.n)
 	}
 	numbers, err := x.countEach(ctx, b.n, func(i int) (auditlog.Filter, auditlog.TimeRange) { return filter, b.part(i, x.plan.Range) })
 	if err != nil {

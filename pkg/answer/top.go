@@ -48,7 +48,7 @@ func (x *execution) largestGroups(ctx context.Context) ([]frame.Group, reading, 
 		return nil, r, tooManyGroups(len(shown)+left, limit)
 	}
 	if left > 0 {
-		x.inform("the %d largest of %d groups are shown; the others have %d events together", len(shown), len(shown)+left, rest.Count)
+		x.inform("showing the %s largest of %s groups. The others have %s events.", thousands(len(shown)), thousands(len(shown)+left), thousands(int(rest.Count)))
 	}
 	return shown, r, nil
 }
@@ -110,9 +110,9 @@ func (x *execution) recount(ctx context.Context, filter auditlog.Filter, groups 
 	}
 	slices.SortFunc(groups, compareGroups)
 	if len(countable) < len(groups) {
-		x.warn("a group without a value cannot be counted: its number is of the %d events that were read (maxEvents)", r.Read)
+		x.warn("a group without a value cannot be counted: its number covers only the %s events that were read (maxEvents)", thousands(r.Read))
 	}
 	x.exact = true
-	x.warn("rarer groups may be missing: the %d largest were looked for among the %d events that were read (maxEvents), and each was then counted exactly", len(groups), r.Read)
+	x.warn("rarer groups may be missing: the %d largest were found among the %s events that were read (maxEvents), and then counted exactly", len(groups), thousands(r.Read))
 	return groups, nil
 }

@@ -77,7 +77,7 @@ func TestARuleWithTooManyGroupsFails(t *testing.T) {
 	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, `{"queryType":"count","groupBy":["actor"],"limit":100000}`, 100_000), Range: hour})
 	require.NoError(t, err)
 	require.Len(t, frames, 10_000, "a panel's groups become frames, and are bounded")
-	require.Contains(t, frames[0].Meta.Notices[0].Text, "10000 largest of 10001")
+	require.Contains(t, frames[0].Meta.Notices[0].Text, "10,000 largest of 10,001")
 }
 
 // counts are the values of the one series of an answer.
@@ -177,7 +177,7 @@ func TestALimitOverTheMaximumIsCut(t *testing.T) {
 	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Now: w.now})
 	require.NoError(t, err)
 	require.Equal(t, 100, frames[0].Rows())
-	require.Contains(t, frames[0].Meta.Notices[0].Text, "the limit of 500 is over the maximum events per query")
+	require.Contains(t, frames[0].Meta.Notices[0].Text, "the limit of 500 exceeds the maximum events per query")
 }
 
 // Whoever scrolls in Explore comes to every event, however crowded a millisecond is, and to none twice.

@@ -114,10 +114,10 @@ func (x *execution) answerByWords(ctx context.Context, words catalog.Prefilter) 
 }
 
 func wordNotice(notices []frame.Notice, words catalog.Prefilter, t wordTest) []frame.Notice {
-	const how = "there are more events than one answer reads (maxEvents), so Carbon Black Cloud was asked for words of the descriptions"
+	const how = "there are more events than one answer reads (maxEvents), so the plugin searched for words of the descriptions"
 	notices = slices.Clip(notices)
 	if words.Sure {
-		return inform(notices, "%s; that it finds all of them by their words was tried out at %s on %d events", how, t.at.UTC().Format(stamp), t.events)
+		return inform(notices, "%s; a test at %s found all of %d events by their words", how, t.at.UTC().Format(stamp), t.events)
 	}
 	return warn(notices, "possibly incomplete: %s, and a description in which such a word is joined to another may not be found", how)
 }

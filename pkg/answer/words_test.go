@@ -208,7 +208,7 @@ func TestWordsFindWhatIsRare(t *testing.T) {
 	frames := ask(t, p, query.Query{Type: query.TypeCount, Filter: quarantine})
 	require.Equal(t, int64(10), frames[0].Fields[0].At(0))
 	require.Empty(t, warnings(frames))
-	require.Contains(t, frames[0].Meta.Notices[0].Text, "asked for words of the descriptions")
+	require.Contains(t, frames[0].Meta.Notices[0].Text, "searched for words of the descriptions")
 	const words = "(description:quarantine AND description:set)"
 	require.Contains(t, frames[0].Meta.ExecutedQueryString, words)
 	require.Len(t, f.queries, 3, "the events, the probe and the words: %v", f.queries)
@@ -256,7 +256,7 @@ func TestWordsThatFailAreGivenUp(t *testing.T) {
 		for range 2 {
 			frames := ask(t, p, query.Query{Type: query.TypeCount, Filter: only(auditlog.KeyAction, "quarantine")})
 			if wrong {
-				require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: of at least", way)
+				require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: at least", way)
 			} else {
 				require.Empty(t, warnings(frames))
 			}
@@ -279,7 +279,7 @@ func TestEventsAtHandMustComeBack(t *testing.T) {
 	p := newWordPanel(f, 200)
 	for range 2 {
 		frames := ask(t, p, query.Query{Type: query.TypeCount, Filter: only(auditlog.KeyAction, "read")})
-		require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: of at least")
+		require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete: at least")
 		require.Equal(t, int64(2), frames[0].Fields[0].At(0))
 	}
 }

@@ -58,6 +58,6 @@ func Callers(callers []Caller) Frames {
 
 func measured(fields []*data.Field) Frames {
 	f := data.NewFrame("", fields...)
-	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, PreferredVisualization: data.VisTypeTable, ExecutedQueryString: "nothing was sent: the plugin told of itself"}
+	f.Meta = &data.FrameMeta{Type: data.FrameTypeTable, TypeVersion: typeVersion, PreferredVisualization: data.VisTypeTable, ExecutedQueryString: "nothing was sent: the plugin reports about itself"}
 	return Frames{f}
 }
