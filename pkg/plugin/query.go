@@ -90,7 +90,9 @@ func (d *Instance) respond(ctx context.Context, q backend.DataQuery, from caller
 	}()
 	ctx, span := tracing.DefaultTracer().Start(ctx, "audit log query", trace.WithAttributes(attribute.String("refId", q.RefID)))
 	defer span.End()
+	started := time.Now()
 	frames, err := d.answer(ctx, q, from)
+	defer func() { observeQuery(ctx, q, resp, err, time.Since(started)) }()
 	if err != nil {
 		resp = queryError(tracing.Error(span, err))
 		resp.Frames = frames

@@ -49,10 +49,10 @@ func (s *transcript) addJSON(t *testing.T, v any) {
 // tellingLogger logs at every level.
 type tellingLogger struct{ to *transcript }
 
-func (l tellingLogger) Debug(msg string, args ...any)          { l.to.add("log", msg, args) }
-func (l tellingLogger) Info(msg string, args ...any)           { l.to.add("log", msg, args) }
-func (l tellingLogger) Warn(msg string, args ...any)           { l.to.add("log", msg, args) }
-func (l tellingLogger) Error(msg string, args ...any)          { l.to.add("log", msg, args) }
+func (l tellingLogger) Debug(msg string, args ...any)          { l.to.add("log debug", msg, args) }
+func (l tellingLogger) Info(msg string, args ...any)           { l.to.add("log info", msg, args) }
+func (l tellingLogger) Warn(msg string, args ...any)           { l.to.add("log warn", msg, args) }
+func (l tellingLogger) Error(msg string, args ...any)          { l.to.add("log error", msg, args) }
 func (l tellingLogger) With(args ...any) log.Logger            { l.to.add("log", args); return l }
 func (tellingLogger) Level() log.Level                         { return log.Debug }
 func (l tellingLogger) FromContext(context.Context) log.Logger { return l }

@@ -78,7 +78,7 @@ type Error struct{ text string }
 func (e *Error) Error() string { return e.text }
 
 func Errorf(format string, args ...any) *Error {
-	return &Error{text: fmt.Sprintf(format, args...)}
+	return &Error{text: strings.ToValidUTF8(fmt.Sprintf(format, args...), "\ufffd")} // a query may quote bytes that gRPC cannot send
 }
 
 // Vocabulary lists the values that the derived keys can have.
