@@ -75,13 +75,13 @@ func (b background) Queue(ctx context.Context) (cbc.Batch, error) {
 	return b.client.Queue(ratelimit.WithOrigin(ctx, b.origin))
 }
 
-// SearchAll visits every event of a window, asked for anew.
+// SearchAll visits every event of a window, asked for anew. The reader says how urgent it is.
 func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
 	var coverage history.Coverage
 	var cost history.Cost
 	past := history.New(history.Config{Searcher: b.client, Settle: time.Minute})
 	question := history.Question{Range: w, Order: cbc.OldestFirst, MaxEvents: math.MaxInt}
-	ctx = ratelimit.WithOrigin(ratelimit.WithLane(ctx, ratelimit.LaneBackground), b.origin)
+	ctx = ratelimit.WithOrigin(ctx, b.origin)
 	for batch, err := range past.Read(ctx, question, &coverage, &cost) {
 		if err != nil {
 			return err

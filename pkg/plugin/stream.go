@@ -54,7 +54,11 @@ func (d *Instance) SubscribeStream(_ context.Context, req *backend.SubscribeStre
 	if err != nil {
 		return nil, backend.DownstreamError(err)
 	}
-	empty, err := backend.NewInitialFrame(frame.Live(l.refID, nil, l.meta(nil)), frame.Whole)
+	var notices []frame.Notice
+	if err := tailPlaces.mayOpen(d.place(l, req.PluginContext.User, req.Path)); err != nil { // Grafana does not show the words of an error here
+		notices = ended(err)
+	}
+	empty, err := backend.NewInitialFrame(frame.Live(l.refID, nil, l.meta(notices)), frame.Whole)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +80,11 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 	if err != nil { // the settings have changed since it was subscribed to
 		return l.end(sender, err)
 	}
+	leave, err := tailPlaces.enter(d.place(l, req.PluginContext.User, req.Path))
+	if err != nil { // others were opened since
+		return l.end(sender, err)
+	}
+	defer leave()
 	ctx, cancel := context.WithCancel(d.withTenant(ctx, req.PluginContext.OrgID))
 	defer cancel()
 	defer context.AfterFunc(d.streams.ctx, cancel)()
@@ -96,10 +105,14 @@ func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, delive
 	if l.query.Source == query.SourceQueue {
 		return d.ledgerTail(l).Run(ctx, from, deliver)
 	}
-	return tail.Search{
+	search := tail.Search{
 		History: d.history, Classifier: d.catalog, Filter: l.query.Filter,
 		Settle: d.settings.settle, Poll: freshFor, Max: d.settings.maxEvents,
-	}.Run(ctx, from, deliver)
+	}
+	if l.query.Filter.Query != "" {
+		search.Pace = d.tailPace
+	}
+	return search.Run(ctx, from, deliver)
 }
 
 // ledgerTail follows the ledger. What the queue gives is as old as the poll interval is long, and news all the same.
@@ -165,7 +178,11 @@ func (l live) meta(notices []frame.Notice) frame.Meta {
 
 // end tells the viewers of a tail why it has ended.
 func (l live) end(sender *backend.StreamSender, why error) error {
-	return l.show(sender)(nil, []frame.Notice{{Warning: true, Text: "The live tail has ended: " + why.Error()}})
+	return l.show(sender)(nil, ended(why))
+}
+
+func ended(why error) []frame.Notice {
+	return []frame.Notice{{Warning: true, Text: "The live tail has ended: " + why.Error()}}
 }
 
 // SubscribeStream says what is wrong with the settings.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/ratelimit"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
@@ -30,7 +31,7 @@ func (r *reader) repair(ctx context.Context, c Config, gap store.Gap, now int64)
 	if gap.Searched > 0 && !ready {
 		w.From = max(w.From, gap.Searched-2*c.Late.Milliseconds())
 	}
-	if _, err := r.search(ctx, c, w, store.FromRepair); err != nil {
+	if _, err := r.search(ratelimit.WithLane(ctx, laneFor(gap)), c, w, store.FromRepair); err != nil {
 		return err
 	}
 	_, err := r.ledger.Update(ctx, func(b *store.ReadState) {
@@ -39,6 +40,21 @@ func (r *reader) repair(ctx context.Context, c Config, gap store.Gap, now int64)
 		}
 	})
 	return err
+}
+
+// shortGap is how long a gap may be that alert rules have searched before everybody else: about a page of events.
+const shortGap = time.Hour
+
+// laneFor returns how urgent it is to search a gap. Panels and alert rules wait for the first search, so live tails and exports must not
+// hold it up.
+func laneFor(gap store.Gap) ratelimit.Lane {
+	switch {
+	case gap.Searched > 0:
+		return ratelimit.LaneBackground
+	case gap.To-gap.From <= shortGap.Milliseconds():
+		return ratelimit.LaneAlert
+	}
+	return ratelimit.LanePanel
 }
 
 // audit compares what the queue gave with a search, now and then, and forgets what is too old.

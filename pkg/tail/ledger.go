@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
-	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
@@ -40,29 +37,25 @@ type Ledger struct {
 
 // Run delivers events in the order of the ledger, until the context ends, the queue is closed or deliver fails.
 func (l Ledger) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
-	f := &follower{Ledger: l, viewer: newViewer(deliver), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
+	f := &follower{Ledger: l, viewer: newViewer(deliver, from.rows), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
 	if f.opened = !f.begins.IsZero(); !f.opened {
 		f.begins = time.Now().Add(-Lead)
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return history.Guard(func() error { return f.follow(ctx) }) })
-	group.Go(func() error { return history.Guard(func() error { return f.check(ctx) }) })
-	err := group.Wait()
+	err := together(ctx, f.follow, f.check, f.viewer.run)
 	if !f.opened {
 		return Checkpoint{}, err
 	}
-	return Checkpoint{begins: f.begins, cursor: f.cursor}, err
+	return Checkpoint{begins: f.begins, cursor: f.cursor, rows: f.viewer.rest(nil)}, err
 }
 
 // follower is a ledger tail that is running.
 type follower struct {
 	Ledger
-	viewer  viewer
+	viewer  *viewer
 	begins  time.Time // older events are no part of the tail
 	matcher auditlog.Matcher
 	cursor  store.Cursor // behind what was delivered
 	opened  bool         // it has come to the cursor, and does not look back any more
-	skipped int64
 	late    int
 }
 
@@ -97,11 +90,15 @@ func (f *follower) head(ctx context.Context) (store.Cursor, error) {
 // take delivers what was added to the ledger.
 func (f *follower) take(changes store.Changes) error {
 	if f.opened { // before that it is what nobody asked for
-		f.skipped += changes.Skipped
+		f.viewer.leaveOut(changes.Skipped)
 	}
 	f.opened = true
 	var rows []frame.Row
-	news := time.Now().Add(-repaired - f.Settle)
+	now := time.Now()
+	if begins := now.Add(-Lead); begins.Before(f.begins) { // the clock was set back
+		f.begins = begins
+	}
+	news := now.Add(-repaired - f.Settle)
 	for _, entry := range changes.Entries {
 		class := f.Classifier.ClassifyEvent(entry.Event)
 		switch at := entry.Event.CreateTime; {
@@ -114,9 +111,6 @@ func (f *follower) take(changes store.Changes) error {
 	}
 	if f.late > 0 {
 		f.viewer.say("late", false, fmt.Sprintf("%d events were added to the ledger so late that they are not shown here: a query of their time has them", f.late))
-	}
-	if f.skipped > 0 {
-		f.viewer.say("skipped", true, fmt.Sprintf("%d events came faster than they could be shown and are not kept for the tail: a query of their time has them", f.skipped))
 	}
 	if err := f.viewer.show(rows); err != nil {
 		return err

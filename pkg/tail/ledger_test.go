@@ -165,7 +165,7 @@ func TestLedgerFailuresAreTold(t *testing.T) {
 // Events that were not kept for the cursor are counted, but not those before the tail was opened.
 func TestSkippedEventsAreCounted(t *testing.T) {
 	var s screen
-	f := &follower{Ledger: (&replica{}).tail(auditlog.Filter{}), viewer: viewer{deliver: s.deliver}, begins: time.Now().Add(-Lead)}
+	f := &follower{Ledger: (&replica{}).tail(auditlog.Filter{}), viewer: &viewer{deliver: s.deliver}, begins: time.Now().Add(-Lead)}
 	e := login(time.Now(), "ann")
 	require.NoError(t, f.take(store.Changes{Skipped: 5, Entries: []store.Entry{{Event: &e}}}))
 	require.Equal(t, "[]", s.notices())

@@ -2,6 +2,7 @@ package tail
 
 import (
 	"maps"
+	"slices"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
@@ -60,5 +61,25 @@ func (m *margin) settle(before int64) bool {
 	maps.DeleteFunc(m.known, func(_ auditlog.ID, c *copies) bool { return c.at < before })
 	return true
 }
+
+// maxKnown bounds how many events are remembered, some 120 bytes each.
+const maxKnown = 10_000
+
+// bound forgets the older half of too many events: the margin begins later then, though not in the future, so that none of them is
+// taken for a new one. It reports whether it did.
+func (m *margin) bound(now int64) bool {
+	if len(m.known) <= maxKnown {
+		return false
+	}
+	times := make([]int64, 0, len(m.known))
+	for _, c := range m.known {
+		times = append(times, c.at)
+	}
+	slices.Sort(times)
+	return m.settle(min(times[len(times)/2]+1000, now))
+}
+
+// restart lets the margin begin earlier, and forget what is in it.
+func (m *margin) restart(from int64) { *m = *newMargin(from) }
 
 func wholeSecond(ms int64) int64 { return ms - (ms%1000+1000)%1000 }

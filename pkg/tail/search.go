@@ -34,41 +34,47 @@ type Search struct {
 	Settle     time.Duration // how late an event may become visible: it is delivered when it does
 	Poll       time.Duration // between two polls where the history does not say when it asks again
 	Max        int           // the most events that one poll reads
+	// Pace returns how long to wait at least between two polls, because others share the rate limit; nil: no longer than Poll.
+	Pace func() time.Duration
 }
 
 // Run delivers events until the context ends or deliver fails. They are in the order of their times within a poll; one that
 // becomes visible late, or that a failure held back, comes late.
 func (s Search) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
-	ctx = ratelimit.WithLane(ctx, ratelimit.LaneBackground)
-	p := &poller{Search: s, viewer: newViewer(deliver), margin: from.margin, rows: from.rows}
+	p := &poller{Search: s, viewer: newViewer(deliver, from.rows), margin: from.margin}
 	if p.margin == nil {
 		p.margin = newMargin(time.Now().Add(-Lead).UnixMilli())
 	}
+	err := together(ratelimit.WithLane(ctx, ratelimit.LaneBackground), p.run, p.viewer.run)
+	return Checkpoint{margin: p.margin, rows: p.viewer.rest(p.rows)}, err
+}
+
+// poller is a search tail that is running.
+type poller struct {
+	Search
+	viewer  *viewer
+	margin  *margin
+	rows    []frame.Row // that are to be delivered
+	strikes int         // polls in a row that failed
+}
+
+func (p *poller) run(ctx context.Context) error {
 	for {
 		wait, err := p.poll(ctx)
 		if err == nil {
 			err = pause(ctx, wait)
 		}
 		if err != nil {
-			return Checkpoint{margin: p.margin, rows: p.rows}, err
+			return err
 		}
 	}
 }
 
-// poller is a search tail that is running.
-type poller struct {
-	Search
-	viewer  viewer
-	margin  *margin
-	rows    []frame.Row // that are to be delivered
-	strikes int         // polls in a row that failed
-}
-
-// poll lists the margin, delivers what is new of it, and tells how long to wait. The error is one of delivery, or the context's.
+// poll lists the margin, delivers what is new of it, and returns how long to wait. The error is one of delivery, or the context's.
 func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
-	window := auditlog.TimeRange{From: p.margin.from, To: time.Now().UnixMilli()}
+	window := p.window()
 	if window.Validate() != nil {
-		return p.Poll, nil // the clock was set back
+		return p.Poll, nil
 	}
 	polling, cancel := context.WithTimeout(ctx, pollTime)
 	defer cancel()
@@ -87,6 +93,9 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 		p.collect(batch, matcher)
 		if len(p.rows) >= maxRows { // what is left goes out with a word on how the poll went
 			undelivered = p.flush()
+		}
+		if p.margin.bound(window.To) {
+			p.viewer.say("busy", true, fmt.Sprintf("More than %d events within %v: those that become visible late may be missing here", maxKnown, p.Settle))
 		}
 		if undelivered != nil {
 			break
@@ -111,6 +120,16 @@ func (p *poller) flush() error {
 	rows := p.rows
 	p.rows = nil
 	return p.viewer.show(rows)
+}
+
+// window is what the next poll lists. It is in the future when the clock was ahead and was set back: then it begins anew.
+func (p *poller) window() auditlog.TimeRange {
+	now := time.Now()
+	if p.margin.from > now.UnixMilli() {
+		p.margin.restart(now.Add(-Lead).UnixMilli())
+		p.viewer.say("clock", true, "The clock of the Grafana server was set back: some events may be missing here or shown twice, a query of their time has them")
+	}
+	return auditlog.TimeRange{From: p.margin.from, To: now.UnixMilli()}
 }
 
 // collect takes the events of a batch that were not delivered.
@@ -150,10 +169,24 @@ func (p *poller) report(c history.Coverage, failed error, moved bool) time.Durat
 	if unread && moved {
 		return 0
 	}
-	if wait := time.Until(c.Until); wait > 0 {
-		return wait
+	wait := p.Poll
+	if until := time.Until(c.Until); until > 0 {
+		wait = min(until, p.Poll)
 	}
-	return p.Poll
+	return max(wait, p.pace())
+}
+
+// pace returns how long to wait at least, and tells the viewer when that is longer than usual.
+func (p *poller) pace() (wait time.Duration) {
+	slow := ""
+	if p.Pace != nil {
+		wait = p.Pace().Round(time.Second)
+	}
+	if wait > p.Poll {
+		slow = fmt.Sprintf("New events are asked for every %v, because many live tails share the rate limit", wait)
+	}
+	p.viewer.say("pace", false, slow)
+	return wait
 }
 
 // seen is the time up to which events were delivered.

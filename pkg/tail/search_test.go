@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -299,20 +299,25 @@ func TestDeliveryEndsTheTail(t *testing.T) {
 	})
 }
 
-// Rows come in frames of a bounded size.
-func TestRowsAreSplit(t *testing.T) {
-	var s screen
-	v := viewer{deliver: s.deliver}
-	v.say("a", true, "one")
-	require.NoError(t, v.show(make([]frame.Row, 2*maxRows+1)))
-	require.NoError(t, v.show(nil))
-	sizes := []int{}
-	for _, d := range s.all() {
-		sizes = append(sizes, len(d.rows))
-		require.Equal(t, []frame.Notice{{Warning: true, Text: "one"}}, d.notices)
-	}
-	require.True(t, slices.Equal([]int{maxRows, maxRows, 1}, sizes), sizes)
-	v.say("a", true, "")
-	require.NoError(t, v.show(nil))
-	require.Equal(t, "[]", s.notices())
+// A tail keeps to the pace that it is given, and tells its viewer while that is slow.
+func TestTailKeepsToItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{reach: 1000}
+		var s screen
+		var pace atomic.Int64
+		pace.Store(int64(40 * time.Second))
+		search := w.tail(w.history(0, fresh), 0, auditlog.Filter{Query: "x"})
+		search.Pace = func() time.Duration { return time.Duration(pace.Load()) }
+		stop := start(search, s.deliver)
+		time.Sleep(10*time.Minute - time.Millisecond)
+		require.Equal(t, 15, w.asked())
+		require.Contains(t, s.notices(), "every 40s")
+		pace.Store(int64(time.Second))
+		time.Sleep(41 * time.Second)
+		require.Equal(t, "[]", s.notices())
+		before := w.asked()
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, 120, w.asked()-before)
+		require.ErrorIs(t, stop(), context.Canceled)
+	})
 }
