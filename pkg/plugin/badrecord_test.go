@@ -15,6 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"carbonblack-auditlog-datasource/dev/simulator"
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/queue"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // withBadRecord is a cloud with two events and a record between them that cannot be read. The queue gives all three once.
@@ -74,7 +77,38 @@ func TestABadRecordCostsItselfOnly(t *testing.T) {
 				require.Nil(t, state.Error)
 				require.EqualValues(t, 2, *state.Events)
 				require.Nil(t, state.LastPoll.Error)
+				require.Equal(t, 1, state.BadRecords.Count)
+				require.Len(t, state.BadRecords.Latest, 1)
+				require.NotEmpty(t, state.BadRecords.Latest[0].Reason)
+				require.InDelta(t, time.Now().UnixMilli(), state.BadRecords.Latest[0].Time, float64(time.Hour.Milliseconds()))
 			}
 		}
 	}
+}
+
+// What a search for a gap finds does not depend on records that cannot be read: another search would meet them again, and the gap would
+// stay open for ever.
+func TestBadRecordsDoNotKeepGapsOpen(t *testing.T) {
+	for _, bad := range []string{`{"create_time":"","actor":"x"}`, `17`, `null`, `{"create_time":"9999-12-31T23:59:59-23:00"}`} {
+		d := withBadRecord(t, bad)
+		found := 0
+		cloud := background{client: d.client}
+		w := auditlog.NewTimeRange(time.Now().Add(-time.Hour), time.Now())
+		require.NoError(t, cloud.SearchAll(context.Background(), w, func(events []auditlog.Event) error { found += len(events); return nil }), bad)
+		require.Equal(t, 2, found, bad)
+	}
+}
+
+func TestStatusOfManyBadRecords(t *testing.T) {
+	s := queue.Status{BadCount: 70}
+	for i := range 20 {
+		s.Bad = append(s.Bad, store.BadRecord{At: int64(i), Timed: i%2 == 0, Reason: strings.Repeat("ü", 1000)})
+	}
+	got := badStatus(s)
+	require.Equal(t, 70, got.Count)
+	require.Len(t, got.Latest, 20)
+	require.EqualValues(t, 19, got.Latest[0].Time, "the newest first")
+	require.True(t, got.Latest[0].Estimated)
+	require.LessOrEqual(t, len(got.Latest[0].Reason), maxBadReason)
+	require.Nil(t, badStatus(queue.Status{}))
 }
