@@ -38,9 +38,9 @@ func Logs(rows []Row, m Meta) Frames {
 	ids := make([]string, len(rows))
 	for i, r := range rows {
 		timestamps[i], bodies[i], severities[i], ids[i] = r.Event.CreateTime, r.Event.Description, r.Class.Severity, r.ID
-		if !m.DescriptionOnly {
-			bodies[i] = line(r)
-		}
+	}
+	if !m.DescriptionOnly {
+		bodies = lines(rows)
 	}
 	frames := describe(Frames{data.NewFrame("",
 		data.NewField("timestamp", nil, timestamps),

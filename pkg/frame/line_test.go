@@ -28,7 +28,7 @@ func TestLine(t *testing.T) {
 		"IPv6":                        {"", "2001:db8::1", "Logged in", "2001:db8::1: Logged in"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.want, line(Row{Event: &auditlog.Event{Actor: test.actor, ActorIP: test.ip, Description: test.description}}))
+			require.Equal(t, test.want, string(appendLine(nil, Row{Event: &auditlog.Event{Actor: test.actor, ActorIP: test.ip, Description: test.description}})))
 		})
 	}
 }
