@@ -2,7 +2,6 @@ package answer
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -264,19 +263,4 @@ func (l *lookup) removeRead(groups []*candidate, r reading) {
 			l.memory.addAbsent(c.id, settled)
 		}
 	}
-}
-
-// position returns the position of the event's group, if there is one.
-func (g *grouping) position(e *auditlog.Event, c auditlog.Class) (int, bool) {
-	key := g.scratch[:0]
-	for _, k := range g.keys {
-		value := k.Value(e, c)
-		if len(g.keys) > 1 {
-			key = binary.AppendUvarint(key, uint64(len(value)))
-		}
-		key = append(key, value...)
-	}
-	g.scratch = key
-	i, ok := g.index[string(key)]
-	return i, ok
 }

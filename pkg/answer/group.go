@@ -50,41 +50,36 @@ func (g *grouping) add(e *auditlog.Event, c auditlog.Class) {
 	}
 }
 
-// find returns the position of the event's group.
+// find returns the position of the event's group, which is added if it is new.
 func (g *grouping) find(e *auditlog.Event, c auditlog.Class) int {
-	if len(g.keys) == 1 { // a single value is the key: none has to be built for a million events
-		value := g.keys[0].Value(e, c)
-		if i, ok := g.index[value]; ok {
-			return i
-		}
-		return g.insert(value, e, c)
-	}
-	key := g.scratch[:0]
-	for _, k := range g.keys {
-		value := k.Value(e, c)
-		key = binary.AppendUvarint(key, uint64(len(value)))
-		key = append(key, value...)
-	}
-	g.scratch = key
-	if i, ok := g.index[string(key)]; ok {
+	if i, ok := g.position(e, c); ok {
 		return i
 	}
-	return g.insert(string(key), e, c)
-}
-
-// insert adds the event's group.
-func (g *grouping) insert(name string, e *auditlog.Event, c auditlog.Class) int {
 	values := make([]string, len(g.keys))
 	for i, k := range g.keys {
 		values[i] = k.Value(e, c)
 	}
-	i := len(g.groups)
-	g.index[name] = i
+	g.index[string(g.scratch)] = len(g.groups)
 	g.groups = append(g.groups, frame.Group{Values: values})
 	if g.keepSpellings {
 		g.spellings = append(g.spellings, spellings{})
 	}
-	return i
+	return len(g.groups) - 1
+}
+
+// position returns the position of the event's group, if there is one. It leaves the group's key in scratch.
+func (g *grouping) position(e *auditlog.Event, c auditlog.Class) (int, bool) {
+	key := g.scratch[:0]
+	for _, k := range g.keys {
+		value := k.Value(e, c)
+		if len(g.keys) > 1 {
+			key = binary.AppendUvarint(key, uint64(len(value)))
+		}
+		key = append(key, value...)
+	}
+	g.scratch = key
+	i, ok := g.index[string(key)]
+	return i, ok
 }
 
 // compareGroups orders groups by size, largest first, and then by value, so that the same query always gets the same answer.
