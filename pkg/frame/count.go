@@ -12,7 +12,7 @@ import (
 
 const countField = "count"
 
-// RestName is the name of the series that sums what is not shown on its own.
+// RestName is the name of the series of all groups that have no series of their own.
 const RestName = "other"
 
 // emptyValue is how an empty value of a group is displayed.
@@ -21,7 +21,7 @@ const emptyValue = "(none)"
 // showEmpty displays empty cells of a column as emptyValue. The value itself stays empty, so that it can be filtered for.
 var showEmpty = data.ValueMappings{data.SpecialValueMapper{Match: data.SpecialValueEmpty, Result: data.ValueMappingResult{Text: emptyValue}}}
 
-// Counts makes one number a group (numeric-multi). Without groups there is one unlabelled number.
+// Counts makes one number per group (numeric-multi). Without groups there is one unlabelled 0.
 func Counts(keys []auditlog.Key, groups []Group, m Meta) Frames {
 	frames := make(Frames, 0, max(len(groups), 1))
 	for _, g := range groups {
@@ -33,8 +33,7 @@ func Counts(keys []auditlog.Key, groups []Group, m Meta) Frames {
 	return describe(frames, data.FrameTypeNumericMulti, "", m)
 }
 
-// Series makes one series of counts a group (timeseries-multi) over the same times. Without groups there is one unlabelled
-// series.
+// Series makes one series of counts per group (timeseries-multi) over the same times. Without groups there is one unlabelled series.
 func Series(keys []auditlog.Key, times []time.Time, groups []Group, m Meta) Frames {
 	if len(groups) == 0 {
 		groups = []Group{{Buckets: make([]int64, len(times))}}
@@ -54,7 +53,7 @@ func Series(keys []auditlog.Key, times []time.Time, groups []Group, m Meta) Fram
 	return describe(frames, data.FrameTypeTimeSeriesMulti, data.VisTypeGraph, m)
 }
 
-// displayName is what a legend shows.
+// displayName returns what a legend shows.
 func displayName(g Group) string {
 	if g.Rest {
 		return RestName
@@ -71,31 +70,25 @@ func displayName(g Group) string {
 	return strings.Join(shown, ", ")
 }
 
-// Top makes one table of groups (numeric-long): a text column a key, then the number of events and when the first and the last
-// happened.
+// Top makes one table of groups (numeric-long): a text column per key, then the number of events and when the first and last happened.
 func Top(keys []auditlog.Key, groups []Group, m Meta) Frames {
 	fields := make([]*data.Field, 0, len(keys)+3)
 	for i, key := range keys {
-		values := make([]string, len(groups))
-		for j, g := range groups {
-			values[j] = g.Values[i]
-		}
-		field := data.NewField(string(key), nil, values)
+		field := column(string(key), groups, func(g Group) string { return g.Values[i] })
 		field.Config = &data.FieldConfig{Mappings: showEmpty}
 		fields = append(fields, field)
 	}
-	counts := make([]int64, len(groups))
-	first := make([]*time.Time, len(groups))
-	last := make([]*time.Time, len(groups))
-	for i, g := range groups {
-		counts[i] = g.Count
-		if !g.First.IsZero() {
-			first[i] = &groups[i].First
-		}
-		if !g.Last.IsZero() {
-			last[i] = &groups[i].Last
-		}
-	}
-	fields = append(fields, data.NewField(countField, nil, counts), data.NewField("first", nil, first), data.NewField("last", nil, last))
+	fields = append(fields,
+		column(countField, groups, func(g Group) int64 { return g.Count }),
+		column("first", groups, func(g Group) *time.Time { return known(g.First) }),
+		column("last", groups, func(g Group) *time.Time { return known(g.Last) }))
 	return describe(Frames{data.NewFrame("", fields...)}, data.FrameTypeNumericLong, data.VisTypeTable, m)
+}
+
+// known returns nil for a time that is not known.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }

@@ -21,7 +21,7 @@ type Row struct {
 	Folded []*auditlog.Event
 }
 
-// foldedText is the descriptions of what was folded into the row, a line each.
+// foldedText returns the descriptions of what was folded into the row, one per line.
 func (r Row) foldedText() string {
 	lines := make([]string, len(r.Folded))
 	for i, e := range r.Folded {
@@ -32,21 +32,15 @@ func (r Row) foldedText() string {
 
 // Logs makes a log (log-lines): each line says who did what, and the fields of the event are its labels.
 func Logs(rows []Row, m Meta) Frames {
-	timestamps := make([]time.Time, len(rows))
-	bodies := make([]string, len(rows))
-	severities := make([]string, len(rows))
-	ids := make([]string, len(rows))
-	for i, r := range rows {
-		timestamps[i], bodies[i], severities[i], ids[i] = r.Event.CreateTime, r.Event.Description, r.Class.Severity, r.ID
-	}
+	body := column("body", rows, func(r Row) string { return r.Event.Description })
 	if !m.DescriptionOnly {
-		bodies = lines(rows)
+		body = data.NewField("body", nil, lines(rows))
 	}
 	frames := describe(Frames{data.NewFrame("",
-		data.NewField("timestamp", nil, timestamps),
-		data.NewField("body", nil, bodies),
-		data.NewField("severity", nil, severities),
-		data.NewField("id", nil, ids),
+		column("timestamp", rows, func(r Row) time.Time { return r.Event.CreateTime }),
+		body,
+		column("severity", rows, func(r Row) string { return r.Class.Severity }),
+		column("id", rows, func(r Row) string { return r.ID }),
 		data.NewField("labels", nil, labels(rows)),
 	)}, data.FrameTypeLogLines, data.VisTypeLogs, m)
 	custom := map[string]any{"limit": m.Limit, "total": m.Stats.Found}
@@ -57,21 +51,26 @@ func Logs(rows []Row, m Meta) Frames {
 	return frames
 }
 
-// labels writes the labels of all rows into one buffer: a row costs no allocation of its own.
+// labels returns the labels of all rows.
 func labels(rows []Row) []json.RawMessage {
 	out := make([]json.RawMessage, len(rows))
-	ends := make([]int, len(rows))
-	buf := make([]byte, 0, 448*len(rows))
-	for i, r := range rows {
-		buf = appendLabels(buf, r)
-		ends[i] = len(buf)
-	}
+	ends, buf := appendEach(rows, 448, appendLabels)
 	start := 0
 	for i, end := range ends {
 		out[i] = buf[start:end:end]
 		start = end
 	}
 	return out
+}
+
+// appendEach appends something of each row to one buffer, so that a row costs no allocation of its own, and returns where each ends.
+func appendEach(rows []Row, sizeOfOne int, add func([]byte, Row) []byte) (ends []int, buf []byte) {
+	ends, buf = make([]int, len(rows)), make([]byte, 0, sizeOfOne*len(rows))
+	for i, r := range rows {
+		buf = add(buf, r)
+		ends[i] = len(buf)
+	}
+	return ends, buf
 }
 
 func appendLabels(buf []byte, r Row) []byte {
@@ -112,16 +111,15 @@ func appendLabels(buf []byte, r Row) []byte {
 	return append(buf, '}')
 }
 
-// derivedFields are the fields that the plugin derives from an event, beside those that are part of every table.
+// derivedFields are the fields that the plugin derives from an event, in addition to the first columns of a table.
 var derivedFields = []auditlog.Key{
 	auditlog.KeyAccount, auditlog.KeyAddress, auditlog.KeySeverity, auditlog.KeyCode, auditlog.KeyTarget, auditlog.KeyTargetType,
 }
 
-// taken are the names of columns and labels that this plugin gives.
+// taken are the names of the plugin's own columns and labels.
 var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions", "account", "address", "severity", "target", "target_type"}
 
-// extraName keeps a field that the vendor added later apart from a column of the same name, and two such fields from each
-// other.
+// extraName names a field that this version does not know, so that it differs from all columns and from other such fields.
 func extraName(name string) string {
 	const prefix = "cbc_"
 	base := name
@@ -134,7 +132,7 @@ func extraName(name string) string {
 	return name
 }
 
-// plainValue is the text of a field's value: a string without its quotes, anything else as it is written.
+// plainValue returns a field's value as text: a string without its quotes, anything else as JSON.
 func plainValue(raw json.RawMessage) string {
 	if len(raw) > 0 && raw[0] == '"' {
 		var s string
@@ -145,46 +143,28 @@ func plainValue(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// Table makes a table of events with a column a field.
+// Table makes a table of events with a column per field.
 func Table(rows []Row, m Meta) Frames {
-	n := len(rows)
-	times := make([]time.Time, n)
-	text := func(value func(Row) string) []string {
-		out := make([]string, n)
-		for i, r := range rows {
-			out[i] = value(r)
-		}
-		return out
-	}
-	flag := func(value func(Row) bool) []bool {
-		out := make([]bool, n)
-		for i, r := range rows {
-			out[i] = value(r)
-		}
-		return out
-	}
-	for i, r := range rows {
-		times[i] = r.Event.CreateTime
-	}
 	f := data.NewFrame("",
-		data.NewField("create_time", nil, times),
-		data.NewField("actor", nil, text(func(r Row) string { return r.Event.Actor })),
-		data.NewField("actor_ip", nil, text(func(r Row) string { return r.Event.ActorIP })),
-		data.NewField("description", nil, text(func(r Row) string { return r.Event.Description })),
-		data.NewField("category", nil, text(func(r Row) string { return r.Class.Category })),
-		data.NewField("action", nil, text(func(r Row) string { return r.Class.Action })),
-		data.NewField("outcome", nil, text(func(r Row) string { return r.Class.Outcome })),
-		data.NewField("request_url", nil, text(func(r Row) string { return r.Event.RequestURL })),
-		data.NewField("flagged", nil, flag(func(r Row) bool { return r.Event.Flagged })),
-		data.NewField("verbose", nil, flag(func(r Row) bool { return r.Event.Verbose })),
-		data.NewField("org_key", nil, text(func(r Row) string { return r.Event.OrgKey })),
-		data.NewField("id", nil, text(func(r Row) string { return r.ID })),
+		column("create_time", rows, func(r Row) time.Time { return r.Event.CreateTime }),
+		column("actor", rows, func(r Row) string { return r.Event.Actor }),
+		column("actor_ip", rows, func(r Row) string { return r.Event.ActorIP }),
+		column("description", rows, func(r Row) string { return r.Event.Description }),
+		column("category", rows, func(r Row) string { return r.Class.Category }),
+		column("action", rows, func(r Row) string { return r.Class.Action }),
+		column("outcome", rows, func(r Row) string { return r.Class.Outcome }),
+		column("request_url", rows, func(r Row) string { return r.Event.RequestURL }),
+		column("flagged", rows, func(r Row) bool { return r.Event.Flagged }),
+		column("verbose", rows, func(r Row) bool { return r.Event.Verbose }),
+		column("org_key", rows, func(r Row) string { return r.Event.OrgKey }),
+		column("id", rows, func(r Row) string { return r.ID }),
 	)
 	if m.Fold {
-		f.Fields = append(f.Fields, foldColumns(rows)...)
+		f.Fields = append(f.Fields,
+			column("folded", rows, func(r Row) int64 { return int64(1 + len(r.Folded)) }), column("folded_descriptions", rows, Row.foldedText))
 	}
 	for _, key := range derivedFields {
-		f.Fields = append(f.Fields, data.NewField(string(key), nil, text(func(r Row) string { return key.Value(r.Event, r.Class) })))
+		f.Fields = append(f.Fields, column(string(key), rows, func(r Row) string { return key.Value(r.Event, r.Class) }))
 	}
 	f.Fields = append(f.Fields, extraColumns(rows)...)
 	for _, field := range f.Fields {
@@ -196,7 +176,16 @@ func Table(rows []Row, m Meta) Frames {
 	return describe(Frames{f}, data.FrameTypeTable, data.VisTypeTable, m)
 }
 
-// filterable are the columns whose cells Grafana lets a viewer filter for and out: the fields that criteria know.
+// column makes a field with a value per row.
+func column[Row, Value any](name string, rows []Row, value func(Row) Value) *data.Field {
+	values := make([]Value, len(rows))
+	for i, r := range rows {
+		values[i] = value(r)
+	}
+	return data.NewField(name, nil, values)
+}
+
+// filterable are the columns whose cells a viewer can filter for and out: the fields of criteria.
 var filterable = func() (names []string) {
 	for _, key := range auditlog.Keys() {
 		names = append(names, string(key))
@@ -204,16 +193,7 @@ var filterable = func() (names []string) {
 	return names
 }()
 
-// foldColumns say how many entries a row stands for, and what the others told.
-func foldColumns(rows []Row) []*data.Field {
-	counts, texts := make([]int64, len(rows)), make([]string, len(rows))
-	for i, r := range rows {
-		counts[i], texts[i] = int64(1+len(r.Folded)), r.foldedText()
-	}
-	return []*data.Field{data.NewField("folded", nil, counts), data.NewField("folded_descriptions", nil, texts)}
-}
-
-// extraColumns are the fields that this version does not know, one column a name, in the order of their names.
+// extraColumns returns the fields that this version does not know, one column per name, in the order of their names.
 func extraColumns(rows []Row) []*data.Field {
 	columns := map[string][]string{}
 	var names []string

@@ -1,5 +1,5 @@
-// Package frame turns answers into Grafana data frames, shape by shape, by the rules of Grafana's data plane. It is pure, and
-// the only package that knows the data frame library.
+// Package frame turns results into Grafana data frames, by the rules of Grafana's data plane. It is pure, and the only package that
+// imports the data frame library.
 package frame
 
 import (
@@ -13,33 +13,32 @@ import (
 // Frames is the answer to one query.
 type Frames = data.Frames
 
-// typeVersion is the version of the data plane contract. Grafana's expressions take frames by their type only when it is not
-// zero.
+// typeVersion is the version of the data plane contract. Grafana's expressions use the type of a frame only if it is not zero.
 var typeVersion = data.FrameTypeVersion{0, 1}
 
-// Notice is a remark that Grafana shows on the panel.
+// Notice is a message that Grafana shows on the panel.
 type Notice struct {
-	Warning bool // else it is for information
+	Warning bool // else information
 	Text    string
 }
 
-// Stats say what an answer is made of. They are shown in the query inspector.
+// Stats are the statistics of an answer, shown in the query inspector.
 type Stats struct {
-	Found        int // events that match in the window
+	Found        int // events that match in the time range
 	FoundAtLeast bool
 	Read         int // events that were read to answer
 	Shown        int // rows, or events counted in what is shown
-	Counted      int // numbers of events that were asked for instead of reading the events
+	Counted      int // counts that were requested instead of reading the events
 	Calls        int // requests sent to Carbon Black Cloud
 	BudgetLeft   int // requests that may still be sent in the present five minutes
 	CacheShare   float64
 	Wait         time.Duration // time spent waiting for the rate limit
-	Classified   bool          // the catalog was asked
+	Classified   bool          // events were classified
 	Unknown      float64       // share of the matching events that the catalog does not know
-	Folded       int           // entries of policy edits that are not shown or counted on their own
+	Folded       int           // entries of policy edits that are part of another row
 }
 
-// Meta is what an answer says of itself, beside its rows.
+// Meta describes an answer.
 type Meta struct {
 	Executed    string // what was sent, without secrets
 	Notices     []Notice
@@ -51,7 +50,7 @@ type Meta struct {
 	DescriptionOnly bool
 }
 
-// describe puts the answer's remarks on its first frame and the query on all of them.
+// describe puts notices and statistics on the first frame, and what was sent on all frames.
 func describe(frames Frames, frameType data.FrameType, visualization data.VisType, m Meta) Frames {
 	for i, f := range frames {
 		f.Meta = &data.FrameMeta{
@@ -61,7 +60,7 @@ func describe(frames Frames, frameType data.FrameType, visualization data.VisTyp
 			ExecutedQueryString:    m.Executed,
 		}
 		if i > 0 {
-			continue // Grafana adds up what it finds on the frames of an answer
+			continue // Grafana adds up the statistics of all frames
 		}
 		for _, n := range m.Notices {
 			severity := data.NoticeSeverityInfo
@@ -109,17 +108,17 @@ func stats(s Stats) []data.QueryStat {
 
 // Group is a set of events with equal values of the grouping keys.
 type Group struct {
-	Values []string // one a key
+	Values []string // one per key
 	Count  int64
-	First  time.Time // zero when it is not known
-	Last   time.Time // likewise
-	// Buckets holds the counts by time, for series.
+	First  time.Time // zero if unknown
+	Last   time.Time // zero if unknown
+	// Buckets are the counts by time, for series.
 	Buckets []int64
-	// Rest marks the sum of all groups that are not shown on their own.
+	// Rest marks the sum of all groups that are not shown.
 	Rest bool
 }
 
-// labels are the group's values by key.
+// labels returns the group's values by key.
 func (g Group) labels(keys []auditlog.Key) data.Labels {
 	if len(keys) == 0 || len(g.Values) == 0 {
 		return nil

@@ -8,14 +8,10 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// lines returns the lines of a log. They share one buffer: a row costs no allocation of its own.
+// lines returns the lines of a log.
 func lines(rows []Row) []string {
-	out, ends := make([]string, len(rows)), make([]int, len(rows))
-	buf := make([]byte, 0, 160*len(rows))
-	for i, r := range rows {
-		buf = appendLine(buf, r)
-		ends[i] = len(buf)
-	}
+	out := make([]string, len(rows))
+	ends, buf := appendEach(rows, 160, appendLine)
 	all, start := string(buf), 0
 	for i, end := range ends {
 		out[i] = all[start:end]

@@ -2,10 +2,10 @@ package frame
 
 import "github.com/grafana/grafana-plugin-sdk-go/data"
 
-// Whole is how a frame of a live channel is sent: with its schema, because a viewer takes what a frame says of itself from it.
+// Whole sends a frame of a live channel with its schema, which holds its notices.
 const Whole = data.IncludeAll
 
-// Live makes a log of what is new in a live channel. Unlike an answer it names its query itself.
+// Live makes a log of what is new in a live channel.
 func Live(refID string, rows []Row, m Meta) *data.Frame {
 	m.Stats = Stats{Found: len(rows), Read: len(rows), Shown: len(rows)}
 	f := Logs(rows, m)[0]
