@@ -82,7 +82,7 @@ func (c *cache) track(f auditlog.Filter) *track {
 const maxTracks = 1000
 
 // flight returns the flight of a track for the caller's lane.
-func (c *cache) flight(t *track, ctx context.Context) *flight {
+func (c *cache) flight(ctx context.Context, t *track) *flight {
 	lane := ratelimit.LaneOf(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()

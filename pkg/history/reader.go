@@ -189,7 +189,7 @@ type deliverFunc func(events []auditlog.Event, part auditlog.TimeRange, fromCach
 // fetch reads one page of a gap, caches it, and delivers it. finished reports that nothing of the gap is left. After a wait for another
 // caller's request the gap may be filled; then fetch returns without reading.
 func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.TimeRange, deliver deliverFunc) (finished bool, err error) {
-	land, err := r.history.cache.flight(t, ctx).board(ctx, gap.From)
+	land, err := r.history.cache.flight(ctx, t).board(ctx, gap.From)
 	if err != nil {
 		return false, err
 	}
