@@ -16,8 +16,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// DefaultRetention is how long PostgreSQL keeps events when nobody says otherwise.
-const DefaultRetention = 400*24*time.Hour + time.Hour // a panel of 400 days finds all of them
+// DefaultRetention is the default of PostgresConfig.Retention.
+const DefaultRetention = 400*24*time.Hour + time.Hour // covers a panel of 400 days
 
 const (
 	maxConnections = 4
@@ -26,20 +26,20 @@ const (
 	channel        = "cbc_audit_ledger"
 )
 
-// PostgresConfig describes a ledger in PostgreSQL.
+// PostgresConfig configures a store in PostgreSQL.
 type PostgresConfig struct {
 	DSN       string
-	Retention time.Duration // events older than this are forgotten; 0 means DefaultRetention
+	Retention time.Duration // events older than this are deleted; 0 means DefaultRetention
 }
 
-// postgres is a ledger that replicas share. Its clock is the database's.
+// postgres is a store that replicas share. Its clock is the database's.
 type postgres struct {
 	config PostgresConfig
 	key    cbc.APIKey
 	pool   *pgxpool.Pool
 
-	turn   chan struct{} // of the one who looks at the schema
-	ledger atomic.Int32  // id of the key's row; 0 while the schema was not looked at
+	turn   chan struct{} // held by the caller that prepares the schema
+	ledger atomic.Int32  // id of the key's row; 0 until the schema is prepared
 	known  atomic.Pointer[knownSecret]
 
 	life  context.Context // ends with Close
@@ -48,8 +48,8 @@ type postgres struct {
 	grown, analyzed atomic.Int64 // events that were added here since the statistics were refreshed, and before
 }
 
-// NewPostgres returns a ledger of a key in PostgreSQL. It does not connect: a database that cannot be reached shows when the
-// ledger is used, and one that comes back is used again.
+// NewPostgres returns the store of an API key in PostgreSQL. It does not connect: a database that cannot be reached fails each use until
+// it is back.
 func NewPostgres(c PostgresConfig, key cbc.APIKey) (Store, error) {
 	if c.Retention == 0 {
 		c.Retention = DefaultRetention
@@ -88,7 +88,7 @@ func (p *postgres) Close() {
 	p.pool.Close()
 }
 
-// id makes sure of the schema and returns the id of the key's row.
+// id prepares the schema and returns the id of the key's row.
 func (p *postgres) id(ctx context.Context) (int32, error) {
 	if ledger := p.ledger.Load(); ledger != 0 {
 		return ledger, nil
@@ -117,16 +117,16 @@ func (p *postgres) id(ctx context.Context) (int32, error) {
 	return ledger, failed(err)
 }
 
-// failed says where an error comes from.
+// failed adds where an error comes from.
 func failed(err error) error {
 	if err == nil {
 		return nil
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
-		return fmt.Errorf("the ledger's PostgreSQL cannot be reached: %w", err)
+		return fmt.Errorf("PostgreSQL cannot be reached: %w", err)
 	}
-	return fmt.Errorf("the ledger's PostgreSQL failed: %w", err)
+	return fmt.Errorf("PostgreSQL failed: %w", err)
 }
 
 // keyRow is the key's row, locked.

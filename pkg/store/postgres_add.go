@@ -58,7 +58,7 @@ func (p *postgres) analyze(ctx context.Context, added int) {
 // analyzeAfter is the least growth, in events, that makes new statistics worth while.
 const analyzeAfter = 1_000
 
-// joining is one addition on its way into the database.
+// joining is the state of one addition.
 type joining struct {
 	ctx    context.Context
 	tx     pgx.Tx
@@ -70,7 +70,7 @@ type joining struct {
 	counts counts  // to change
 }
 
-// counts are changes of copies 0, by column.
+// counts are the updates of copies with ordinal 0, by column.
 type counts struct {
 	happened                  []int64
 	ids                       [][]byte
@@ -96,7 +96,7 @@ func (j *joining) join(items []item, a *Addition) error {
 	return j.store()
 }
 
-// known looks up what is known of the items. Their span of time bounds the search, whatever the planner thinks of it.
+// known returns the tallies of the items that the store has. Their time span bounds the index scan.
 func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
 	happened, ids := make([]int64, len(items)), make([][]byte, len(items))
 	for i := range items {
@@ -119,7 +119,7 @@ func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
 	return known, err
 }
 
-// count books one distinct event: new copies become rows, and copy 0 counts.
+// count records one distinct event: new copies become rows, and the row with ordinal 0 holds the counts.
 func (j *joining) count(it *item, before, after tally, found bool) {
 	happened := it.event.CreateTime.UnixMicro()
 	var text string
@@ -161,7 +161,7 @@ func (j *joining) store() error {
 	return err
 }
 
-// Trim deletes what is older than the ledger keeps, a part at a time, so that nobody waits long for the key's row.
+// Trim deletes in parts, so that the key's row is never locked for long.
 func (p *postgres) Trim(ctx context.Context) error {
 	ledger, err := p.id(ctx)
 	if err != nil {

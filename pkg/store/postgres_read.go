@@ -10,21 +10,21 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// The first page of a range is small, for those who want the newest few.
+// The first page of a range is small, for callers that need only the newest events.
 const (
 	firstPage = 1_000
 	maxPage   = 20_000
 )
 
-// place is where a page of a range ends.
+// place is the end of a page.
 type place struct {
 	happened int64
 	id       []byte
 	ordinal  int32
 }
 
-// Range reads page by page, each from where the one before ended. Events of the same microsecond are put into the order of their
-// content here, so they are handed over together.
+// Range reads page by page, each from the end of the one before. Events of the same microsecond are sorted by content here, so they
+// are passed on together.
 func (p *postgres) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) bool) error {
 	ledger, err := p.id(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func (p *postgres) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Or
 	if order == cbc.NewestFirst {
 		last.happened, bound, query = w.To*1000, w.From*1000, descending
 	}
-	var held []Entry // the instant at the end of a page, which may go on
+	var held []Entry // of the last instant of a page, which the next page may continue
 	for size := firstPage; ; size = min(4*size, maxPage) {
 		rows, err := p.pool.Query(ctx, query, ledger, last.happened, last.id, last.ordinal, bound, size)
 		if err != nil {
@@ -65,7 +65,7 @@ const (
 		where ledger = $1 and (happened, id, ordinal) < ($2, $3, $4) and happened >= $5 order by happened desc, id desc, ordinal desc limit $6`
 )
 
-// scan appends the rows of a page to what is held.
+// scan appends the rows of a page to entries.
 func scan(rows pgx.Rows, last *place, entries []Entry) ([]Entry, error) {
 	texts := cbc.NewEventDecoder()
 	_, err := pgx.ForEachRow(rows, []any{&last.happened, &last.id, &last.ordinal, nil}, func() error {
@@ -76,7 +76,7 @@ func scan(rows pgx.Rows, last *place, entries []Entry) ([]Entry, error) {
 	return entries, err
 }
 
-// instant is where the last microsecond of a page begins.
+// instant returns the index at which the last microsecond of a page begins.
 func instant(entries []Entry) int {
 	last := entries[len(entries)-1].Event.CreateTime.UnixMicro()
 	n := len(entries)
@@ -127,7 +127,7 @@ func (p *postgres) Head(ctx context.Context) (Cursor, error) {
 	return Cursor(seq), failed(err)
 }
 
-// Held counts without looking at the events. Bytes are those of the table and its indexes, where the engine can tell.
+// Held does not read the events. Bytes include the indexes; an engine without this function reports 0.
 func (p *postgres) Held(ctx context.Context) (Held, error) {
 	ledger, err := p.id(ctx)
 	if err != nil {

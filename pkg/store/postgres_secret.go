@@ -7,7 +7,7 @@ import (
 	"crypto/rand"
 )
 
-// knownSecret is a secret, by its fingerprint, and what the key's row holds of it.
+// knownSecret is the fingerprint of a secret with its salt and verifier from the key's row.
 type knownSecret struct {
 	fingerprint    string
 	salt, verifier []byte
@@ -28,11 +28,11 @@ func (p *postgres) Knows(ctx context.Context, secret Secret) (bool, error) {
 	if err != nil {
 		return false, failed(err)
 	}
-	if len(found.verifier) == 0 { // a new row, or one that an earlier version made
+	if len(found.verifier) == 0 { // a new row, or one of an earlier version
 		return false, nil
 	}
 	if last := p.known.Load(); last != nil && last.equal(&found) {
-		return true, nil // a verifier takes long to derive
+		return true, nil // deriving a verifier takes long
 	}
 	if !hmac.Equal(secret.Derive(found.salt), found.verifier) {
 		return false, nil

@@ -9,83 +9,83 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// ErrHeld says that another replica reads the queue.
+// ErrHeld is returned while another replica holds the lease.
 var ErrHeld = errors.New("another replica reads the queue")
 
-// ErrNotLeading says that this replica led and does so no more.
+// ErrNotLeading is returned for a lease that another replica has taken over.
 var ErrNotLeading = errors.New("this replica does not lead any more")
 
-// Secret stands for an API secret and does not give it away.
+// Secret identifies an API secret without revealing it.
 type Secret struct {
 	Fingerprint string // within this process
-	// Derive returns by what a store that outlives the process recognizes the secret; nil: it need not.
+	// Derive returns the verifier that a store keeps which outlives the process; nil if none is needed.
 	Derive func(salt []byte) []byte
 }
 
-// Store keeps the events of one API key's queue. It is safe for concurrent use, here and by other replicas.
+// Store keeps the events of the queue of one API key. It is safe for concurrent use, also by other replicas.
 type Store interface {
-	// Knows reports whether the ledger was last trusted to this secret. A ledger that ends with the process knows
-	// everybody: who may use it is decided here.
+	// Knows reports whether Trust was last called with this secret. A store that ends with the process always returns true: the
+	// process itself decides who may use it.
 	Knows(ctx context.Context, secret Secret) (bool, error)
-	// Trust makes the ledger know this secret, and no other from then on.
+	// Trust makes Knows return true for this secret, and for no other.
 	Trust(ctx context.Context, secret Secret) error
-	// Lead asks to be the only reader of the queue. It does not wait: the error is ErrHeld while another replica is. A leader that
-	// says nothing for longer than quiet may be taken for dead.
+	// Lead acquires the lease to read the queue. It does not wait: the error is ErrHeld while another replica holds the lease. A
+	// holder that does not use the lease for quiet loses it.
 	Lead(ctx context.Context, quiet time.Duration) (Lease, error)
-	// Add adds events. It needs no leadership: each batch was given to one reader only, and joins in any order.
+	// Add adds events. It needs no lease: each batch was delivered to one reader only, and additions merge in any order.
 	Add(ctx context.Context, a Addition) (Added, error)
-	// Book returns the book.
+	// Book returns the read state.
 	Book(ctx context.Context) (ReadState, error)
-	// Update changes the book and returns it.
+	// Update changes the read state and returns it.
 	Update(ctx context.Context, change func(*ReadState)) (ReadState, error)
-	// Range visits the events of a window in order, until visit wants no more. A slice is valid during the call only.
+	// Range calls visit with the events of a time range in order, until it returns false. The slice is valid during the call only.
 	Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) (more bool)) error
-	// After returns at most limit events that were added behind a cursor, in the order in which they were added.
+	// After returns at most limit events that were added after a cursor, in the order in which they were added.
 	After(ctx context.Context, from Cursor, limit int) (Changes, error)
-	// Head is the cursor behind everything that was added.
+	// Head returns the cursor after the last event added.
 	Head(ctx context.Context) (Cursor, error)
-	// Held tells how much the ledger holds. It is cheap.
+	// Held returns the size of the store. It is cheap.
 	Held(ctx context.Context) (Held, error)
-	// Watch calls changed at once and after every addition by anybody, until the context ends or changed fails.
+	// Watch calls changed at once and after every addition, by any replica, until ctx is done or changed fails.
 	Watch(ctx context.Context, changed func() error) error
-	// Trim forgets what is older than the ledger is to keep.
+	// Trim deletes events that are older than the retention.
 	Trim(ctx context.Context) error
-	// Close ends everything that the ledger holds open.
+	// Close closes all connections.
 	Close()
 }
 
 // Lease is the right to read the queue.
 type Lease interface {
-	// Update is Ledger.Update as long as this replica leads: ErrNotLeading says that nothing was changed.
+	// Update is Store.Update under the lease. After ErrNotLeading, nothing was changed.
 	Update(ctx context.Context, change func(*ReadState)) (ReadState, error)
-	// Release gives the right back. It does not fail: a ledger that cannot be reached takes it back on its own.
+	// Release gives the lease back. It does not fail: if the store cannot be reached, the lease expires.
 	Release(ctx context.Context)
 }
 
-// Addition is a set of events for a ledger.
+// Addition is a set of events to add.
 type Addition struct {
-	ID     string // of the batch: the same one is added once. "" is none, where adding again changes nothing.
+	ID     string // of the batch, which is added once; empty if adding it again changes nothing
 	Origin Provenance
 	Events []auditlog.Event
-	Note   func(*ReadState) // a change of the book that goes with it, or nil
-	Late   time.Duration    // of a batch: how long after it a search finds all of it. 0: what came before has happened again
+	Note   func(*ReadState) // a change of the read state in the same transaction, or nil
+	Late   time.Duration    // how long after a batch a search finds all of its events; 0: an event delivered again has happened again
 }
 
-// Added is what an addition did.
+// Added is the outcome of an addition.
 type Added struct {
-	New     int                // copies that the ledger did not have
-	Missing int                // copies among those added that the queue should have given and did not
-	Expired int                // distinct events that are older than the ledger keeps: they were left out
-	Again   auditlog.TimeRange // the span of the events that another batch gave before: the book has a gap there
+	New     int                // copies that the store did not have
+	Missing int                // copies that the queue should have delivered and did not
+	Expired int                // distinct events older than the retention, which were left out
+	Again   auditlog.TimeRange // spans the events that an earlier batch delivered, too; the read state has a gap there
 }
 
-// Held is how much a ledger holds.
+// Held is the size of a store.
 type Held struct {
 	Events int64 // copies
-	Bytes  int64 // about what they take, in a database together with those of other keys; 0 is unknown
+	Bytes  int64 // approximate; in a database, of all API keys together; 0 if unknown
 }
 
-// Entry is one copy of an event. Equal events are told apart by the ordinal. The event is shared and must not be changed.
+// Entry is one copy of an event. The ordinal distinguishes equal events. The event is shared and must not be changed.
 type Entry struct {
 	Event   *auditlog.Event
 	Ordinal int
@@ -94,11 +94,11 @@ type Entry struct {
 // Cursor is a place in the order in which events were added.
 type Cursor int64
 
-// Changes are events in the order in which they were added.
+// Changes are events in the order of their addition.
 type Changes struct {
 	Entries []Entry
-	Next    Cursor // behind the last of them
-	Skipped int64  // events between the cursor and the first of them that are not kept any more
+	Next    Cursor // after the last of them
+	Skipped int64  // events between the cursor and the first of them that were deleted
 }
 
 func compareEntries(a, b Entry) int {
