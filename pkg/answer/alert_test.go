@@ -16,7 +16,7 @@ import (
 )
 
 // rule asks as an alert rule does.
-func (w *evening) rule(q query.Query, window auditlog.TimeRange) (map[string]int64, []string, error) {
+func (w *world) rule(q query.Query, window auditlog.TimeRange) (map[string]int64, []string, error) {
 	q.Source, q.Limit = query.SourceSearch, 1000
 	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: window, Numbers: true, Alert: true, Now: w.now,
 		Interval: time.Second, MaxDataPoints: 1000})
@@ -55,14 +55,14 @@ func TestNoEventIsMissedBetweenEvaluations(t *testing.T) {
 			}
 			events = append(events, simulator.Event{CreateTime: at, Arrives: at.Add(late), Actor: fmt.Sprint("user", i), Description: "Login failed"})
 		}
-		w := newEvening(t, origin, dusk{events: events, settle: settle, fresh: 5 * time.Second, maxEvents: 1000})
+		w := newWorld(t, origin, worldConfig{events: events, settle: settle, fresh: 5 * time.Second, maxEvents: 1000})
 		span := every + time.Duration(rapid.SampledFrom([]int{0, 0, 1, 240}).Draw(t, "more"))*time.Second
 		q := query.Query{GroupBy: byActor, Baseline: time.Hour, Type: rapid.SampledFrom([]query.Type{query.TypeCount, query.TypeSeries, query.TypeFirstSeen}).Draw(t, "shape")}
 		found := map[string]bool{}
 		for round := range rounds {
 			tick := origin.Add(time.Duration(round+1) * every)
 			started := tick.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "jitter")) * time.Millisecond)
-			w.now = started.Add(-time.Duration(rapid.IntRange(0, 4999).Draw(t, "glance")) * time.Millisecond)
+			w.now = started.Add(-time.Duration(rapid.IntRange(0, 4999).Draw(t, "panel reads before")) * time.Millisecond)
 			_, err := w.ask(query.Query{Type: query.TypeCount, GroupBy: byActor, Limit: 1000}, auditlog.NewTimeRange(w.now.Add(-time.Hour), w.now), false)
 			require.NoError(t, err)
 			w.now = started
@@ -84,7 +84,7 @@ func TestWhereTheRangeOfARuleBegins(t *testing.T) {
 	at := func(ago time.Duration) simulator.Event {
 		return simulator.Event{CreateTime: origin.Add(-ago), Actor: "a", Description: "Login failed"}
 	}
-	w := newEvening(t, origin, dusk{settle: time.Minute, fresh: 5 * time.Second, maxEvents: 1000,
+	w := newWorld(t, origin, worldConfig{settle: time.Minute, fresh: 5 * time.Second, maxEvents: 1000,
 		events: []simulator.Event{at(time.Second), at(5 * time.Minute), at(5*time.Minute + 119*time.Second), at(5*time.Minute + 121*time.Second), at(time.Hour)}})
 	window := auditlog.NewTimeRange(origin.Add(-5*time.Minute), origin.Add(-time.Second))
 	q := query.Query{Type: query.TypeCount, GroupBy: byActor}
@@ -130,7 +130,7 @@ func TestNoRuleGetsANumberOfAPart(t *testing.T) {
 		"a total":                  {query.Query{Type: query.TypeCount}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: events, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
+			w := newWorld(t, origin, worldConfig{settle: time.Second, maxEvents: 100, events: events, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
 			frames, err := w.ask(c.query, auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), true)
 			if !c.whole {
 				require.ErrorContains(t, err, "maxEvents 100")
@@ -145,7 +145,7 @@ func TestNoRuleGetsANumberOfAPart(t *testing.T) {
 // A rule on a table is 0 where nothing happened: a table without a row is "no data" to Grafana.
 func TestATableOfNothingIsZero(t *testing.T) {
 	before := simulator.Event{CreateTime: origin.Add(-2 * time.Hour), Description: "Login failed"}
-	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100, events: []simulator.Event{before}})
+	w := newWorld(t, origin, worldConfig{settle: time.Second, maxEvents: 100, events: []simulator.Event{before}})
 	frames, err := w.ask(query.Query{Type: query.TypeTop, GroupBy: byActor, Limit: 10}, auditlog.NewTimeRange(origin.Add(-time.Hour), origin), true)
 	require.NoError(t, err)
 	require.Equal(t, 1, frames[0].Rows())
@@ -158,7 +158,7 @@ func TestATableOfNothingIsZero(t *testing.T) {
 func TestNoEventIsMissedAfterAnAnswerOutOfDate(t *testing.T) {
 	const settle = time.Minute
 	late := simulator.Event{CreateTime: origin.Add(-66 * time.Second), Arrives: origin.Add(-6 * time.Second), Actor: "a", Description: "Login failed"}
-	w := newEvening(t, origin.Add(-time.Minute), dusk{events: []simulator.Event{late}, settle: settle, fresh: 5 * time.Second, maxEvents: 1000})
+	w := newWorld(t, origin.Add(-time.Minute), worldConfig{events: []simulator.Event{late}, settle: settle, fresh: 5 * time.Second, maxEvents: 1000})
 	found := int64(0)
 	for round := range 3 {
 		w.sim.SetFaults(simulator.Faults{})

@@ -28,70 +28,72 @@ func (p Plan) Calls(k Knowledge) int {
 }
 
 func (p Plan) callsForRange(k Knowledge) int {
-	if p.Query.Source == query.SourceQueue || k.Cached {
-		return 0
-	}
-	pages := func(events int) int { return max((events+k.PageSize-1)/max(k.PageSize, 1), 1) }
-	all := pages(min(k.Events, p.MaxEvents))
-	countable := p.Count != nil && len(p.Query.GroupBy) == 0
+	q := p.Query
 	switch {
+	case q.Source == query.SourceQueue || k.Cached:
+		return 0
 	case k.Events <= k.PageSize:
 		return 1
-	case p.Query.Type == query.TypeEvents && len(p.Filter.Criteria)+len(p.Filter.Exclusions) == 0:
-		return pages(p.Query.Limit) + 1 // and the count of the others
-	case p.Query.Type == query.TypeCount && countable:
+	case q.Type == query.TypeEvents && len(p.Filter.Criteria)+len(p.Filter.Exclusions) == 0:
+		return pages(q.Limit, k.PageSize) + 1 // and the count of the others
+	case p.counts(k) && q.Type == query.TypeCount:
 		return 2 // a page, and the count
-	case p.Query.Type == query.TypeSeries && countable && (k.Events > p.MaxEvents || all > p.buckets.n):
-		return 1 + min(p.buckets.n, maxCounted)
-	case p.Count != nil && k.Events > p.MaxEvents && p.Query.Type != query.TypeSeries && p.Query.Type != query.TypeEvents:
-		return all + min(p.Query.Limit, maxCandidates) // each group is counted
+	case p.counts(k):
+		return 1 + min(p.buckets.n, p.minBuckets.n)
+	case p.Count != nil && k.Events > p.MaxEvents && (q.Type == query.TypeTop || q.Type == query.TypeCount):
+		return p.pages(k) + min(q.Limit, maxCandidates) // each group is counted
 	}
-	return all
+	return p.pages(k)
 }
 
-// Describe returns a sentence that says what a plan does and about how many API calls it needs.
+// Describe returns a sentence that says how a plan is executed and about how many API calls it needs.
 func (p Plan) Describe(k Knowledge) string {
 	q := p.Query
+	switch {
+	case q.Source == query.SourceQueue:
+		return "Answered from the store of the queue."
+	case p.Calls(k) == 0:
+		return "Answered from the cache."
+	}
 	var b strings.Builder
-	by := ""
-	if len(q.GroupBy) > 0 {
-		by = " by " + names(q.GroupBy)
+	verb := "Reads"
+	if p.counts(k) {
+		verb = "Counts"
 	}
-	order := "newest"
-	if q.Oldest {
-		order = "oldest"
+	fmt.Fprintf(&b, "%s the events of %s", verb, span(p.Range.Duration()))
+	if q.Type == query.TypeSeries && p.counts(k) {
+		counted := p.buckets
+		if counted.n > maxCounted {
+			counted = p.minBuckets
+		}
+		fmt.Fprintf(&b, " in buckets of %s", counted.width())
 	}
-	length := span(p.Range.Duration())
-	switch q.Type {
-	case query.TypeCount:
-		fmt.Fprintf(&b, "Counts the events of %s%s", length, by)
-	case query.TypeSeries:
-		fmt.Fprintf(&b, "Counts the events of %s%s in %s of %s", length, by, amount(p.buckets.n, "bucket"), p.buckets.width())
-	case query.TypeTop:
-		fmt.Fprintf(&b, "Lists the %d largest groups%s in %s", q.Limit, by, length)
-	case query.TypeFirstSeen:
-		fmt.Fprintf(&b, "Lists groups%s that occur in %s but not in the %s before", by, length, span(q.Baseline))
-	default:
-		fmt.Fprintf(&b, "Lists the %s %d events of %s", order, q.Limit, length)
+	if q.Type == query.TypeFirstSeen {
+		fmt.Fprintf(&b, " and looks their groups up in the %s before", span(q.Baseline))
 	}
-	if q.Source == query.SourceQueue {
-		b.WriteString(", from the queue's store; needs no request.")
-		return b.String()
+	accuracy := "about"
+	if k.Events == 0 {
+		accuracy = "at least"
 	}
+	fmt.Fprintf(&b, ", in %s %s", accuracy, amount(p.Calls(k), "request"))
 	if here := p.evaluatedHere(); here != "" {
 		fmt.Fprintf(&b, "; the plugin filters by %s", here)
 	}
-	calls := p.Calls(k)
-	switch {
-	case calls == 0:
-		b.WriteString("; everything is cached, so it needs no request.")
-	case k.Events == 0:
-		fmt.Fprintf(&b, "; needs at least %s.", amount(calls, "request"))
-	default:
-		fmt.Fprintf(&b, "; needs about %s.", amount(calls, "request"))
-	}
-	return b.String()
+	return b.String() + "."
 }
+
+// counts reports whether Carbon Black Cloud counts the events, so that they need not be read.
+func (p Plan) counts(k Knowledge) bool {
+	if p.Count == nil || len(p.Query.GroupBy) > 0 || k.Events <= k.PageSize {
+		return false
+	}
+	return p.Query.Type == query.TypeCount || p.Query.Type == query.TypeSeries && (k.Events > p.MaxEvents || p.pages(k) > p.buckets.n)
+}
+
+// pages returns about how many pages the events fill that may be read.
+func (p Plan) pages(k Knowledge) int { return pages(min(k.Events, p.MaxEvents), k.PageSize) }
+
+func pages(events, size int) int { return max((events+size-1)/max(size, 1), 1) }
 
 // evaluatedHere names the keys that Carbon Black Cloud does not evaluate.
 func (p Plan) evaluatedHere() string {

@@ -27,15 +27,15 @@ import (
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// evening is a panel on a simulated cloud whose clock is turned by hand.
-type evening struct {
+// world is a panel on a simulated cloud whose clock is turned by hand.
+type world struct {
 	sim   *simulator.Server
 	panel *answer.Answerer
 	now   time.Time
 }
 
-// dusk describes an evening.
-type dusk struct {
+// worldConfig describes an world.
+type worldConfig struct {
 	events    []simulator.Event
 	switches  simulator.Switches
 	settle    time.Duration
@@ -74,8 +74,8 @@ func (c choosy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return recorder.Result(), err
 }
 
-func newEvening(t require.TestingT, start time.Time, d dusk) *evening {
-	w := &evening{now: start}
+func newWorld(t require.TestingT, start time.Time, d worldConfig) *world {
+	w := &world{now: start}
 	clock := func() time.Time { return w.now }
 	w.sim = simulator.New(simulator.Config{Now: clock, Events: d.events, Switches: d.switches})
 	key := w.sim.Keys()[0]
@@ -92,13 +92,13 @@ func newEvening(t require.TestingT, start time.Time, d dusk) *evening {
 	return w
 }
 
-func (w *evening) ask(q query.Query, window auditlog.TimeRange, alert bool) (frame.Frames, error) {
+func (w *world) ask(q query.Query, window auditlog.TimeRange, alert bool) (frame.Frames, error) {
 	q.Source = query.SourceSearch
 	return w.panel.Answer(context.Background(), answer.Request{Query: q, Range: window, Numbers: alert})
 }
 
 // seen are the events that the filter selects, of those that have arrived.
-func (w *evening) seen(f auditlog.Filter, window auditlog.TimeRange) []auditlog.Event {
+func (w *world) seen(f auditlog.Filter, window auditlog.TimeRange) []auditlog.Event {
 	arrived := map[auditlog.ID]int{}
 	for _, s := range w.sim.Events() {
 		if !s.Arrives.After(w.now) {
@@ -114,7 +114,7 @@ func (w *evening) seen(f auditlog.Filter, window auditlog.TimeRange) []auditlog.
 }
 
 // newGroups is the brute-force answer.
-func (w *evening) newGroups(q query.Query, window auditlog.TimeRange) map[string]int64 {
+func (w *world) newGroups(q query.Query, window auditlog.TimeRange) map[string]int64 {
 	groups := map[string]int64{}
 	for _, e := range w.seen(q.Filter, window) {
 		groups[groupName(q.GroupBy, &e)]++
@@ -153,7 +153,7 @@ func TestFirstSeenEqualsBruteForce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawLog(t, settle)
 		reach := reachFor(events)
-		w := newEvening(t, origin.Add(30*time.Second), dusk{
+		w := newWorld(t, origin.Add(30*time.Second), worldConfig{
 			events: events, settle: settle, maxEvents: rapid.SampledFrom([]int{100_000, 100_000, 60, 15}).Draw(t, "maxEvents"),
 			switches: simulator.Switches{
 				Reach: reach, MaxRows: reach, CapNumFound: rapid.Bool().Draw(t, "capNumFound"),
@@ -239,7 +239,7 @@ func TestFirstSeenIsCheapOnRepeat(t *testing.T) {
 					events = append(events, simulator.Event{CreateTime: at, Actor: fmt.Sprintf("stranger%d@example.org", minute), ActorIP: "198.51.100.1", Description: "Logged in successfully"})
 				}
 			}
-			w := newEvening(t, origin, dusk{events: events, switches: limits, settle: time.Minute, fresh: 5 * time.Second, maxEvents: 100_000})
+			w := newWorld(t, origin, worldConfig{events: events, switches: limits, settle: time.Minute, fresh: 5 * time.Second, maxEvents: 100_000})
 			q := query.Query{Type: query.TypeFirstSeen, Limit: 500, Baseline: 90 * 24 * time.Hour, GroupBy: []auditlog.Key{auditlog.KeyActor, auditlog.KeyActorIP},
 				Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyAction: {"login"}, auditlog.KeyOutcome: {"success"}}}}
 			var calls []int
@@ -274,7 +274,7 @@ var byActor = []auditlog.Key{auditlog.KeyActor}
 
 // What is absent is only remembered of what has settled: an event that came late is seen.
 func TestFirstSeenKnowsLateEvents(t *testing.T) {
-	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: []simulator.Event{
+	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 1000, events: []simulator.Event{
 		{CreateTime: origin.Add(-30 * time.Second), Arrives: origin.Add(20 * time.Second), Actor: "a"}, {CreateTime: origin.Add(-10 * time.Second), Actor: "a"},
 	}})
 	q := query.Query{Type: query.TypeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: time.Hour}
@@ -306,8 +306,8 @@ func TestFirstSeenBeyondMaxEvents(t *testing.T) {
 		"it was seen just before":                          {time.Second, byActor, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			open := func() *evening {
-				return newEvening(t, origin, dusk{settle: time.Second, maxEvents: 50, events: events})
+			open := func() *world {
+				return newWorld(t, origin, worldConfig{settle: time.Second, maxEvents: 50, events: events})
 			}
 			q := query.Query{Type: query.TypeFirstSeen, GroupBy: c.groupBy, Limit: 10, Baseline: time.Hour}
 			window := auditlog.NewTimeRange(origin.Add(-c.span), origin)
@@ -332,7 +332,7 @@ func TestFirstSeenGoesOn(t *testing.T) {
 	for i := range 100 {
 		events = append(events, simulator.Event{CreateTime: origin.Add(time.Duration(i-100) * time.Second), Description: fmt.Sprint("event ", i)})
 	}
-	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 40, events: events, switches: simulator.Switches{Reach: 10, MaxRows: 10}})
+	w := newWorld(t, origin, worldConfig{settle: time.Second, maxEvents: 40, events: events, switches: simulator.Switches{Reach: 10, MaxRows: 10}})
 	q := query.Query{Type: query.TypeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyDescription}, Limit: 10, Baseline: time.Hour}
 	window := auditlog.NewTimeRange(origin.Add(-10*time.Second), origin.Add(-5*time.Second))
 	for range 2 {
@@ -348,7 +348,7 @@ func TestFirstSeenGoesOn(t *testing.T) {
 func TestFirstSeenThatBreaksOff(t *testing.T) {
 	events := season(20)
 	events = append(events, simulator.Event{CreateTime: origin.Add(-20 * time.Second), Actor: "stranger"})
-	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 100_000, events: events, switches: simulator.Switches{Reach: 300, MaxRows: 300}})
+	w := newWorld(t, origin, worldConfig{settle: time.Second, maxEvents: 100_000, events: events, switches: simulator.Switches{Reach: 300, MaxRows: 300}})
 	q := query.Query{Type: query.TypeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 90 * 24 * time.Hour}
 	window := auditlog.NewTimeRange(origin.Add(-time.Minute), origin.Add(-10*time.Second)) // settled, so that it is read once
 	w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "status", Status: 400, Skip: 1, Next: 1000}}})
@@ -380,7 +380,7 @@ func TestFirstSeenBelievesNoSilence(t *testing.T) {
 			for i, actor := range []string{"a", `CORP\host`, "new", `NEW\host`} {
 				events = append(events, simulator.Event{CreateTime: origin.Add(time.Duration(i-60) * time.Second), Actor: actor, Description: "Login failed"})
 			}
-			w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 1000, events: events, finds: finds, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
+			w := newWorld(t, origin, worldConfig{settle: time.Second, maxEvents: 1000, events: events, finds: finds, switches: simulator.Switches{Reach: 50, MaxRows: 50}})
 			for range 2 {
 				frames, err := w.ask(query.Query{Type: query.TypeFirstSeen, GroupBy: byActor, Limit: 10, Baseline: 24 * time.Hour}, auditlog.NewTimeRange(origin.Add(-2*time.Minute), origin), true)
 				require.NoError(t, err)
@@ -407,7 +407,7 @@ func TestFirstSeenByAccountInALargeBaseline(t *testing.T) {
 	login(40*24*time.Hour/2, "Jane@example.com", "203.0.113.7")
 	login(time.Minute, "Jane@example.com", "203.0.113.7")
 	login(30*time.Second, "new@example.com", "203.0.113.9:4001")
-	w := newEvening(t, origin, dusk{settle: time.Second, maxEvents: 1000, events: events, switches: simulator.Switches{Reach: 500, MaxRows: 500}})
+	w := newWorld(t, origin, worldConfig{settle: time.Second, maxEvents: 1000, events: events, switches: simulator.Switches{Reach: 500, MaxRows: 500}})
 	q := query.Query{Type: query.TypeFirstSeen, GroupBy: []auditlog.Key{auditlog.KeyAccount, auditlog.KeyAddress}, Baseline: 30 * 24 * time.Hour, Limit: 100}
 	for _, alert := range []bool{true, false} {
 		frames, err := w.panel.Answer(context.Background(), answer.Request{

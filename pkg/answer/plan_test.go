@@ -178,17 +178,18 @@ func TestPlanCallsAndDescription(t *testing.T) {
 		calls int
 		want  string
 	}{
-		"unknown":            {`{}`, Knowledge{}, 1, "Lists the newest 500 events of 1 hour; needs at least 1 request."},
-		"cached":             {`{}`, Knowledge{Cached: true}, 0, "Lists the newest 500 events of 1 hour; everything is cached, so it needs no request."},
-		"list of many":       {`{"sort":"asc"}`, Knowledge{Events: 50_000}, 2, "Lists the oldest 500 events of 1 hour; needs about 2 requests."},
-		"filtered list":      {`{"criteria":{"outcome":["failure"]}}`, Knowledge{Events: 50_000}, 5, "Lists the newest 500 events of 1 hour; the plugin filters by outcome; needs about 5 requests."},
-		"total":              {`{"queryType":"count"}`, Knowledge{Events: 50_000}, 2, "Counts the events of 1 hour; needs about 2 requests."},
-		"groups":             {`{"queryType":"count","groupBy":["account"]}`, Knowledge{Events: 25_000}, 3, "Counts the events of 1 hour by account; needs about 3 requests."},
-		"series":             {`{"queryType":"series"}`, Knowledge{Events: 25_000}, 3, "Counts the events of 1 hour in 60 buckets of 1 minute; needs about 3 requests."},
-		"series of too many": {`{"queryType":"series"}`, Knowledge{Events: 250_000}, 61, "Counts the events of 1 hour in 60 buckets of 1 minute; needs about 61 requests."},
-		"top of too many":    {`{"queryType":"top","groupBy":["actor"],"limit":10}`, Knowledge{Events: 250_000}, 20, "Lists the 10 largest groups by actor in 1 hour; needs about 20 requests."},
-		"first seen":         {`{"queryType":"firstSeen","groupBy":["actor"]}`, Knowledge{Events: 10}, 2, "Lists groups by actor that occur in 1 hour but not in the 30 days before; needs about 2 requests."},
-		"queue":              {`{"source":"queue"}`, Knowledge{}, 0, "Lists the newest 500 events of 1 hour, from the queue's store; needs no request."},
+		"unknown":            {`{}`, Knowledge{}, 1, "Reads the events of 1 hour, in at least 1 request."},
+		"cached":             {`{}`, Knowledge{Cached: true}, 0, "Answered from the cache."},
+		"list of many":       {`{"sort":"asc"}`, Knowledge{Events: 50_000}, 2, "Reads the events of 1 hour, in about 2 requests."},
+		"filtered list":      {`{"criteria":{"outcome":["failure"]}}`, Knowledge{Events: 50_000}, 5, "Reads the events of 1 hour, in about 5 requests; the plugin filters by outcome."},
+		"total":              {`{"queryType":"count"}`, Knowledge{Events: 50_000}, 2, "Counts the events of 1 hour, in about 2 requests."},
+		"small total":        {`{"queryType":"count"}`, Knowledge{Events: 5_000}, 1, "Reads the events of 1 hour, in about 1 request."},
+		"groups":             {`{"queryType":"count","groupBy":["account"]}`, Knowledge{Events: 25_000}, 3, "Reads the events of 1 hour, in about 3 requests."},
+		"series":             {`{"queryType":"series"}`, Knowledge{Events: 25_000}, 3, "Reads the events of 1 hour, in about 3 requests."},
+		"series of too many": {`{"queryType":"series"}`, Knowledge{Events: 250_000}, 61, "Counts the events of 1 hour in buckets of 1 minute, in about 61 requests."},
+		"top of too many":    {`{"queryType":"top","groupBy":["actor"],"limit":10}`, Knowledge{Events: 250_000}, 20, "Reads the events of 1 hour, in about 20 requests."},
+		"first seen":         {`{"queryType":"firstSeen","groupBy":["actor"]}`, Knowledge{Events: 10}, 2, "Reads the events of 1 hour and looks their groups up in the 30 days before, in about 2 requests."},
+		"queue":              {`{"source":"queue"}`, Knowledge{}, 0, "Answered from the store of the queue."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.known.PageSize = page

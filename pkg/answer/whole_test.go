@@ -49,7 +49,7 @@ func TestRulesEvaluateEveryGroup(t *testing.T) {
 		`{"queryType":"events"}`,
 		`{"queryType":"events","format":"table","limit":5}`,
 	} {
-		w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100_000, events: failedLogins(groups)})
+		w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 100_000, events: failedLogins(groups)})
 		for _, alert := range []bool{true, false} {
 			q := parsed(t, text, 100_000)
 			if !alert && (q.Type == query.TypeTop || q.Type == query.TypeEvents && q.Format == query.FormatTable) {
@@ -68,7 +68,7 @@ func TestRulesEvaluateEveryGroup(t *testing.T) {
 }
 
 func TestARuleWithTooManyGroupsFails(t *testing.T) {
-	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100_000, events: failedLogins(10_001)})
+	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 100_000, events: failedLogins(10_001)})
 	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
 	for _, text := range []string{`{"queryType":"count","groupBy":["actor"]}`, `{"queryType":"top","groupBy":["actor"]}`, `{"queryType":"events"}`} {
 		_, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, text, 100_000), Range: hour, Numbers: true, Alert: true, Now: w.now})
@@ -97,7 +97,7 @@ func TestARateFiresWithGrafanasDefaults(t *testing.T) {
 	for at := origin.Add(-20 * time.Minute); at.Before(origin); at = at.Add(5 * time.Second) {
 		events = append(events, simulator.Event{CreateTime: at, Actor: "a@example.com", Description: "Login failed"})
 	}
-	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: events})
+	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 1000, events: events})
 	for span, most := range map[time.Duration]int{time.Minute: 3, 5 * time.Minute: 5, 15 * time.Minute: 4, 20 * time.Minute: 4} {
 		frames, err := w.panel.Answer(context.Background(), answer.Request{
 			Query: parsed(t, `{"queryType":"series"}`, 1000), Range: auditlog.NewTimeRange(origin.Add(-span), origin), Numbers: true, Alert: true, Now: w.now,
@@ -124,7 +124,7 @@ func TestNoPartialPoints(t *testing.T) {
 	} {
 		for _, alert := range []bool{true, false} {
 			now := origin.Add(-time.Hour).Add(c.offset)
-			w := newEvening(t, now, dusk{settle: time.Minute, maxEvents: 10_000, events: events})
+			w := newWorld(t, now, worldConfig{settle: time.Minute, maxEvents: 10_000, events: events})
 			frames, err := w.panel.Answer(context.Background(), answer.Request{
 				Query: parsed(t, `{"queryType":"series"}`, 10_000), Range: auditlog.NewTimeRange(now.Add(-c.span), now), Numbers: true, Alert: alert, Now: now,
 				Interval: c.interval, MaxDataPoints: 1000,
@@ -139,7 +139,7 @@ func TestNoPartialPoints(t *testing.T) {
 }
 
 func TestWeeksBeginOnMonday(t *testing.T) {
-	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
+	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
 	for _, interval := range []time.Duration{7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour} {
 		frames, err := w.panel.Answer(context.Background(), answer.Request{
 			Query: parsed(t, `{"queryType":"series"}`, 1000), Range: auditlog.NewTimeRange(origin.Add(-100*24*time.Hour), origin),
@@ -156,7 +156,7 @@ func TestWeeksBeginOnMonday(t *testing.T) {
 
 // A SQL expression reads the columns of a table; an alert rule gets numbers of the same query.
 func TestAnExpressionGetsTheTable(t *testing.T) {
-	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
+	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
 	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
 	q := parsed(t, `{"queryType":"events","format":"table"}`, 1000)
 	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: hour, Numbers: true, Now: w.now})
@@ -171,7 +171,7 @@ func TestAnExpressionGetsTheTable(t *testing.T) {
 }
 
 func TestALimitOverTheMaximumIsCut(t *testing.T) {
-	w := newEvening(t, origin, dusk{settle: time.Minute, maxEvents: 100, events: failedLogins(120)})
+	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 100, events: failedLogins(120)})
 	q := parsed(t, `{"limit":500}`, 100)
 	require.Equal(t, 100, q.Limit)
 	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: q, Range: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Now: w.now})
@@ -193,7 +193,7 @@ func TestScrollingComesToEveryEvent(t *testing.T) {
 					at := origin.Add(time.Duration(i/2-32) * time.Millisecond)
 					events = append(events, simulator.Event{CreateTime: at, Actor: fmt.Sprint("other", i), Description: "Login failed"})
 				}
-				w := newEvening(t, origin.Add(time.Hour), dusk{settle: time.Minute, maxEvents: 100_000, events: events})
+				w := newWorld(t, origin.Add(time.Hour), worldConfig{settle: time.Minute, maxEvents: 100_000, events: events})
 				window := auditlog.NewTimeRange(origin.Add(-time.Hour), origin.Add(time.Hour))
 				seen := map[string]bool{}
 				query := fmt.Sprintf(`{"limit":50,"sort":%q}`, sort)

@@ -12,7 +12,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-func crowdedWorld(t *testing.T, events int) *world {
+func fullWorld(t *testing.T, events int) *world {
 	return newWorld(t, origin.Add(48*time.Hour), manyEvents(events, 24*time.Hour), simulator.Switches{Reach: 1000, MaxRows: 1000},
 		Config{Settle: time.Minute, Fresh: 5 * time.Second})
 }
@@ -20,7 +20,7 @@ func crowdedWorld(t *testing.T, events int) *world {
 // A question without terms is the unfiltered one, however its filter says so: its pages are not asked for twice.
 func TestNoTermsAreNoFilter(t *testing.T) {
 	for _, f := range []auditlog.Filter{{}, {Criteria: auditlog.Terms{}, Exclusions: auditlog.Terms{}}} {
-		w := crowdedWorld(t, 1500)
+		w := fullWorld(t, 1500)
 		got, _, cost := w.ask(t, f, day(origin.Add(24*time.Hour)), cbc.NewestFirst, false)
 		require.Len(t, got, 1500)
 		require.Equal(t, 2, cost.Calls)
@@ -28,8 +28,8 @@ func TestNoTermsAreNoFilter(t *testing.T) {
 }
 
 // Looking whether a page is enough is not done again where it is known that it is not.
-func TestPeekingAgain(t *testing.T) {
-	w := crowdedWorld(t, 5000)
+func TestFirstPageIsNotReadAgain(t *testing.T) {
+	w := fullWorld(t, 5000)
 	for _, calls := range []int{1, 0} {
 		var cost Cost
 		coverage, err := w.history.Scan(context.Background(), Question{Range: day(origin.Add(24 * time.Hour)), Order: cbc.NewestFirst, MaxEvents: 5000, MaxPages: 1}, &cost,

@@ -13,7 +13,7 @@ import (
 
 // What lies behind the edge of a window, in the same second, fills every page that is asked for with bounds that are rounded up. That
 // the end of the window is empty is found at once, and not millisecond by millisecond.
-func TestACrowdBehindTheEdge(t *testing.T) {
+func TestManyEventsBehindTheEdge(t *testing.T) {
 	events := []simulator.Event{{CreateTime: origin.Add(-time.Minute), Actor: "inside"}}
 	for i := range 60 {
 		events = append(events, simulator.Event{CreateTime: origin.Add(600 * time.Millisecond), Actor: "behind", Description: string(rune('A' + i))})

@@ -204,7 +204,7 @@ func TestPanelsShareOneRequest(t *testing.T) {
 }
 
 // Where a page is not enough, filters are sent, and the unfiltered window is not asked for again and again.
-func TestCrowdedWindows(t *testing.T) {
+func TestRangesThatExceedAPage(t *testing.T) {
 	w := newWorld(t, origin.Add(24*time.Hour), manyEvents(3000, 24*time.Hour), simulator.Switches{Reach: 1000, MaxRows: 1000}, Config{Settle: time.Minute, Fresh: 5 * time.Second})
 	for i, actor := range []string{"a", "b", "c"} {
 		f := auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyActor: {actor}}}
