@@ -30,7 +30,7 @@ var forbiddenCalls = map[string][]string{
 }
 
 // forbiddenText is what the catalog's scan refuses in TypeScript, apart from tests.
-var forbiddenText = regexp.MustCompile(`window\.(grafanaBootData|grafanaRuntime|__grafanaSceneContext|alert|confirm|prompt|location\.(search|href))|\b(alert|confirm|prompt)\(` +
+var forbiddenText = regexp.MustCompile(`window\.(grafanaBootData|grafanaRuntime|__grafanaSceneContext|alert|confirm|prompt|location\.(search|href))|(^|[^.\w])alert\(` +
 	`|__SECRET_INTERNALS|console\.(log|info|table|dir|trace|time|count|group)|/api/ds/query|featureToggles\.topnav|@ts-(ignore|expect-error)|<Global\b|gf-form|\.s?css'`)
 
 // checkCode applies the catalog's code rules to pkg and src.

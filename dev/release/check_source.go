@@ -95,7 +95,7 @@ var newestSection = regexp.MustCompile(`(?m)\A# .*\n+^## (\S+)`)
 const (
 	minScreenshotWidth = 1000
 	maxScreenshotWidth = 3200
-	maxScreenshotBytes = 1 << 20
+	maxScreenshotBytes = 2 << 20
 )
 
 // checkScreenshots makes sure that plugin.json names every picture in src/img/screenshots, and that each is one that the catalog shows.
