@@ -79,7 +79,7 @@ func (r *csvRows) cellStart(row csvRow, cell int) int {
 // contentStart returns where the text of a cell starts, behind its opening quote.
 func (r *csvRows) contentStart(row csvRow, cell int) int {
 	at := r.cellStart(row, cell)
-	if row.bytes[at] == '"' {
+	if at < len(row.bytes) && row.bytes[at] == '"' { // an empty cell may end the file
 		at++
 	}
 	return at
