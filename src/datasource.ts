@@ -1,13 +1,13 @@
 import {
   type AbstractQuery,
   type AdHocVariableFilter,
-  type AnnotationSupport,
   AppEvents,
   type CoreApp,
   type DataQueryError,
   type DataQueryRequest,
   type DataQueryResponse,
   type DataSourceGetDrilldownsApplicabilityOptions,
+  type DataSourceGetRecommendedDrilldownsOptions,
   type DataSourceGetTagValuesOptions,
   type DataSourceInstanceSettings,
   type DataSourceWithLogsContextSupport,
@@ -17,6 +17,7 @@ import {
   type DataSourceWithQueryModificationSupport,
   type DataSourceWithSupplementaryQueriesSupport,
   type DataSourceWithToggleableQueryFiltersSupport,
+  type DrilldownRecommendation,
   type DrilldownsApplicability,
   getDefaultTimeRange,
   LoadingState,
@@ -36,6 +37,9 @@ import { lastValueFrom, map, type Observable, of, startWith } from 'rxjs';
 import { adhocProblemOf, applicabilityOf, applyAdhocFilters } from './adhoc/adhoc';
 import { wordsOfRules } from './config/rules';
 import { publishSteps } from './config/healthSteps';
+import { annotationSupport } from './dashboards/annotations';
+import { defaultLinks, defaultVariables } from './dashboards/defaults';
+import { applyGroupByKeys, groupByKeys, recommendDrilldowns } from './dashboards/drilldowns';
 import { readBoolean, readNumber } from './config/settings';
 import { tail, tailProblem } from './live/tail';
 import { contextQuery, contextRequest, type ContextScope } from './logs/context';
@@ -56,7 +60,7 @@ import { importStrings } from './strings/query';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from './types';
 import type { Templates } from './variables/capture';
 import { interpolateQuery, leaveDashboard, variableProblem, variableWarning } from './variables/interpolate';
-import type { FieldValues, MillisecondRange } from './variables/values';
+import { type FieldValues, type MillisecondRange, toError, type ValuesFilter } from './variables/values';
 import { ValuesVariables } from './variables/ValuesVariables';
 
 /** What a dashboard fills into a query. */
@@ -73,13 +77,7 @@ export class AuditLogDataSource
     DataSourceWithSupplementaryQueriesSupport<AuditLogQuery>,
     DataSourceWithToggleableQueryFiltersSupport<AuditLogQuery>
 {
-  /**
-   * An annotation is a query for events, edited in Grafana's own editor for annotations. It always searches: opening a
-   * dashboard must not read the queue.
-   */
-  annotations: AnnotationSupport<AuditLogQuery> = {
-    prepareQuery: ({ target }) => (target?.source === 'queue' ? { ...target, source: 'search' } : target),
-  };
+  annotations = annotationSupport;
   /** The maximum number of events that one query reads; also the highest limit of a query. */
   readonly maxEvents: number;
   readonly queueEnabled: boolean;
@@ -104,8 +102,9 @@ export class AuditLogDataSource
     this.settleSeconds = readNumber(settings.jsonData?.settleSeconds) ?? DEFAULT_SETTLE_SECONDS;
     this.fieldWords = wordsOfRules(settings.jsonData?.catalogRules);
     this.variables = new ValuesVariables(
-      (field, range, prefix) => this.getValues(field, range, prefix),
-      (text, scopedVars) => this.templates().replace(text, scopedVars)
+      (field, range, prefix, filter) => (filter ? this.postValues(field, range, prefix, filter) : this.getValues(field, range, prefix)),
+      (text, scopedVars) => this.templates().replace(text, scopedVars),
+      (filter, scopedVars) => interpolateQuery({ refId: 'values', ...filter }, this.templates(), scopedVars)
     );
   }
 
@@ -127,6 +126,15 @@ export class AuditLogDataSource
   /** Estimates what a query costs. It asks the backend only, which sends nothing. */
   async estimate(query: AuditLogQuery, range: MillisecondRange, requestId: string, { scopedVars = {}, filters }: FilledWith): Promise<Estimate> {
     return readEstimate(this, this.applyTemplateVariables(query, scopedVars, filters), range, requestId);
+  }
+
+  /** Returns the values of a field among the events that match a filter. */
+  private async postValues(field: FilterField, range: MillisecondRange, prefix: string | undefined, { query, criteria, exclusions }: ValuesFilter) {
+    try {
+      return await this.postResource<FieldValues>('values', { field, ...range, prefix, query, criteria, exclusions }, { showErrorAlert: false });
+    } catch (failure) {
+      throw toError(failure);
+    }
   }
 
   /** Explore calls this for "filter for" and "filter out" on labels and cells. */
@@ -188,6 +196,22 @@ export class AuditLogDataSource
     return FIELD_NAMES.map((value) => ({ text: ALL_FIELDS[value].label, value }));
   }
 
+  async getGroupByKeys(): Promise<MetricFindValue[]> {
+    return groupByKeys();
+  }
+
+  async getRecommendedDrilldowns(options?: DataSourceGetRecommendedDrilldownsOptions<AuditLogQuery>): Promise<DrilldownRecommendation> {
+    return recommendDrilldowns(options);
+  }
+
+  async getDefaultVariables() {
+    return defaultVariables(this);
+  }
+
+  async getDefaultLinks() {
+    return defaultLinks();
+  }
+
   async getTagValues({ key, timeRange = getDefaultTimeRange() }: DataSourceGetTagValuesOptions<AuditLogQuery>): Promise<MetricFindValue[]> {
     if (isFlagField(key)) {
       return ['true', 'false'].map((value) => ({ text: value, value }));
@@ -238,7 +262,8 @@ export class AuditLogDataSource
    * A query whose variables cannot be filled in, or that cannot be followed live when that is requested, fails alone; the
    * others of its panel are answered.
    */
-  query(request: DataQueryRequest<AuditLogQuery>): Observable<DataQueryResponse> {
+  query(dashboardRequest: DataQueryRequest<AuditLogQuery>): Observable<DataQueryResponse> {
+    const request = applyGroupByKeys(dashboardRequest);
     const errors = this.findErrors(request);
     const targets = request.targets.filter(({ refId }) => !errors.some((error) => error.refId === refId));
     const notices = this.findNotices(targets, request.scopedVars);

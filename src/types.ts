@@ -78,6 +78,14 @@ export interface CatalogRule {
   code?: string;
 }
 
+/** A link on the values of a field. Without a title it is called "Open", and without a pattern all values have it. */
+export interface DataLinkSetting {
+  field: FilterField;
+  title?: string;
+  pattern?: string;
+  url: string;
+}
+
 /** jsonData of the data source. */
 export interface AuditLogOptions extends DataSourceJsonData {
   orgKey?: string;
@@ -95,6 +103,8 @@ export interface AuditLogOptions extends DataSourceJsonData {
   settleSeconds?: Lenient<number>;
   /** A list; from an environment variable, a JSON string. */
   catalogRules?: CatalogRule[] | string;
+  /** A list; from an environment variable, a JSON string. */
+  dataLinks?: DataLinkSetting[] | string;
   timeout?: Lenient<number>;
   tlsSkipVerify?: boolean;
   tlsAuth?: boolean;

@@ -30,6 +30,21 @@ func (r Row) foldedText() string {
 	return strings.Join(lines, "\n")
 }
 
+// foldedBetween returns the times of the first and the last entry of the row.
+func (r Row) foldedBetween() (first, last time.Time) {
+	first, last = r.Event.CreateTime.UTC(), r.Event.CreateTime.UTC()
+	for _, e := range r.Folded {
+		switch at := e.CreateTime.UTC(); {
+		case at.IsZero():
+		case at.Before(first):
+			first = at
+		case at.After(last):
+			last = at
+		}
+	}
+	return first, last
+}
+
 // Logs makes a log (log-lines): each line says who did what, and the fields of the event are its labels.
 func Logs(rows []Row, m Meta) Frames {
 	body := column("body", rows, func(r Row) string { return r.Event.Description })
@@ -104,6 +119,9 @@ func appendLabels(buf []byte, r Row) []byte {
 	if len(r.Folded) > 0 {
 		label("folded", strconv.Itoa(1+len(r.Folded)))
 		label("folded_descriptions", r.foldedText())
+		first, last := r.foldedBetween()
+		label("folded_from", first.Format(time.RFC3339Nano))
+		label("folded_until", last.Format(time.RFC3339Nano))
 	}
 	for _, f := range r.Event.Extra {
 		label(extraName(f.Name), plainValue(f.Value))
@@ -117,7 +135,7 @@ var derivedFields = []auditlog.Key{
 }
 
 // taken are the names of the plugin's own columns and labels.
-var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions", "account", "address", "severity", "target", "target_type"}
+var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions", "folded_from", "folded_until", "account", "address", "severity", "target", "target_type"}
 
 // extraName names a field that this version does not know, so that it differs from all columns and from other such fields.
 func extraName(name string) string {

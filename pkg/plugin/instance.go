@@ -15,6 +15,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/export"
+	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
@@ -53,6 +54,7 @@ type Instance struct {
 	answerer *answer.Answerer
 	streams  lifetime
 	exports  *export.Service
+	links    []frame.Link
 }
 
 // NewInstance makes an instance of its settings. It sends nothing.
@@ -158,6 +160,10 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		d.queue, d.answerer.Queue = opened, opened
 	}
 	d.answerer.Observe, d.answerer.BudgetLeft = countEventsRead, d.budgetLeft
+	if d.links, err = parsed.frameLinks(); err != nil {
+		d.Dispose()
+		return nil, err
+	}
 	d.exports = newExports(parsed, identity, secret, client, past, classifier)
 	d.CallResourceHandler = d.routes()
 	return d, nil

@@ -112,7 +112,7 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, from callerK
 	if parsed.Type == query.TypeStatus || parsed.Type == query.TypeCallers {
 		return d.measure(ctx, parsed.Type), nil
 	}
-	return d.answerer.Answer(ctx, answer.Request{
+	frames, err := d.answerer.Answer(ctx, answer.Request{
 		Query:         parsed,
 		Range:         auditlog.NewTimeRange(q.TimeRange.From, q.TimeRange.To),
 		Interval:      q.Interval,
@@ -122,4 +122,8 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, from callerK
 		Now:           time.Now(),
 		TakeRoom:      roomOf(ctx).take,
 	})
+	if !from.alert && !from.expression {
+		frame.AddLinks(frames, d.links)
+	}
+	return frames, err
 }

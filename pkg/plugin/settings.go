@@ -35,7 +35,8 @@ type settings struct {
 	settle                 time.Duration
 	rules                  []catalog.Rule // tried before the catalog's own rows
 	serverName             string         // by TLS; empty: the host of the URL
-	secrets                []string       // every secure value: no error may show one
+	links                  []dataLink
+	secrets                []string // every secure value: no error may show one
 }
 
 // parseSettings reads the settings. Provisioning from environment variables turns numbers and switches into texts: those are
@@ -61,6 +62,7 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		maxEvents:              r.number("maxEvents", 100_000, 1, 10_000_000),
 		settle:                 time.Duration(r.number("settleSeconds", 60, 0, 86_400)) * time.Second,
 		rules:                  r.rules(),
+		links:                  r.links(),
 		secrets:                secureValues(s),
 	}
 	out.oauth = r.oauthApp(s)
@@ -119,7 +121,11 @@ func (s settings) check() error {
 	if err := s.checkCredential(); err != nil {
 		return err
 	}
-	return checkURL("url", s.url, "the console's address alone")
+	if err := checkURL("url", s.url, "the console's address alone"); err != nil {
+		return err
+	}
+	_, err := s.frameLinks()
+	return err
 }
 
 func (s settings) checkCredential() error {

@@ -5,6 +5,7 @@ import { configStrings } from '../strings/config';
 import type { AuditLogOptions, AuditLogSecrets } from '../types';
 import { CatalogSection } from './CatalogSection';
 import { ConnectionSection } from './ConnectionSection';
+import { DataLinksSection } from './DataLinksSection';
 import { HealthSteps } from './HealthSteps';
 import { HttpSection } from './HttpSection';
 import { LimitsSection } from './LimitsSection';
@@ -24,6 +25,7 @@ export function ConfigEditor(props: Props) {
         <ConnectionSection settings={settings} />
         <LimitsSection settings={settings} />
         <QueueSection settings={settings} />
+        <DataLinksSection settings={settings} />
         <HttpSection settings={settings} />
       </fieldset>
       {/* Not in the fieldset: rules can be tested on a provisioned data source, too. */}

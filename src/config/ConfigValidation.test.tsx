@@ -124,3 +124,19 @@ test('the budget is shown with what is in use', async () => {
   expect(await screen.findByText(texts.budgetUse.inUse(412, 600, 188))).toBeInTheDocument();
   expect(urls).toEqual(['/api/datasources/uid/u1/resources/status']);
 });
+
+test('a data link is edited, and a wrong one keeps Grafana from saving', async () => {
+  const validation = grafanaValidation();
+  const { state, user } = setup({}, validation);
+  await user.click(screen.getByRole('button', { name: texts.dataLinks.label }));
+  await user.click(screen.getByRole('button', { name: texts.dataLinks.add }));
+  expect(state.options.jsonData).toEqual({});
+  const row = within(screen.getByRole('group', { name: texts.dataLinks.link(1) }));
+  await user.click(row.getByLabelText(texts.dataLinks.columns.url));
+  await user.paste('javascript:x');
+  expect(await validation.validate()).toBe(false);
+  await user.clear(row.getByLabelText(texts.dataLinks.columns.url));
+  await user.paste('https://a.test/${__value.raw}');
+  expect(await validation.validate()).toBe(true);
+  expect(state.options.jsonData).toEqual({ dataLinks: [{ field: 'account', url: 'https://a.test/${__value.raw}' }] });
+});

@@ -5,7 +5,9 @@ import { useId, useState } from 'react';
 import { DescribedInput } from '../components/DescribedInput';
 import { EditorField } from '../components/EditorField';
 import { PickOne } from '../components/Pickers';
+import { FilterLine } from '../editor/FilterLine';
 import { FIELD_OPTIONS } from '../query/fields';
+import { fromRows, toRows } from '../query/filterRows';
 import { variableStrings } from '../strings/query';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
 import { DEFAULT_VALUES_FIELD, type ValuesQuery } from './values';
@@ -49,6 +51,10 @@ export function ValuesEditor({ query, onChange }: Props) {
           onKeyDown={(event) => event.key === 'Enter' && accept()}
         />
       </EditorField>
+      <FilterLine
+        rows={toRows({ criteria: current.criteria ?? {}, exclusions: current.exclusions ?? {} })}
+        onChange={(rows) => onChange({ ...current, ...fromRows(rows) })}
+      />
     </div>
   );
 }

@@ -38,7 +38,20 @@ describe('a dashboard variable', () => {
     const get = jest.spyOn(DataSourceWithBackend.prototype, 'getResource').mockResolvedValue(answer);
     const { data } = await variable(query);
     expect(get).toHaveBeenCalledWith('values', { field, from: 1000, to: 2000, prefix }, { showErrorAlert: false });
-    expect(data).toEqual([{ text: 'b', value: 'b' }, { text: 'a', value: 'a' }]);
+    expect(data).toEqual([
+      { text: 'b', value: 'b', properties: { count: '3' } },
+      { text: 'a', value: 'a', properties: { count: '1' } },
+    ]);
+  });
+
+  it('depends on other variables, in the range of the dashboard', async () => {
+    const post = jest.spyOn(DataSourceWithBackend.prototype, 'postResource').mockResolvedValue(answer);
+    await variable({ field: 'account', criteria: { address: ['$site'] }, exclusions: {} }, { __from: { value: '500' }, __to: { value: '9000' } });
+    expect(post).toHaveBeenCalledWith(
+      'values',
+      { field: 'account', from: 500, to: 9000, prefix: '', query: undefined, criteria: { address: ['web'] }, exclusions: undefined },
+      { showErrorAlert: false }
+    );
   });
 
   it.each<[string, Parameters<typeof fakeTemplates>[0], object, number, number]>([

@@ -8,11 +8,12 @@ import {
 } from '@grafana/data';
 import { defer, type Observable } from 'rxjs';
 import type { AuditLogOptions, AuditLogQuery, FilterField } from '../types';
-import { DEFAULT_VALUES_FIELD, type FieldValues, type MillisecondRange, type ValuesQuery } from './values';
+import { DEFAULT_VALUES_FIELD, type FieldValues, type MillisecondRange, type ValuesFilter, type ValuesQuery } from './values';
 import { ValuesEditor } from './ValuesEditor';
 
-type GetValues = (field: FilterField, range: MillisecondRange, prefix?: string) => Promise<FieldValues>;
+type GetValues = (field: FilterField, range: MillisecondRange, prefix?: string, filter?: ValuesFilter) => Promise<FieldValues>;
 type Interpolate = (text: string, scopedVars?: ScopedVars) => string;
+type InterpolateFilter = (filter: ValuesFilter, scopedVars?: ScopedVars) => ValuesFilter;
 
 /** Dashboard variables with the values of a field. An empty value is left out: as a filter it would mean no condition. */
 export class ValuesVariables extends CustomVariableSupport<DataSourceApi<AuditLogQuery, AuditLogOptions>, ValuesQuery> {
@@ -20,7 +21,8 @@ export class ValuesVariables extends CustomVariableSupport<DataSourceApi<AuditLo
 
   constructor(
     private readonly getValues: GetValues,
-    private readonly interpolate: Interpolate
+    private readonly interpolate: Interpolate,
+    private readonly interpolateFilter: InterpolateFilter
   ) {
     super();
   }
@@ -29,8 +31,11 @@ export class ValuesVariables extends CustomVariableSupport<DataSourceApi<AuditLo
     const { field, prefix }: Partial<ValuesQuery> = request.targets[0] ?? {};
     return defer(async () => {
       const wanted = this.interpolate(prefix ?? '', request.scopedVars);
-      const { values } = await this.getValues(field ?? DEFAULT_VALUES_FIELD, this.dashboardRange(request), wanted);
-      const data: MetricFindValue[] = values.filter(({ value }) => value !== '').map(({ value }) => ({ text: value, value }));
+      const filter = hasFilter(request.targets[0]) ? this.interpolateFilter(filterOf(request.targets[0]), request.scopedVars) : undefined;
+      const { values } = await this.getValues(field ?? DEFAULT_VALUES_FIELD, this.dashboardRange(request), wanted, filter);
+      const data: MetricFindValue[] = values
+        .filter(({ value }) => value !== '')
+        .map(({ value, count }) => ({ text: value, value, properties: { count: String(count) } }));
       return { data };
     });
   }
@@ -44,4 +49,12 @@ export class ValuesVariables extends CustomVariableSupport<DataSourceApi<AuditLo
     const known = [from, to].every((time) => /^\d+$/.test(time));
     return known ? { from: Number(from), to: Number(to) } : { from: range.from.valueOf(), to: range.to.valueOf() };
   }
+}
+
+function filterOf({ query, criteria, exclusions }: ValuesQuery): ValuesFilter {
+  return { query, criteria, exclusions };
+}
+
+function hasFilter(query: ValuesQuery | undefined): query is ValuesQuery {
+  return Boolean(query && (query.query ?? query.criteria ?? query.exclusions));
 }

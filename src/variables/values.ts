@@ -1,6 +1,6 @@
 import type { DataQuery } from '@grafana/schema';
 import { queryProblems } from '../strings/query';
-import type { FilterField } from '../types';
+import type { AuditLogQuery, FilterField } from '../types';
 
 /** A time range in milliseconds, without its end. */
 export interface MillisecondRange {
@@ -8,8 +8,11 @@ export interface MillisecondRange {
   to: number;
 }
 
+/** The events among which values are counted. It may use other variables. */
+export type ValuesFilter = Pick<AuditLogQuery, 'query' | 'criteria' | 'exclusions'>;
+
 /** The query of a dashboard variable: the values of a field in the dashboard's time range. */
-export interface ValuesQuery extends DataQuery {
+export interface ValuesQuery extends DataQuery, ValuesFilter {
   field?: FilterField;
   /** What the values begin with; case does not matter. */
   prefix?: string;

@@ -1,0 +1,6 @@
+// The text that new dashboards get.
+
+export const dashboardStrings = {
+  filters: 'Filters',
+  boards: 'Audit log',
+};
