@@ -59,7 +59,7 @@ for (const react of ['19', '18']) {
         const texts = Array.from({ length: 6 }, (_, index) => `${word} number ${Math.floor(index / 2)}`); // each of them twice
         for (const half of [texts.slice(0, 2), texts.slice(2)]) {
           const happened = await happen(half);
-          await page.getByText(happened.at(-1)).last().waitFor();
+          await lineOf(page, happened.at(-1)).last().waitFor();
         }
         const lines = page.getByTestId('workbench logs').getByRole('listitem').filter({ hasText: word });
         await page.waitForFunction(
@@ -68,7 +68,7 @@ for (const react of ['19', '18']) {
         );
         // Two more polls bring nothing twice: the page shows each row once, and React would complain about equal keys.
         await happen([`${word} last`]);
-        await page.getByText(`${word} last`).waitFor();
+        await lineOf(page, `${word} last`).waitFor();
         const shown = (await lines.allInnerTexts()).map((text) => text.match(new RegExp(`${word} .*`))[0].trim());
         assert.deepEqual(shown, [...texts, `${word} last`]);
 
@@ -87,6 +87,11 @@ for (const react of ['19', '18']) {
       assert.ok((await alert.innerText()).includes(queryProblems.liveNeedsEvents));
     });
   });
+}
+
+/** The lines of the log that contain a text. Their labels, which are closed, have the description as well. */
+function lineOf(page, text) {
+  return page.getByTestId('workbench logs').locator('summary').filter({ hasText: text });
 }
 
 /** Makes events happen now, a millisecond apart; equal texts at the same time, so that they are equal events. */
