@@ -1,27 +1,28 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
-import { Button, useStyles2 } from '@grafana/ui';
+import { Button, LinkButton, useStyles2 } from '@grafana/ui';
+import { ALERT_GROUPS } from '../query/alertForm';
 import { withDefaults } from '../query/defaults';
 import { queryStrings } from '../strings/query';
-import type { AuditLogQuery, FilterField } from '../types';
+import type { AuditLogQuery } from '../types';
 
 const texts = queryStrings.alertHelp;
-
-const GROUPS: FilterField[] = ['account', 'address'];
 
 interface Props {
   forAlert: boolean;
   query: AuditLogQuery;
   settleSeconds: number;
+  /** The address of a form for a new rule, for those who may make one. */
+  formUrl?: string;
   onUse: (change: Partial<AuditLogQuery>) => void;
 }
 
 /** Explains what makes a rule reliable, and turns the query into the one that fits most rules. */
-export function AlertHelp({ forAlert, query, settleSeconds, onUse }: Props) {
+export function AlertHelp({ forAlert, query, settleSeconds, formUrl, onUse }: Props) {
   const styles = useStyles2(getStyles);
   const { queryType, groupBy } = withDefaults(query);
-  const used = queryType === 'count' && GROUPS.join() === [...groupBy].sort().join();
-  const advice = [...texts.queryTypes, ...(forAlert ? texts.inRule(settleSeconds) : texts.toRule)];
+  const used = queryType === 'count' && ALERT_GROUPS.join() === [...groupBy].sort().join();
+  const advice = [...texts.queryTypes, ...(forAlert ? texts.inRule(settleSeconds) : formUrl ? texts.toForm : texts.toRule)];
   return (
     <div className={styles.help} data-testid={texts.container}>
       <dl className={styles.advice}>
@@ -32,12 +33,17 @@ export function AlertHelp({ forAlert, query, settleSeconds, onUse }: Props) {
           </div>
         ))}
       </dl>
+      {formUrl && (
+        <LinkButton size="sm" icon="bell" href={formUrl} target="_blank" rel="noreferrer">
+          {texts.make}
+        </LinkButton>
+      )}
       {used ? (
         <p role="status" className={styles.text}>
           {texts.used}
         </p>
       ) : (
-        <Button size="sm" icon="bell" onClick={() => onUse({ queryType: 'count', groupBy: GROUPS })}>
+        <Button size="sm" variant="secondary" onClick={() => onUse({ queryType: 'count', groupBy: ALERT_GROUPS })}>
           {texts.use}
         </Button>
       )}

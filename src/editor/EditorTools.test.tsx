@@ -142,6 +142,19 @@ test('a query that already counts by account and address stays', async () => {
   expect(screen.getByText(texts.alertHelp.used)).toBeInTheDocument();
 });
 
+test.each([
+  [CoreApp.Explore, 'Editor', true],
+  [CoreApp.Explore, 'Viewer', false],
+  [CoreApp.PanelEditor, 'Editor', false],
+  [CoreApp.UnifiedAlerting, 'Editor', false],
+])('in %s, a %s makes a rule from the query: %s', async (app, role, makes) => {
+  const { user } = setup({ app, role, query: { criteria: { actor: ['a'] } } });
+  await open(user, texts.alertHelp.label);
+  const link = screen.queryByRole('link', { name: texts.alertHelp.make });
+  expect(Boolean(link)).toBe(makes);
+  expect(decodeURIComponent(link?.getAttribute('href') ?? '').includes('"criteria":{"actor":["a"]}')).toBe(makes);
+});
+
 test('in a rule the help explains time range, settle time and states', async () => {
   const { user } = setup({ app: CoreApp.UnifiedAlerting });
   await open(user, texts.alertHelp.label);

@@ -5,6 +5,7 @@ import { Button, useStyles2, type IconName } from '@grafana/ui';
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { adhocProblemOf } from '../adhoc/adhoc';
 import { ExportPanel } from '../export/ExportPanel';
+import { alertFormUrl } from '../query/alertForm';
 import { isAlertApp, withDefaults } from '../query/defaults';
 import { withoutGrafanaKeys } from '../query/problems';
 import { exportStrings } from '../strings/exports';
@@ -32,6 +33,8 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
   const forAlert = isAlertApp(app);
   const inView = app === CoreApp.Explore || app === CoreApp.PanelEditor || app === CoreApp.Dashboard;
   const { scopedVars = {}, filters } = data?.request ?? {};
+  const mayChange = ['Editor', 'Admin'].includes(config.bootData.user.orgRole);
+  const formUrl = () => alertFormUrl(query, datasource.uid, shownRange({ data, range }), config.appSubUrl);
   const exporting: Tool = {
     name: 'export',
     label: exportStrings.open,
@@ -39,7 +42,7 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
     panel: () => (
       <ExportPanel
         uid={datasource.uid}
-        mayChange={['Editor', 'Admin'].includes(config.bootData.user.orgRole)}
+        mayChange={mayChange}
         query={() => withoutGrafanaKeys(datasource.applyTemplateVariables(query, scopedVars, filters))}
         range={shownRange({ data, range })}
         warning={datasource.variableWarning(query, scopedVars)}
@@ -51,7 +54,15 @@ export function EditorTools({ app, datasource, query, data, range, onEdit }: Pro
     name: 'alert',
     label: texts.alertHelp.label,
     icon: 'bell',
-    panel: () => <AlertHelp forAlert={forAlert} query={query} settleSeconds={datasource.settleSeconds} onUse={onEdit} />,
+    panel: () => (
+      <AlertHelp
+        forAlert={forAlert}
+        query={query}
+        settleSeconds={datasource.settleSeconds}
+        formUrl={mayChange && !forAlert && app === CoreApp.Explore ? formUrl() : undefined}
+        onUse={onEdit}
+      />
+    ),
   };
   const tools = [...(inView ? [exporting] : []), ...(inView || forAlert ? [alerting] : [])];
   return tools.length > 0 ? <ToolBar tools={tools} /> : null;

@@ -1,12 +1,16 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Button, CodeEditor, useStyles2, type Monaco, type MonacoEditor } from '@grafana/ui';
-import { useEffect, useRef, useState } from 'react';
+import { useContext, useEffect, useId, useRef, useState } from 'react';
 import { EditorField } from '../components/EditorField';
 import { useDraft } from '../components/useDraft';
+import { DERIVED_FIELDS } from '../query/derived';
+import { isListField } from '../query/fields';
+import { prefixOf } from '../query/valueOptions';
 import { queryStrings } from '../strings/query';
-import { LUCENE_LANGUAGE, registerLucene, setLuceneMarkers } from './luceneLanguage';
+import { LUCENE_LANGUAGE, registerLucene, setLuceneMarkers, setValueReader } from './luceneLanguage';
 import { applyFixes, findLuceneWarnings, type LuceneWarning } from './luceneWarnings';
+import { Suggest } from './suggest';
 
 const LINE_HEIGHT = 32;
 const MAX_HEIGHT = 240;
@@ -40,9 +44,18 @@ export function LuceneField({ value, error, autoFocus, onChange, onRunQuery, mov
     }
   };
   // The editor keeps the handlers it was mounted with, so they reach the current ones through a reference.
-  const latest = useRef({ commit, type });
+  const read = useContext(Suggest);
+  const requestId = useId();
+  const readFieldValues = async (field: string, typed: string): Promise<string[]> => {
+    if (!read || !isListField(field) || DERIVED_FIELDS.includes(field)) {
+      return [];
+    }
+    const { values } = await read(field, prefixOf(typed), requestId).catch(() => ({ values: [] }));
+    return values.map(({ value }) => value).filter((value) => value !== '');
+  };
+  const latest = useRef({ commit, type, readFieldValues });
   useEffect(() => {
-    latest.current = { commit, type };
+    latest.current = { commit, type, readFieldValues };
   });
 
   const onMount = (editor: MonacoEditor, monaco: Monaco) => {
@@ -52,6 +65,7 @@ export function LuceneField({ value, error, autoFocus, onChange, onRunQuery, mov
       keybindings: [monaco.KeyMod.Shift | monaco.KeyCode.Enter, monaco.KeyMod.CtrlCmd | monaco.KeyCode.Enter],
       run: () => latest.current.commit(editor.getValue(), true),
     });
+    setValueReader(editor, (field, typed) => latest.current.readFieldValues(field, typed));
     // Tab leaves the field, as everywhere else in a form, but takes a suggestion while there are any.
     editor.onKeyDown((event) => {
       const suggests = editor.getDomNode()?.querySelector('.suggest-widget.visible');

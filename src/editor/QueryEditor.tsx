@@ -7,7 +7,7 @@ import { isAlertApp, isPluginQuery, SCHEMA_VERSION, withDefaults, type CompleteQ
 import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
 import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
-import type { MillisecondRange } from '../variables/values';
+import { DAY_MS, type MillisecondRange } from '../variables/values';
 import { queryTypesFor, sourcesFor } from './choices';
 import { Conditions } from './Conditions';
 import { Choice, StoredAfter } from './controls';
@@ -119,7 +119,6 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
 }
 
 const OPTION_KEYS: ProblemKey[] = ['format', 'sort', 'limit', 'fold'];
-const DAY = 24 * 3_600_000;
 
 /** Reports whether an option has a problem or a note. */
 function needsOptions({ limit }: CompleteQuery, maxEvents: number, problemAt: TypeEditorProps['problemAt']): boolean {
@@ -129,7 +128,7 @@ function needsOptions({ limit }: CompleteQuery, maxEvents: number, problemAt: Ty
 /** The time range that suggestions come from where the editor has none. */
 function lastDay(): MillisecondRange {
   const to = Date.now();
-  return { from: to - DAY, to };
+  return { from: to - DAY_MS, to };
 }
 
 interface QueryAlertsProps {

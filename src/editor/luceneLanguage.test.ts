@@ -1,6 +1,6 @@
 import { setTemplateSrv, type TemplateSrv } from '@grafana/runtime';
-import type { Monaco, monacoTypes } from '@grafana/ui';
-import { LUCENE_LANGUAGE, registerLucene } from './luceneLanguage';
+import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
+import { LUCENE_LANGUAGE, registerLucene, setValueReader } from './luceneLanguage';
 
 function fakeMonaco() {
   const known: { id: string }[] = [];
@@ -24,20 +24,39 @@ test('the language is registered once, however many editors there are', () => {
   expect(monaco.languages.registerCompletionItemProvider).toHaveBeenCalledTimes(1);
 });
 
-test('a completion replaces the word before the cursor and offers variables', () => {
+test('a completion replaces the word before the cursor and offers variables', async () => {
   setTemplateSrv({ getVariables: () => [{ name: 'env' }] } as unknown as TemplateSrv);
   const monaco = fakeMonaco();
   registerLucene(monaco as unknown as Monaco);
   const [language, provider] = monaco.languages.registerCompletionItemProvider.mock.calls[0];
   expect(language).toBe(LUCENE_LANGUAGE);
-  const model = { getValueInRange: () => 'flagged:tr' };
-  const { suggestions } = provider.provideCompletionItems(model, { lineNumber: 1, column: 11 }) as monacoTypes.languages.CompletionList;
+  const model = { uri: 'model', getValueInRange: () => 'flagged:tr' };
+  const { suggestions } = (await provider.provideCompletionItems(model, { lineNumber: 1, column: 11 })) as monacoTypes.languages.CompletionList;
   expect(suggestions.map(({ label, kind }) => [label, kind])).toEqual([
     ['true', 13],
     ['false', 13],
     ['$env', 4],
   ]);
   expect(suggestions[0].range).toEqual({ startLineNumber: 1, endLineNumber: 1, startColumn: 9, endColumn: 11 });
+});
+
+test('the values of a field come from the reader of the editor, until it is disposed', async () => {
+  setTemplateSrv({ getVariables: () => [] } as unknown as TemplateSrv);
+  const monaco = fakeMonaco();
+  registerLucene(monaco as unknown as Monaco);
+  const [, provider] = monaco.languages.registerCompletionItemProvider.mock.calls[0];
+  const model = { uri: 'other', getValueInRange: () => 'login AND actor:ja' };
+  const read = jest.fn(async () => ['jane@example.com', 'Jane Doe']);
+  const disposed: (() => void)[] = [];
+  setValueReader({ getModel: () => model, onDidDispose: (end: () => void) => disposed.push(end) } as unknown as MonacoEditor, read);
+  const inserted = async () => {
+    const { suggestions } = (await provider.provideCompletionItems(model, { lineNumber: 1, column: 19 })) as monacoTypes.languages.CompletionList;
+    return suggestions.map(({ insertText }) => insertText);
+  };
+  expect(await inserted()).toEqual(['jane@example.com', '"Jane Doe"']);
+  expect(read).toHaveBeenCalledWith('actor', 'ja');
+  disposed.forEach((end) => end());
+  expect(await inserted()).toEqual([]);
 });
 
 test('an underlined place has a quick fix on its own line', () => {

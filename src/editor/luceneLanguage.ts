@@ -1,7 +1,7 @@
 import { getTemplateSrv } from '@grafana/runtime';
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 import { queryStrings } from '../strings/query';
-import { LUCENE_FIELDS, prefixLength, suggest, type Suggestion } from './luceneSuggestions';
+import { LUCENE_FIELDS, prefixLength, suggest, typedCondition, type Suggestion } from './luceneSuggestions';
 import { findLuceneWarnings } from './luceneWarnings';
 
 export const LUCENE_LANGUAGE = 'cbc-lucene';
@@ -16,11 +16,26 @@ export function registerLucene(monaco: Monaco): void {
   monaco.languages.setMonarchTokensProvider(LUCENE_LANGUAGE, grammar);
   monaco.languages.registerCompletionItemProvider(LUCENE_LANGUAGE, {
     triggerCharacters: [':', '$', '('],
-    provideCompletionItems: (model, position) => ({ suggestions: completions(monaco, model, position) }),
+    provideCompletionItems: async (model, position) => ({ suggestions: await completions(monaco, model, position) }),
   });
   monaco.languages.registerCodeActionProvider(LUCENE_LANGUAGE, {
     provideCodeActions: (model, range) => ({ actions: quickFixes(model, range), dispose: () => undefined }),
   });
+}
+
+/** Reads the values of a field that begin with a text; none where that fails. */
+export type ReadFieldValues = (field: string, typed: string) => Promise<string[]>;
+
+// The language is registered once for all editors, so each model has its reader here.
+const readers = new Map<string, ReadFieldValues>();
+
+/** Gives an editor what reads the values that it suggests. */
+export function setValueReader(editor: MonacoEditor, read: ReadFieldValues): void {
+  const name = editor.getModel()?.uri.toString();
+  if (name) {
+    readers.set(name, read);
+    editor.onDidDispose(() => readers.delete(name));
+  }
 }
 
 /** Underlines what Lucene probably reads differently than meant. */
@@ -91,11 +106,11 @@ const grammar: monacoTypes.languages.IMonarchLanguage = {
   },
 };
 
-function completions(
+async function completions(
   monaco: Monaco,
   model: monacoTypes.editor.ITextModel,
   position: monacoTypes.Position
-): monacoTypes.languages.CompletionItem[] {
+): Promise<monacoTypes.languages.CompletionItem[]> {
   const { lineNumber, column } = position;
   const before = model.getValueInRange({ startLineNumber: 1, startColumn: 1, endLineNumber: lineNumber, endColumn: column });
   const range = { startLineNumber: lineNumber, endLineNumber: lineNumber, startColumn: column - prefixLength(before), endColumn: column };
@@ -109,7 +124,9 @@ function completions(
   const variables = getTemplateSrv()
     .getVariables()
     .map(({ name }) => name);
-  return suggest(before, variables).map(({ label, insert, kind, detail }, index) => ({
+  const condition = typedCondition(before);
+  const found = condition ? await readers.get(model.uri.toString())?.(condition.field, condition.typed) : undefined;
+  return suggest(before, variables, found).map(({ label, insert, kind, detail }, index) => ({
     label,
     insertText: insert,
     kind: kinds[kind],

@@ -33,6 +33,13 @@ test.each([
   ['actor:$e', 2],
   ['(desc', 4],
   ['actor:x ', 0],
+  ['actor:jane@ex', 7],
+  ['actor:(jane.d', 6],
 ])('a suggestion behind %j replaces %i characters', (before, length) => {
   expect(prefixLength(before)).toBe(length);
+});
+
+test('found values come before examples, as phrases where they need it', () => {
+  const values = suggest('description:', [], ['login', 'a "b"', 'AND', '203.0.113.7:443']).map(({ insert }) => insert);
+  expect(values.slice(0, 5)).toEqual(['login', '"a \\"b\\""', '"AND"', '"203.0.113.7:443"', '"logged in"']);
 });

@@ -172,6 +172,7 @@ export const queryStrings = {
   alertHelp: {
     label: 'Alert help',
     container: 'data-testid cbc alert help',
+    make: 'New alert rule with this query',
     use: 'Count by account and address',
     used: 'This query counts by account and address.',
     queryTypes: [
@@ -192,6 +193,10 @@ export const queryStrings = {
       ['Error', 'Choose Keep last state, and let one rule about the data source itself alert on errors.'],
     ],
     toRule: [['Next step', 'Save the panel and choose More > New alert rule in its menu, or create a rule with this query under Alerting.']] as [
+      string,
+      string,
+    ][],
+    toForm: [['Next step', 'Make a rule with this query. It opens with a threshold above 0; choose how often it is evaluated and who is notified.']] as [
       string,
       string,
     ][],

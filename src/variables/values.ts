@@ -2,6 +2,8 @@ import type { DataQuery } from '@grafana/schema';
 import { queryProblems } from '../strings/query';
 import type { AuditLogQuery, FilterField } from '../types';
 
+export const DAY_MS = 24 * 3_600_000;
+
 /** A time range in milliseconds, without its end. */
 export interface MillisecondRange {
   from: number;

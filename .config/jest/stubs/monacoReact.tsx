@@ -43,6 +43,7 @@ export default function Editor({ value, options, beforeMount, onMount }: Props) 
       getValue: () => area.current?.value ?? '',
       getModel: () => ({
         id: 'model',
+        uri: 'model',
         onDidChangeContent: () => undefined,
         getValue: () => area.current?.value ?? '',
         getPositionAt: (offset: number) => ({ lineNumber: 1, column: offset + 1 }),
@@ -50,6 +51,7 @@ export default function Editor({ value, options, beforeMount, onMount }: Props) 
       getContentHeight: () => 32,
       focus: () => area.current?.focus(),
       onKeyDown: () => undefined,
+      onDidDispose: () => undefined,
       onDidContentSizeChange: () => undefined,
       onDidChangeModelContent: (listener: Listener) => listeners.current.push(listener),
       addAction: (action: Action) => actions.current.push(action),
