@@ -27,7 +27,7 @@ export function Conditions({ query, datasource, problemAt, edit, editAndRun, onR
       <FieldWords.Provider value={datasource.fieldWords}>
         <FilterLine rows={toRows(query)} error={problemAt('filters')} onChange={editRows}>
           {!hasLucene && !isOpen && query.source !== 'queue' && (
-            <Button variant="secondary" icon="plus" onClick={() => setOpen(true)}>
+            <Button variant="secondary" size="sm" icon="plus" onClick={() => setOpen(true)}>
               {queryStrings.lucene.open}
             </Button>
           )}

@@ -76,7 +76,7 @@ export function FilterLine({ rows: stored, error, onChange, children }: Props) {
             <FilterChip key={index} {...shared} buttonRef={bind(key)} onOpen={() => setOpen({ key, focus: 'values' })} />
           );
         })}
-        <Button ref={bind('add')} variant="secondary" icon="plus" onClick={add} disabled={!next}>
+        <Button ref={bind('add')} variant="secondary" size="sm" icon="plus" onClick={add} disabled={!next}>
           {texts.add}
         </Button>
         {children}
