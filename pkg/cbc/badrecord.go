@@ -11,22 +11,22 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// BadRecord is a record of an answer that is no usable event: it has no time that can be read, for example, or is not valid JSON.
+// BadRecord is a record of a response that is not a usable event, for example without a readable time or with invalid JSON.
 type BadRecord struct {
-	Raw    string    // as it was received, at most maxRawRecord bytes of it
-	Size   int       // in bytes, as it was received
-	Time   time.Time // its create_time, zero if that cannot be read
+	Raw    string    // as received, at most maxRawRecord bytes
+	Size   int       // of the whole record in bytes
+	Time   time.Time // create_time; zero if it cannot be read
 	Reason string
 }
 
-// maxRawRecord bounds how much of a bad record is kept. Usable ones have about 500 bytes.
+// maxRawRecord bounds how much of a bad record is kept. Usual records have about 500 bytes.
 const maxRawRecord = 64 << 10
 
 func newBadRecord(raw []byte, reason error) BadRecord {
 	return BadRecord{Raw: string(raw[:min(len(raw), maxRawRecord)]), Size: len(raw), Time: timeOf(raw), Reason: reason.Error()}
 }
 
-// timeOf looks for the create_time of a record that need not be valid JSON.
+// timeOf returns the create_time of a record that may be invalid JSON, the zero time if there is none.
 func timeOf(raw []byte) time.Time {
 	const name = `"create_time"`
 	at := bytes.Index(raw, []byte(name))
@@ -49,10 +49,10 @@ func timeOf(raw []byte) time.Time {
 	return t
 }
 
-// BadRecordsError says that answers held bad records. Every other record of them was read.
+// BadRecordsError reports bad records. All other records were read.
 type BadRecordsError struct {
-	Records []BadRecord // the first of them, at least one
-	Count   int         // of all
+	Records []BadRecord // the first ones, at least one
+	Count   int         // of all bad records
 }
 
 func (e *BadRecordsError) Error() string {
@@ -67,17 +67,17 @@ func (e *BadRecordsError) Error() string {
 	return fmt.Sprintf("%d records that Carbon Black Cloud returned cannot be read and are left out; the first is one %s (%s)", e.Count, at, first.Reason)
 }
 
-// Unwrap makes the error one of an answer that is not understood.
+// Unwrap classifies the error as a response that is not understood.
 func (e *BadRecordsError) Unwrap() error {
 	return &Error{Kind: KindAnswer, Status: http.StatusOK, Message: e.Records[0].Reason}
 }
 
-// records is how many records of a page were read.
+// records returns how many records of a page were read.
 func (p *Page) records() int { return len(p.Events) + len(p.Bad) }
 
-// resync goes on behind a record that is not valid JSON and so may not end where it seems to, for a missing quote or bracket: at the
-// next valid record, or at the end of the list. What lies between is one bad record. Without either, cause is the page's error.
-// length is that of the record as far as it has an end, else 0.
+// resync continues after a record of invalid JSON, at the next valid record or at the end of the list. A missing quote or bracket hides
+// where the record ends, so all bytes up to there count as one bad record. If neither is found, resync returns cause. length is that of
+// the record, 0 if it has no end.
 func (d *decoder) resync(p *Page, start, length int, cause error) error {
 	d.pos = start
 	if err := d.readAll(); err != nil {
@@ -85,9 +85,9 @@ func (d *decoder) resync(p *Page, start, length int, cause error) error {
 	}
 	start = d.pos
 	if length == 0 {
-		d.effort += len(d.buf) - start
+		d.scanned += len(d.buf) - start
 	}
-	if d.effort > maxEffort*len(d.buf) {
+	if d.scanned > maxScans*len(d.buf) {
 		return errTooBroken
 	}
 	limit := len(d.buf)
@@ -111,9 +111,9 @@ func (d *decoder) resync(p *Page, start, length int, cause error) error {
 }
 
 const (
-	// maxEffort bounds how many times an answer is looked through for records that are whole.
-	maxEffort = 64
-	// maxSync bounds the records that are recognized behind a broken one.
+	// maxScans bounds how many times the bytes of a response are scanned for valid records.
+	maxScans = 64
+	// maxSync bounds the size of a record that is recognized after a bad one.
 	maxSync = 1 << 20
 	// maxEnds bounds how many brackets are tried as the end of the list.
 	maxEnds = 16
@@ -121,8 +121,8 @@ const (
 
 var errTooBroken = errors.New("too many of its records are broken")
 
-// nextRecord finds the first valid record that begins behind start and before limit, and has a create_time: what begins a record in
-// the list stands behind a comma.
+// nextRecord returns the position of the first valid record with a create_time between start and limit, -1 if there is none. A record in
+// the list follows a comma.
 func (d *decoder) nextRecord(start, limit int) int {
 	comma := false
 	for pos := start; pos < limit; pos++ {
@@ -142,24 +142,24 @@ func (d *decoder) nextRecord(start, limit int) int {
 	return -1
 }
 
-// isRecord reports whether a valid record lies at a position of the buffer.
+// isRecord reports whether a valid record starts at a position of the buffer.
 func (d *decoder) isRecord(pos int) bool {
 	first := skipSpace(d.buf, pos+1)
-	if first == len(d.buf) || d.buf[first] != '"' || d.effort > maxEffort*len(d.buf) {
+	if first == len(d.buf) || d.buf[first] != '"' || d.scanned > maxScans*len(d.buf) {
 		return false
 	}
 	window := d.buf[pos:min(len(d.buf), pos+maxSync)]
 	end, err := valueEnd(window, 0)
 	if err != nil {
-		d.effort += len(window)
+		d.scanned += len(window)
 		return false
 	}
-	d.effort += end
+	d.scanned += end
 	return bytes.Contains(window[:end], []byte(`"create_time"`)) && json.Valid(window[:end])
 }
 
-// endOfList finds the bracket that ends the list behind start: what follows it must be the rest of the answer. An answer that was cut
-// may seem to end like that, too, so a brace must stand before it unless only one record is missing.
+// endOfList returns the position of the bracket that ends the list after start, -1 if there is none. The rest of the response must follow
+// it. A truncated response may seem to end like that too, so a brace must precede it unless only one record is missing.
 func (d *decoder) endOfList(start int, lastOne bool) int {
 	end := len(d.buf)
 	for range maxEnds {

@@ -136,7 +136,7 @@ func TestBrokenAnswersAreBounded(t *testing.T) {
 			body := `{"num_found":1,"results":[` + strings.Repeat(piece, (1<<20)/len(piece)) + end
 			d := newDecoder(strings.NewReader(body))
 			_ = d.page(&Page{}, 1)
-			require.LessOrEqual(t, d.effort, (maxEffort+2)*len(body)+maxSync, name)
+			require.LessOrEqual(t, d.scanned, (maxScans+2)*len(body)+maxSync, name)
 		}
 	}
 }

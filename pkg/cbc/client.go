@@ -59,14 +59,14 @@ type Call struct {
 
 // Client sends the requests of one API key. It is safe for concurrent use.
 type Client struct {
-	config  Config
-	base    *url.URL
-	http    *http.Client
-	timeout time.Duration // of a request with all its attempts; 0 means none
-	trial   trial
-	refused refusals
-	tokens  *tokens                          // nil if the client uses an API key
-	secrets atomic.Pointer[strings.Replacer] // removes secrets from what an error quotes
+	config     Config
+	base       *url.URL
+	http       *http.Client
+	timeout    time.Duration // of a request with all its attempts; 0 means none
+	trial      trial
+	rejections rejections
+	tokens     *tokens                          // nil if the client uses an API key
+	secrets    atomic.Pointer[strings.Replacer] // removes secrets from what an error quotes
 }
 
 // New returns a client that sends its requests through hc, which provides proxy, TLS and timeout. It never follows a redirect with the
@@ -112,7 +112,7 @@ func New(config Config, hc *http.Client) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, base: base, http: &pinned, timeout: hc.Timeout, refused: newRefusals(config.Now), tokens: issuer}
+	c := &Client{config: config, base: base, http: &pinned, timeout: hc.Timeout, rejections: newRejections(config.Now), tokens: issuer}
 	c.secrets.Store(newRedactor(config.secrets()))
 	return c, nil
 }

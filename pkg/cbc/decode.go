@@ -10,66 +10,66 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// decoder reads an answer of _search or _queue as it arrives, one event at a time, so that an answer is never held twice.
-// Strings that repeat from event to event (actors, addresses, most descriptions) are kept once.
+// decoder reads a response of _search or _queue event by event while it arrives, so that it is never in memory twice. Strings that repeat,
+// such as actors, addresses and most descriptions, are stored once.
 type decoder struct {
 	stream
-	maxRecords int // of an answer
-	texts      map[string]string
+	maxRecords int // of a response
+	interned   map[string]string
 	scratch    []byte
-	digits     int // the most fraction digits of a second seen
-	effort     int // bytes that were looked at to find where good records go on
+	digits     int // the largest number of fraction digits seen
+	scanned    int // bytes scanned for valid records after bad ones
 }
 
 const (
-	// maxQueueRecords bounds a batch of the queue. How large a full one is, is not documented; 2,500 have been seen.
+	// maxQueueRecords bounds a batch of the queue. The vendor's limit is not documented; batches of 2,500 have been seen.
 	maxQueueRecords = 100_000
-	// maxCount bounds what an answer may count: a number that cannot be true must not be taken for work to do.
+	// maxCount bounds num_found: an impossible number must not cause endless requests.
 	maxCount = 1_000_000_000_000
 )
 
 var (
-	errNotJSON   = errors.New("the answer is not a JSON object")
-	errNotAnswer = errors.New("the answer does not count what it found: it has no num_found")
-	errNotBatch  = errors.New("the answer lists no events: it has no results")
+	errNotJSON   = errors.New("the response is not a JSON object")
+	errNoCount   = errors.New("the response has no num_found")
+	errNoResults = errors.New("the response has no results")
 )
 
 func newDecoder(r io.Reader) *decoder {
 	return &decoder{
-		stream: stream{r: r, buf: make([]byte, 0, 64<<10)}, maxRecords: maxQueueRecords, texts: make(map[string]string, 256),
+		stream: stream{r: r, buf: make([]byte, 0, 64<<10)}, maxRecords: maxQueueRecords, interned: make(map[string]string, 256),
 	}
 }
 
-// page reads a whole answer of a search. rows is the number that was asked for: a hint of the size, never trusted.
+// page reads the response of a search. rows is the requested number, which is only a hint of the size.
 func (d *decoder) page(p *Page, rows int) error {
 	d.maxRecords = max(rows, MaxRows)
-	counted, _, err := d.answer(p, rows, count)
+	counted, _, err := d.response(p, rows, count)
 	if err == nil && !counted {
-		return errNotAnswer // taken for 0, it would be a wrong number that nobody sees
+		return errNoCount // reading it as 0 would be a silent error
 	}
 	return err
 }
 
-// batch reads a whole answer of the queue. It need not count, because what it counts is not documented: the batch or what is
-// left. But one that counts events and lists none is not whole. What is no count is none: the events are not to be had again.
+// batch reads the response of the queue. It may lack a count, and an unreadable count is ignored: the vendor does not document what it
+// counts, and the events cannot be read again. But a response that counts events and lists none is an error.
 func (d *decoder) batch(p *Page) error {
-	counted, listed, err := d.answer(p, 0, func(value []byte) (int, error) {
+	counted, listed, err := d.response(p, 0, func(value []byte) (int, error) {
 		if n, err := count(value); err == nil || !json.Valid(value) {
 			return n, err
 		}
-		return 1, nil // unless it lists events, it is not known to hold none
+		return 1, nil // without a list of events, it may have lost some
 	})
 	switch {
 	case err != nil:
 		return err
 	case !listed && (!counted || p.Found > 0):
-		return errNotBatch
+		return errNoResults
 	}
 	return nil
 }
 
-// answer reads a whole answer and reports whether it counts and whether it lists events.
-func (d *decoder) answer(p *Page, rows int, count func([]byte) (int, error)) (counted, listed bool, err error) {
+// response reads a response and reports whether it has a count and a list of events.
+func (d *decoder) response(p *Page, rows int, count func([]byte) (int, error)) (counted, listed bool, err error) {
 	if b, err := d.peek(); err != nil || b != '{' {
 		return false, false, errors.Join(errNotJSON, err)
 	}
@@ -110,13 +110,13 @@ func (d *decoder) answer(p *Page, rows int, count func([]byte) (int, error)) (co
 	case err != nil:
 		return counted, listed, err
 	case failure != "":
-		// The vendor's own client treats this member as a failure, whatever the status says.
+		// The vendor's SDK treats this member as a failure, whatever the status is.
 		return counted, listed, &Error{Kind: KindAnswer, Message: failure}
 	}
 	return counted, listed, d.ended()
 }
 
-// member reads a member's name and the colon behind it.
+// member reads a member's name and the colon after it.
 func (d *decoder) member() (string, error) {
 	raw, err := d.raw()
 	if err != nil {
@@ -132,7 +132,7 @@ func (d *decoder) member() (string, error) {
 	return name, d.expect(':')
 }
 
-// results reads the list of events. A record that is no usable event costs only itself.
+// results reads the list of events. A record that is not a usable event does not affect the others.
 func (d *decoder) results(p *Page, rows int) error {
 	b, err := d.peek()
 	if err != nil {
@@ -158,7 +158,7 @@ func (d *decoder) results(p *Page, rows int) error {
 			d.pos++
 			return nil
 		case p.records() >= d.maxRecords:
-			return &Error{Kind: KindTooLarge, Message: fmt.Sprintf("it holds more than %d events", d.maxRecords)}
+			return &Error{Kind: KindTooLarge, Message: fmt.Sprintf("it contains more than %d events", d.maxRecords)}
 		case first:
 			err = d.record(p)
 		case b == '{':
@@ -172,7 +172,7 @@ func (d *decoder) results(p *Page, rows int) error {
 			}
 			err = d.record(p)
 		default:
-			err = d.resync(p, d.pos, 0, fmt.Errorf("%q stands where a comma was expected", b))
+			err = d.resync(p, d.pos, 0, fmt.Errorf("found %q instead of a comma", b))
 		}
 		if err != nil {
 			return err
@@ -192,7 +192,7 @@ func (d *decoder) record(p *Page) error {
 		return nil
 	}
 	p.Events = p.Events[:len(p.Events)-1]
-	if raw[0] == '"' || !json.Valid(raw) { // where it ends is uncertain
+	if raw[0] == '"' || !json.Valid(raw) { // its end is uncertain
 		length := len(raw)
 		if raw[0] == '{' && raw[length-1] != '}' {
 			length = 0 // it ends with the list
@@ -209,7 +209,7 @@ func count(value []byte) (int, error) {
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil || n < 0 || n > maxCount {
-		return 0, errors.New("it is not a count")
+		return 0, errors.New("it is not a valid count")
 	}
 	return int(n), nil
 }

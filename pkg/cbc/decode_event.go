@@ -13,7 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// event decodes one object into e.
+// event decodes a JSON object into e.
 func (d *decoder) event(object []byte, e *auditlog.Event) error {
 	timed := false
 	err := eachMember(object, func(name, value []byte) error {
@@ -60,7 +60,7 @@ func (d *decoder) event(object []byte, e *auditlog.Event) error {
 	return nil
 }
 
-// sorted orders fields by name. Of fields with the same name the last one stays, as with the fields that are known.
+// sorted sorts fields by name. Of equal names the last one is kept, as for known fields.
 func sorted(fields []auditlog.Field) []auditlog.Field {
 	slices.SortStableFunc(fields, func(a, b auditlog.Field) int { return strings.Compare(a.Name, b.Name) })
 	n := 0
@@ -73,7 +73,7 @@ func sorted(fields []auditlog.Field) []auditlog.Field {
 	return fields[:n]
 }
 
-// plainName writes a name without needless escapes, so that it is known however it is written.
+// plainName returns a name without unnecessary escapes, so that every spelling of it is recognized.
 func plainName(name []byte) ([]byte, error) {
 	var s string
 	if err := json.Unmarshal(name, &s); err != nil {
@@ -82,10 +82,10 @@ func plainName(name []byte) ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// maxFields bounds how many fields of an event are kept that this version does not know.
+// maxFields bounds the unknown fields of an event.
 const maxFields = 256
 
-// extra keeps a field that this version does not know.
+// extra stores an unknown field.
 func (d *decoder) extra(name, value []byte, e *auditlog.Event) error {
 	if len(e.Extra) >= maxFields {
 		return fmt.Errorf("it has more than %d unknown fields", maxFields)
@@ -101,7 +101,7 @@ func (d *decoder) extra(name, value []byte, e *auditlog.Event) error {
 	return nil
 }
 
-// verbatim checks a value that is kept as it is written.
+// verbatim returns a value unchanged, if it is valid JSON.
 func verbatim(value []byte) ([]byte, error) {
 	if !json.Valid(value) {
 		return nil, errors.New("it is not valid JSON")
@@ -112,43 +112,42 @@ func verbatim(value []byte) ([]byte, error) {
 	return value, nil
 }
 
-// text decodes a string. null is "", and a value of another type is kept as it is written: a record loses nothing because the
-// vendor changed a type.
+// text decodes a string. null is "", and a value of another type is kept as JSON, so that nothing is lost if the vendor changes a type.
 func (d *decoder) text(value []byte) (string, error) {
 	if value[0] != '"' {
 		if string(value) == "null" {
 			return "", nil
 		}
 		value, err := verbatim(value)
-		return d.keep(value), err
+		return d.intern(value), err
 	}
 	inner := value[1 : len(value)-1]
 	if plain(inner) {
-		return d.keep(inner), nil
+		return d.intern(inner), nil
 	}
 	var err error
 	if d.scratch, err = unescape(d.scratch[:0], inner); err != nil {
 		return "", err
 	}
-	return d.keep(d.scratch), nil
+	return d.intern(d.scratch), nil
 }
 
-// maxKept bounds the texts that are looked for among earlier ones: long ones rarely repeat.
-const maxKept = 256
+// maxInterned bounds the strings that are interned: long ones rarely repeat.
+const maxInterned = 256
 
-func (d *decoder) keep(b []byte) string {
-	if len(b) > maxKept {
+func (d *decoder) intern(b []byte) string {
+	if len(b) > maxInterned {
 		return string(b)
 	}
-	if s, ok := d.texts[string(b)]; ok { // the compiler makes no copy for the look-up
+	if s, ok := d.interned[string(b)]; ok { // the compiler does not copy b for the lookup
 		return s
 	}
 	s := string(b)
-	d.texts[s] = s
+	d.interned[s] = s
 	return s
 }
 
-// flag decodes a boolean; null means false, as an absent one does.
+// flag decodes a boolean. null means false, as if it were absent.
 func flag(value []byte) (bool, error) {
 	switch string(value) {
 	case "true", `"true"`:
@@ -175,7 +174,7 @@ func timestamp(value []byte) (time.Time, error) {
 	return auditlog.ParseTime(string(inner))
 }
 
-// fractionDigits counts the digits behind the point or comma of a second.
+// fractionDigits counts the fraction digits of a timestamp.
 func fractionDigits(value []byte) int {
 	point := bytes.IndexAny(value, ".,")
 	if point < 0 {

@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// maxRedirects bounds the hops from a job to the storage of its file.
+	// maxRedirects bounds the redirects from a job to the storage of its file.
 	maxRedirects = 5
-	// quiet is how long Carbon Black Cloud may bring nothing of a download before it is given up. Who reads it may take any time.
-	quiet = 60 * time.Second
+	// maxIdle is how long a download may receive nothing before it fails. The time that the reader takes does not count.
+	maxIdle = 60 * time.Second
 )
 
-// Download opens the file of a job that has completed. The caller closes it. Reading fails if the file breaks off; what a server
-// or a connection has compressed comes out plain. A failure is an *Error.
+// Download opens the file of a completed job. The caller must close it. The file is decompressed, and reading fails if it is interrupted.
+// The errors are of type *Error.
 //
 // The request holds its place in the rate limit only until the file begins: a large file takes minutes.
 func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error) {
 	if !ValidJobID(id) {
-		return nil, &Error{Kind: KindQuery, Message: "the id of the job is not one"}
+		return nil, &Error{Kind: KindQuery, Message: "the job ID is invalid"}
 	}
 	r := request{endpoint: "download", method: http.MethodGet, path: c.JobsPath() + "/" + id + "/download", permission: PermissionJobs, repeatable: true}
 	var file *download
@@ -40,10 +40,10 @@ func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error)
 	return file, nil
 }
 
-// open sends the request and follows it to the file.
+// open sends the request and follows its redirects to the file.
 func (c *Client) open(ctx context.Context, r request) (*download, error) {
 	reading, cancel := context.WithCancelCause(ctx)
-	watch := time.AfterFunc(quiet, func() { cancel(errQuiet) })
+	watch := time.AfterFunc(maxIdle, func() { cancel(errIdle) })
 	resp, err := c.follow(reading, r)
 	if err != nil {
 		watch.Stop()
@@ -51,17 +51,17 @@ func (c *Client) open(ctx context.Context, r request) (*download, error) {
 		return nil, err
 	}
 	d := &download{client: c, ctx: reading, cancel: cancel, watch: watch, resp: resp, plain: resp.Body}
-	if err := d.unzip(); err != nil {
-		_ = d.Close() // the failure has been found
+	if err := d.decompress(); err != nil {
+		_ = d.Close() // the failure is known already
 		return nil, d.fail(err)
 	}
 	watch.Stop()
 	return d, nil
 }
 
-var errQuiet = errors.New("nothing has come for a minute")
+var errIdle = errors.New("no data for a minute")
 
-// follow sends the request, and on from redirect to redirect until a file answers.
+// follow sends the request and follows redirects until there is a file.
 func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) {
 	hr, err := c.signed(ctx, r)
 	if err != nil {
@@ -79,33 +79,35 @@ func (c *Client) follow(ctx context.Context, r request) (*http.Response, error) 
 		case resp.StatusCode >= 200 && resp.StatusCode <= 299:
 			return resp, nil
 		case resp.StatusCode >= 300 && resp.StatusCode <= 399 && location != "":
-			hr, err = c.onwards(ctx, hr.URL, location)
-		case c.wantsToken(hr, resp):
+			hr, err = c.redirected(ctx, hr.URL, location)
+		case c.needsCredential(hr, resp):
 			hr = hr.Clone(ctx)
 			c.sign(hr, r)
 		default:
-			err = c.unopened(r, resp, hr.URL != first)
+			err = c.storageError(r, resp, hr.URL != first)
 		}
-		_ = resp.Body.Close() // it has said all that it can
+		_ = resp.Body.Close() // it is not needed any more
 		if err != nil {
 			return nil, err
 		}
 	}
-	return nil, &Error{Kind: KindAnswer, Message: "the download is redirected too often"}
+	return nil, &Error{Kind: KindAnswer, Message: "the download has too many redirects"}
 }
 
-// wantsToken reports whether the configured host itself refuses a redirect that was followed without the token.
-func (c *Client) wantsToken(hr *http.Request, resp *http.Response) bool {
-	refused := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
-	return refused && c.home(hr.URL) && !signedAlready(hr)
+// needsCredential reports whether the configured host rejects a redirect to itself that was followed without the credential.
+func (c *Client) needsCredential(hr *http.Request, resp *http.Response) bool {
+	rejected := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
+	return rejected && c.isConfiguredHost(hr.URL) && !signedAlready(hr)
 }
 
-// home reports whether an address is one of the configured host.
-func (c *Client) home(u *url.URL) bool { return u.Scheme == c.base.Scheme && u.Host == c.base.Host }
+// isConfiguredHost reports whether an address is on the configured host.
+func (c *Client) isConfiguredHost(u *url.URL) bool {
+	return u.Scheme == c.base.Scheme && u.Host == c.base.Host
+}
 
-// unopened explains why there is no file. What a storage refuses has nothing to do with the API key, and a wait that it asks for holds
-// for it alone: the address of a file is signed for a while, and a new one may do.
-func (c *Client) unopened(r request, resp *http.Response, redirected bool) error {
+// storageError describes why there is no file. A rejection by the storage proves nothing about the credential, and a wait that it asks for
+// applies to it alone: the address of a file is signed for a limited time, and a new one may work.
+func (c *Client) storageError(r request, resp *http.Response, redirected bool) error {
 	if !redirected {
 		return c.statusError(r, resp)
 	}
@@ -114,7 +116,7 @@ func (c *Client) unopened(r request, resp *http.Response, redirected bool) error
 	if resp.StatusCode == http.StatusNotFound {
 		return c.statusError(r, resp)
 	}
-	message := fmt.Sprintf("the storage of the file answers HTTP %d", resp.StatusCode)
+	message := fmt.Sprintf("the storage of the file returned HTTP %d", resp.StatusCode)
 	if wait > 0 {
 		message += fmt.Sprintf(" and asks to wait %s", max(wait.Round(time.Second), time.Second))
 	}
@@ -123,7 +125,7 @@ func (c *Client) unopened(r request, resp *http.Response, redirected bool) error
 
 // clientFor returns the HTTP client for the host of a request. That of the settings is for the configured host only.
 func (c *Client) clientFor(hr *http.Request) *http.Client {
-	if c.home(hr.URL) {
+	if c.isConfiguredHost(hr.URL) {
 		return c.http
 	}
 	client := *c.config.Storage
@@ -132,15 +134,14 @@ func (c *Client) clientFor(hr *http.Request) *http.Client {
 	return &client
 }
 
-// onwards is the request for where a file is kept. It carries no token, and never goes in the clear but from one loopback host to
-// another.
-func (c *Client) onwards(ctx context.Context, from *url.URL, location string) (*http.Request, error) {
+// redirected returns the request for the address in a redirect. It has no credential, and uses https unless both hosts are loopback hosts.
+func (c *Client) redirected(ctx context.Context, from *url.URL, location string) (*http.Request, error) {
 	to, err := from.Parse(location)
 	if err != nil {
 		return nil, &Error{Kind: KindAnswer, Message: "it redirects to an invalid address"}
 	}
 	if to.Scheme != "https" && (to.Scheme != "http" || !loopback(to.Hostname()) || !loopback(c.base.Hostname())) {
-		return nil, &Error{Kind: KindAnswer, Message: "it redirects to an address that is not https"}
+		return nil, &Error{Kind: KindAnswer, Message: "it redirects to an address without https"}
 	}
 	to.User = nil
 	hr, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
@@ -156,7 +157,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// download is a file on its way.
+// download is an open file.
 type download struct {
 	client *Client
 	ctx    context.Context
@@ -167,30 +168,30 @@ type download struct {
 	read   int64
 }
 
-// unzip sees whether the file is compressed: by what it says, or by how it begins, since no audit log begins like that.
-func (d *download) unzip() error {
+// decompress decompresses a gzip file. It is recognized by its first bytes, which no audit log begins with.
+func (d *download) decompress() error {
 	if d.resp.StatusCode == http.StatusNoContent {
 		return nil
 	}
-	begin := bufio.NewReaderSize(d.resp.Body, 64<<10)
-	d.plain = begin
-	magic, err := begin.Peek(2)
+	buffered := bufio.NewReaderSize(d.resp.Body, 64<<10)
+	d.plain = buffered
+	magic, err := buffered.Peek(2)
 	if err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return nil // an empty file, or one whose reading returns the error
+		return nil // empty, or reading it returns the error
 	}
-	d.plain, err = gzip.NewReader(begin)
+	d.plain, err = gzip.NewReader(buffered)
 	return err
 }
 
-// EndProven reports whether an end of the file that is read is its own: by its length, by the frames that it comes in, or by the sum
-// of what is compressed. Where a file merely ends with the connection, it may have been cut.
+// EndProven reports whether io.EOF proves that the file is complete: by its length, its framing or its checksum. A file that ends with the
+// connection may be truncated.
 func (d *download) EndProven() bool {
 	_, zipped := d.plain.(*gzip.Reader)
 	return zipped || d.resp.Uncompressed || d.resp.ContentLength >= 0 || len(d.resp.TransferEncoding) > 0 || d.resp.ProtoMajor > 1
 }
 
 func (d *download) Read(p []byte) (int, error) {
-	d.watch.Reset(quiet)
+	d.watch.Reset(maxIdle)
 	n, err := d.plain.Read(p)
 	d.watch.Stop()
 	d.read += int64(n)
@@ -200,16 +201,16 @@ func (d *download) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fail explains a file that broke off.
+// fail describes why a file was interrupted.
 func (d *download) fail(err error) error {
-	if errors.Is(context.Cause(d.ctx), errQuiet) {
-		return &Error{Kind: KindTimeout, Status: d.resp.StatusCode, Message: errQuiet.Error(), err: err}
+	if errors.Is(context.Cause(d.ctx), errIdle) {
+		return &Error{Kind: KindTimeout, Status: d.resp.StatusCode, Message: errIdle.Error(), err: err}
 	}
 	counted := &boundedReader{read: d.read, err: err}
-	return d.client.answerError(d.ctx, counted, d.resp, err)
+	return d.client.responseError(d.ctx, counted, d.resp, err)
 }
 
-// Close ends the download, wherever it is.
+// Close ends the download.
 func (d *download) Close() error {
 	d.watch.Stop()
 	d.cancel(nil)

@@ -7,46 +7,46 @@ import (
 	"time"
 )
 
-// Kind names the part that failed, so that a reader knows what to fix.
+// Kind is the part that failed.
 type Kind string
 
 // The kinds of failure.
 const (
-	KindHost       Kind = "host"       // there is no connection to the host, or something else answers
+	KindHost       Kind = "host"       // no connection to the host, or another server answered
 	KindNetwork    Kind = "network"    // the connection broke
-	KindOrgKey     Kind = "org key"    // the organization is unknown to the host, or not the key's
-	KindKey        Kind = "API key"    // API ID or API secret are not accepted
-	KindPermission Kind = "permission" // the key may not do this
+	KindOrgKey     Kind = "org key"    // the host does not know the organization, or the key belongs to another one
+	KindKey        Kind = "API key"    // the API key or OAuth app is not accepted
+	KindPermission Kind = "permission" // the API key or OAuth app lacks a permission
 	KindQuery      Kind = "query"      // the query is malformed
-	KindThrottled  Kind = "rate limit" // too many requests, or a wait was asked for; nothing may be sent until RetryAfter has passed
-	KindTooLarge   Kind = "size"       // the answer exceeds the bound
-	KindAnswer     Kind = "answer"     // the answer is broken or not understood
+	KindThrottled  Kind = "rate limit" // nothing may be sent until RetryAfter has passed
+	KindTooLarge   Kind = "size"       // the response exceeds the size limit
+	KindAnswer     Kind = "answer"     // the response is broken or not understood
 	KindServer     Kind = "server"     // Carbon Black Cloud, or a gateway in front of it, failed
-	KindTimeout    Kind = "timeout"    // no answer arrived in time
-	KindCanceled   Kind = "canceled"   // the caller has canceled the request
+	KindTimeout    Kind = "timeout"    // no response in time
+	KindCanceled   Kind = "canceled"   // the caller canceled the request
 )
 
-// Permissions that an API key of access level type Custom needs.
+// The permissions that an API key of access level type Custom needs.
 const (
 	PermissionAudits = "org.audits READ"
 	PermissionJobs   = "jobs.status READ"
 )
 
-// Error is a request that failed. Its text says what is wrong and what to do, and never holds the API secret.
+// Error is a failed request. Its text says what is wrong and what to do, and contains no secret.
 type Error struct {
 	Kind       Kind
-	Status     int           // HTTP status, 0 when there was no answer
+	Status     int           // HTTP status; 0 if there was no response
 	Code       string        // the vendor's error_code, if any
-	Message    string        // what happened, in the vendor's words where there are some
+	Message    string        // what happened, in the vendor's words if there are any
 	Permission string        // for KindPermission: the missing one
-	RetryAfter time.Duration // for KindThrottled: how long to wait; 0 when nobody knows
-	ResumesAt  time.Time     // for KindThrottled: when requests start again; zero when nobody knows
-	// AskedAgainAt is set when this is an earlier answer that is remembered: nothing was sent, and nothing is until then.
-	AskedAgainAt time.Time
-	// Intermediary is set when the answer is not one of the vendor's API: a proxy, a firewall or some web server sent it.
+	RetryAfter time.Duration // for KindThrottled: how long to wait; 0 if unknown
+	ResumesAt  time.Time     // for KindThrottled: when requests may start again; zero if unknown
+	// NextAttemptAt is set if this is a remembered error: nothing was sent, and nothing will be until then.
+	NextAttemptAt time.Time
+	// Intermediary is set if the response is not the vendor's: a proxy, a firewall or another web server sent it.
 	Intermediary bool
-	paced        bool // for KindThrottled: by our own limit, not by an answer
-	Lost         bool // of a queue read: its batch may have left the queue and is not here
+	Lost         bool // of Queue and Export: the request may have had an effect that is lost, such as a batch of events
+	paced        bool // for KindThrottled: by our own limit, not by a response
 	transient    bool // the same request may succeed a moment later
 	oauth        bool // the client uses an OAuth app
 	tokenExpired bool // for KindKey: the access token may have expired, so a new one is tried
@@ -70,8 +70,8 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		facts = append(facts, e.Message)
 	}
-	if !e.AskedAgainAt.IsZero() {
-		facts = append(facts, "not asked again before "+e.AskedAgainAt.UTC().Format("15:04:05 UTC")+", unless the settings are saved")
+	if !e.NextAttemptAt.IsZero() {
+		facts = append(facts, "remembered, next attempt after "+e.NextAttemptAt.UTC().Format("15:04:05 UTC")+" or when the settings are saved")
 	}
 	if len(facts) > 0 {
 		b.WriteString(" (" + strings.Join(facts, ", ") + ")")
@@ -161,10 +161,10 @@ func (e *Error) waitAdvice() string {
 	return e.service() + " limits the number of requests: wait a while"
 }
 
-// wait is how long to wait, at least a second.
+// wait returns how long to wait, at least a second.
 func (e *Error) wait() time.Duration { return max(e.RetryAfter.Round(time.Second), time.Second) }
 
-// resumption says when requests start again, by the day too when that is not soon.
+// resumption says when requests may start again, with the date if that is hours away.
 func (e *Error) resumption() string {
 	if e.ResumesAt.IsZero() {
 		return ""

@@ -69,13 +69,13 @@ func TestStatusErrors(t *testing.T) {
 		{"504 null", 504, isJSON, `null`, cbc.KindServer, []string{"HTTP 504"}},
 		{"500 without end", 500, isHTML, strings.Repeat("x", 1<<20), cbc.KindServer, []string{"HTTP 500"}},
 		{"200 html", 200, isHTML, page, cbc.KindHost, []string{"check the URL", "text/html"}},
-		{"200 empty", 200, isJSON, ``, cbc.KindHost, []string{"JSON object was expected"}},
-		{"200 list", 200, isJSON, `[]`, cbc.KindHost, []string{"JSON object was expected"}},
+		{"200 empty", 200, isJSON, ``, cbc.KindHost, []string{"instead of a JSON object"}},
+		{"200 list", 200, isJSON, `[]`, cbc.KindHost, []string{"instead of a JSON object"}},
 		{"200 errorMessage", 200, isJSON, `{"errorMessage":"not entitled","num_found":0,"results":[]}`, cbc.KindAnswer, []string{"not entitled", "HTTP 200"}},
 		{"200 no count", 200, isJSON, `{"results":[]}`, cbc.KindAnswer, []string{"num_found"}},
 		{"200 results", 200, isJSON, `{"num_found":1,"results":{}}`, cbc.KindAnswer, []string{"broken or not understood"}},
 		{"200 cut short", 200, isJSON, good[:50], cbc.KindAnswer, []string{"unexpected EOF"}},
-		{"200 garbage behind", 200, isJSON, good + "x", cbc.KindAnswer, []string{"behind the end"}},
+		{"200 garbage behind", 200, isJSON, good + "x", cbc.KindAnswer, []string{"follows the end"}},
 		{"200 too large", 200, isJSON, `{"num_found":0,"x":"` + strings.Repeat("y", 1<<20) + `"}`, cbc.KindTooLarge, []string{"1048576 bytes", "shorter time range"}},
 	}
 	for _, test := range tests {
@@ -165,7 +165,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 			})
 			failed := fails(t, context.Background(), newClient(t, config(server.URL)), cbc.KindHost)
 			require.Equal(t, status, failed.Status)
-			require.ErrorContains(t, failed, "redirects elsewhere")
+			require.ErrorContains(t, failed, "redirects to another address")
 			require.Equal(t, int32(1), calls.Load())
 		}
 	}
@@ -222,10 +222,10 @@ func TestTransportErrors(t *testing.T) {
 		kind cbc.Kind
 		says string
 	}{
-		{&net.DNSError{Err: "no such host", Name: "cbc.example", IsNotFound: true}, cbc.KindHost, "the name cbc.example is not found"},
-		{&net.DNSError{Err: "i/o timeout", Name: "cbc.example", IsTimeout: true}, cbc.KindHost, "looking up the name cbc.example failed for now"},
-		{&net.DNSError{Err: "server misbehaving", Name: "cbc.example", IsTemporary: true}, cbc.KindHost, "looking up the name cbc.example failed for now"},
-		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "cbc.example", IsTemporary: true}}, cbc.KindHost, "looking up the name"},
+		{&net.DNSError{Err: "no such host", Name: "cbc.example", IsNotFound: true}, cbc.KindHost, "the host name cbc.example does not exist"},
+		{&net.DNSError{Err: "i/o timeout", Name: "cbc.example", IsTimeout: true}, cbc.KindHost, "the lookup of the host name cbc.example failed temporarily"},
+		{&net.DNSError{Err: "server misbehaving", Name: "cbc.example", IsTemporary: true}, cbc.KindHost, "the lookup of the host name cbc.example failed temporarily"},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "cbc.example", IsTemporary: true}}, cbc.KindHost, "the lookup of the host name"},
 		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}, cbc.KindHost, "the proxy cannot be reached"},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}, cbc.KindHost, "no connection to the host"},
 		{&net.OpError{Op: "remote error", Err: tls.AlertError(40)}, cbc.KindHost, "the TLS handshake failed"},
@@ -269,7 +269,7 @@ func TestBrokenOff(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	failed := fails(t, context.Background(), newClient(t, config(server.URL)), cbc.KindAnswer)
-	require.ErrorContains(t, failed, "broke off after 60 bytes")
+	require.ErrorContains(t, failed, "was interrupted after 60 bytes")
 	require.ErrorIs(t, failed, io.ErrUnexpectedEOF)
 
 	early := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })

@@ -16,44 +16,44 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// ExportFormat is the format of an export's file, as the vendor writes it: audit logs take lower case.
+// ExportFormat is the format of an exported file. The audit log API takes it in lower case.
 type ExportFormat string
 
-// The formats of an export.
+// The formats of an exported file.
 const (
 	ExportCSV  ExportFormat = "csv"
 	ExportJSON ExportFormat = "json"
 )
 
-// ExportRequest asks for a file of all events that a search finds. Neither rows nor an offset can be said.
+// ExportRequest asks for a file of all events that a search finds.
 type ExportRequest struct {
 	Filter     auditlog.Filter // must be a Filter.Cloud
 	Start, End time.Time       // as in a SearchRequest
 	Format     ExportFormat
 }
 
-// Body returns the JSON body that is sent, without any secret: that of a search, oldest events first.
+// Body returns the JSON body of the request: that of a search, oldest events first. It contains no secret.
 func (r ExportRequest) Body() []byte {
 	body := searchBody(r.Filter, r.Start, r.End, OldestFirst)
 	body["format"] = r.Format
 	return marshal(body)
 }
 
-// ExportPath is the path of the exports of an organization.
+// ExportPath returns the path of the organization's exports.
 func (c *Client) ExportPath() string {
 	return "/audit_log/v1/orgs/" + c.config.OrgKey + "/logs/_export"
 }
 
-// Export starts a job that makes a file, and returns the job's id. The request is sent once: sent again, it would start another
-// job. A failure is an *Error whose Lost reports whether a job may have been started all the same.
+// Export starts a job that creates a file, and returns the job's ID. The request is never repeated, because it would start another job.
+// The error is an *Error; its Lost reports whether a job may have been started.
 func (c *Client) Export(ctx context.Context, r ExportRequest) (jobID string, err error) {
 	location := ""
 	call := request{
 		endpoint: "export", method: http.MethodPost, path: c.ExportPath(), body: r.Body(), permission: PermissionAudits,
 		located: func(address string) { location = address },
 	}
-	var reached connection
-	spent, err := c.call(reached.watch(ctx), call, func(body io.Reader) error {
+	var conn connection
+	spent, err := c.call(conn.watch(ctx), call, func(body io.Reader) error {
 		raw, err := io.ReadAll(body)
 		if err != nil {
 			return err
@@ -62,21 +62,21 @@ func (c *Client) Export(ctx context.Context, r ExportRequest) (jobID string, err
 		return err
 	})
 	if id := jobIn(location); jobID == "" && ValidJobID(id) && (err == nil || errors.Is(err, errNoJob)) {
-		jobID, err = id, nil // only the id is taken: the job is looked for on this host
+		jobID, err = id, nil // only the ID is used: the job is requested from the configured host
 	}
 	if err == nil && jobID == "" {
 		err = &Error{Kind: KindAnswer, Message: errNoJob.Error(), err: errNoJob}
 	}
 	var failed *Error
 	if errors.As(err, &failed) {
-		failed.Lost = spent.tries > 0 && !reached.never() && !failed.refused()
+		failed.Lost = spent.tries > 0 && !conn.neverMade() && !failed.nothingDone()
 	}
 	return jobID, err
 }
 
-var errNoJob = errors.New("the answer names no job")
+var errNoJob = errors.New("the response contains no job ID")
 
-// jobOf reads the id of the job out of an answer of _export. The vendor's exports name it in three ways, as a number or a text.
+// jobOf returns the job ID in a response of _export. The vendor's export APIs name it in three ways, as a number or a string.
 func jobOf(raw []byte) (string, error) {
 	var answer struct {
 		ID      flexible `json:"job_id"`
@@ -101,7 +101,7 @@ func jobOf(raw []byte) (string, error) {
 	return id, nil
 }
 
-// jobIn is the id of the job that an address names, or whose file it names.
+// jobIn returns the job ID in the address of a job or of its file.
 func jobIn(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -117,10 +117,10 @@ func jobIn(address string) string {
 
 var jobIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// ValidJobID reports whether a text can be the id of a job, and so a part of an address.
+// ValidJobID reports whether a text can be a job ID, and is safe in a URL path.
 func ValidJobID(id string) bool { return jobIDs.MatchString(id) }
 
-// flexible is a JSON value that is a text in one answer and a number in another; anything else is "".
+// flexible is a JSON value that may be a string or a number; anything else is "".
 type flexible string
 
 func (f *flexible) UnmarshalJSON(raw []byte) error {
@@ -138,7 +138,7 @@ func (f *flexible) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// number returns a number that is not negative, as far as an int holds it; 0 if it is none.
+// number returns the value as a number from 0 to the largest int32; 0 if it is not a number.
 func (f flexible) number() int {
 	n, err := strconv.ParseFloat(string(f), 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || !(n > 0) {

@@ -152,7 +152,7 @@ func TestJobListIsNotComplete(t *testing.T) {
 		list, err := client.Jobs(context.Background())
 		require.NoError(t, err, c.answer)
 		require.Len(t, list.Jobs, c.jobs, c.answer)
-		require.Equal(t, c.left, list.Left, c.answer)
+		require.Equal(t, c.left, list.Missing, c.answer)
 	}
 }
 
@@ -202,7 +202,7 @@ func TestDownload(t *testing.T) {
 
 // A storage that asks to wait is not asked again at once, and its wait does not hold for Carbon Black Cloud.
 func TestStorageAsksToWait(t *testing.T) {
-	for status, says := range map[int]string{503: "the storage of the file answers HTTP 503 and asks to wait 30s", 404: "HTTP 404", 429: "asks to wait 30s"} {
+	for status, says := range map[int]string{503: "the storage of the file returned HTTP 503 and asks to wait 30s", 404: "HTTP 404", 429: "asks to wait 30s"} {
 		stored := 0
 		client := exportClient(t, func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/download") {

@@ -195,7 +195,7 @@ func FuzzAnswers(f *testing.F) {
 			},
 			"jobs": func(c *Client) error {
 				list, err := c.Jobs(ctx)
-				require.GreaterOrEqual(t, list.Left, 0)
+				require.GreaterOrEqual(t, list.Missing, 0)
 				for _, j := range list.Jobs {
 					require.True(t, ValidJobID(j.ID))
 					require.NotContains(t, j.Failure, fuzzSecret)

@@ -20,22 +20,22 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// APIKey names an API key of one Carbon Black Cloud. None of it is secret: it stands in URLs, screenshots and audit events. So it
-// tells whose queue and rate limit a data source uses, but it proves nothing.
+// APIKey names an API key. No part of it is secret: it appears in URLs, screenshots and audit events. It identifies the queue that a data
+// source uses, but proves nothing.
 type APIKey struct {
 	URL    string // as NormalizeURL returns it
 	OrgKey string
-	APIID  string
+	APIID  string // or what OAuthID returns for an OAuth app
 }
 
-// Identity is an API key together with the secret that a data source claims to hold for it. Everything that data sources share is
-// kept by Identity, so that a data source with another secret shares nothing. The zero Identity belongs to nobody.
+// Identity is an API key and the secret that a data source has for it. What data sources share is keyed by Identity, so a data source
+// with another secret shares nothing.
 type Identity struct {
 	APIKey
-	Fingerprint string // of the secret: comparable within this process, and useless outside it
+	Fingerprint string // of the secret: comparable within this process, useless outside it
 }
 
-// NewIdentity returns the identity of a data source's settings. Spellings of the same URL give the same identity.
+// NewIdentity returns the identity of a data source. Spellings of the same URL give the same identity.
 func NewIdentity(address, orgKey, apiID, secret string) (Identity, error) {
 	normalized, err := NormalizeURL(address)
 	if err != nil {
@@ -47,7 +47,8 @@ func NewIdentity(address, orgKey, apiID, secret string) (Identity, error) {
 	}, nil
 }
 
-// processKey keys the fingerprints of this process, so that they cannot be compared with those of another, or with a list of secrets.
+// processKey is the random key of this process's fingerprints. They cannot be compared with those of other processes or with a list of
+// secrets.
 var processKey = sync.OnceValue(func() []byte {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails
@@ -60,16 +61,15 @@ func fingerprint(secret string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// NormalizeURL returns the one spelling of an address by which two settings are compared: scheme, host, port and path, without a
-// trailing slash. Host names are lower case and ASCII, without a trailing dot; IP addresses are in canonical form; the port is
-// always written.
+// NormalizeURL returns the spelling of an address by which settings are compared: scheme, host, port and path without a trailing slash.
+// Host names are in lower-case ASCII without a trailing dot, IP addresses in canonical form, and the port is always present.
 func NormalizeURL(address string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Hostname() == "" {
 		return "", fmt.Errorf("url %.200q is not an address: expected one such as https://defense.conferdeploy.net", address)
 	}
 	if u.RawPath != "" || strings.Contains(u.EscapedPath(), "%") {
-		return "", fmt.Errorf("url %q has an encoded character in its path: write the path plainly", address)
+		return "", fmt.Errorf("url %q has an encoded character in its path: write the path without escapes", address)
 	}
 	normalized := url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(normalizeHost(u.Hostname()), normalizePort(u))}
 	if clean := path.Clean("/" + u.Path); clean != "/" {

@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// Job is a job of the vendor's Job service. Which optional members a job has depends on its type.
+// Job is a job of the vendor's Job service. Its type determines which optional fields it has.
 type Job struct {
 	ID         string
-	Type       string // EXTERNAL, event_export, …: what the audit log's jobs are called is not documented
-	Parameters string // its request as JSON, if the service returns it
-	Status     string // upper case: CREATED, IN_PROGRESS, COMPLETED, FAILED or a word that no document has
-	Total      int    // rows, -1 if it does not tell
-	Completed  int    // rows done, -1 if it does not tell
-	Failure    string // what it says went wrong
+	Type       string // EXTERNAL, event_export, …; the type of audit log exports is not documented
+	Parameters string // the request as JSON, if the service returns it
+	Status     string // in upper case: CREATED, IN_PROGRESS, COMPLETED, FAILED or an undocumented value
+	Total      int    // rows; -1 if unknown
+	Completed  int    // rows that are done; -1 if unknown
+	Failure    string // the reported error
 	CreateTime time.Time
 }
 
-// The final states of a job. Every other word is one of a job that runs.
+// The final states of a job. A job with any other status is running.
 const (
 	JobCompleted = "COMPLETED"
 	JobFailed    = "FAILED"
 )
 
-// JobRetention is how long the vendor keeps a job and its file.
+// JobRetention is how long the vendor keeps jobs and their files.
 const JobRetention = 30 * 24 * time.Hour
 
-// jobBody is a job on the wire.
+// jobBody is the JSON form of a job.
 type jobBody struct {
 	ID         flexible        `json:"id"`
 	OrgKey     flexible        `json:"org_key"`
@@ -74,14 +74,13 @@ func (b jobBody) job() Job {
 	return j
 }
 
-// JobsPath is the path of the jobs of an organization.
+// JobsPath returns the path of the organization's jobs.
 func (c *Client) JobsPath() string { return "/jobs/v1/orgs/" + c.config.OrgKey + "/jobs" }
 
-// Job asks for the state of one job. Its id must be valid. A failure is an *Error; one of status 404 may also be that of a job
-// that has just been started.
+// Job returns the state of a job. The error is an *Error. A job that was just started may be a 404 for a moment.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	if !ValidJobID(id) {
-		return Job{}, &Error{Kind: KindQuery, Message: "the id of the job is not one"}
+		return Job{}, &Error{Kind: KindQuery, Message: "the job ID is invalid"}
 	}
 	var body jobBody
 	if err := c.jobCall(ctx, "job", c.JobsPath()+"/"+id, &body); err != nil {
@@ -95,19 +94,18 @@ func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	return job, nil
 }
 
-// JobList is an answer of the Job service that lists jobs.
+// JobList is the list of the Job service.
 type JobList struct {
 	Jobs []Job
-	// Left is how many jobs there are that the list does not hold, or holds in a form that cannot be read. How to ask for the rest of
-	// a list is not documented.
-	Left int
+	// Missing is how many jobs the list does not contain, or contains in an unknown form. How to read the rest of a list is not documented.
+	Missing int
 }
 
-// Jobs lists the jobs that the API key can see: its own, of all products. One of another organization is left out.
+// Jobs lists the jobs of the API key, for all products. Jobs of other organizations are left out.
 func (c *Client) Jobs(ctx context.Context) (JobList, error) {
 	var raw json.RawMessage
 	if err := c.jobCall(ctx, "jobs", c.JobsPath(), &raw); err != nil || raw == nil {
-		return JobList{}, err // no content is no jobs
+		return JobList{}, err // 204 No Content means no jobs
 	}
 	var answer struct {
 		Found   flexible          `json:"num_found"`
@@ -115,28 +113,28 @@ func (c *Client) Jobs(ctx context.Context) (JobList, error) {
 		Failure flexible          `json:"errorMessage"`
 	}
 	if json.Unmarshal(raw, &answer) != nil && json.Unmarshal(raw, &answer.Results) != nil {
-		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "it lists no jobs"}
+		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "it is not a list of jobs"}
 	}
 	if answer.Failure != "" {
 		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: c.redact(string(answer.Failure))}
 	}
 	list := c.jobsOf(answer.Results)
-	if list.Left > 0 && list.Left == len(answer.Results) {
-		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "it lists no jobs that can be read"}
+	if list.Missing > 0 && list.Missing == len(answer.Results) {
+		return JobList{}, &Error{Kind: KindAnswer, Status: http.StatusOK, Message: "none of its jobs can be read"}
 	}
 	if found := answer.Found.number(); found > len(answer.Results) {
-		list.Left += found - len(answer.Results)
+		list.Missing += found - len(answer.Results)
 	}
 	return list, nil
 }
 
-// jobsOf reads the jobs of a list.
+// jobsOf converts the items of a list.
 func (c *Client) jobsOf(results []json.RawMessage) JobList {
 	list := JobList{Jobs: make([]Job, 0, len(results))}
 	for _, raw := range results {
 		var body jobBody
 		if json.Unmarshal(raw, &body) != nil || !ValidJobID(string(body.ID)) {
-			list.Left++
+			list.Missing++
 			continue
 		}
 		if body.OrgKey != "" && !strings.EqualFold(string(body.OrgKey), c.config.OrgKey) {

@@ -273,7 +273,7 @@ func TestTokenServiceFailures(t *testing.T) {
 		`401 {"message":"no"}`:       {KindKey, 1, "check the app ID"},
 		`403 {}`:                     {KindKey, 1, "check the app ID"},
 		`404 <html>`:                 {KindHost, 1, "check the token URL"},
-		`302 `:                       {KindHost, 1, "it redirects elsewhere"},
+		`302 `:                       {KindHost, 1, "redirects to another address"},
 		`200 <html>`:                 {KindHost, 1, "check the token URL"},
 		`200 {}`:                     {KindAnswer, 1, "no access_token"},
 		`200 {"access_token":""}`:    {KindAnswer, 1, "no access_token"},

@@ -12,26 +12,26 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// Batch is what one read took out of the API key's queue.
+// Batch is the result of one read of the API key's queue.
 type Batch struct {
 	Events []auditlog.Event // in no particular order
-	Bad    []BadRecord      // records that are no usable events
+	Bad    []BadRecord      // records that are not usable events
 	Bytes  int64
 	Waited time.Duration // for the rate limit
 }
 
-// QueuePath is the path of the queue of an organization.
+// QueuePath returns the path of the organization's queue.
 func (c *Client) QueuePath() string {
 	return "/audit_log/v1/orgs/" + c.config.OrgKey + "/logs/_queue"
 }
 
-// Queue takes the next batch of events out of the API key's queue, which does not return them again. The request is sent once, and never
-// repeated here or by the transport. A failure is an *Error whose Lost reports whether the batch may be gone.
+// Queue reads the next batch of events from the API key's queue, which removes them. The request is never repeated, neither here nor by
+// the transport. The error is an *Error; its Lost reports whether a batch may be lost.
 func (c *Client) Queue(ctx context.Context) (Batch, error) {
 	var batch Batch
-	var reached connection
+	var conn connection
 	call := request{endpoint: "queue", method: http.MethodGet, path: c.QueuePath(), permission: PermissionAudits}
-	spent, err := c.call(reached.watch(ctx), call, func(body io.Reader) error {
+	spent, err := c.call(conn.watch(ctx), call, func(body io.Reader) error {
 		d := newDecoder(body)
 		var page Page
 		if err := d.batch(&page); err != nil {
@@ -47,16 +47,16 @@ func (c *Client) Queue(ctx context.Context) (Batch, error) {
 	}
 	var failed *Error
 	if errors.As(err, &failed) {
-		failed.Lost = spent.tries > 0 && !reached.never() && !failed.refused()
+		failed.Lost = spent.tries > 0 && !conn.neverMade() && !failed.nothingDone()
 	}
 	return Batch{Waited: spent.waited}, err
 }
 
-// refused reports whether the answer says that nothing was done. A 5xx does not: it may come from a gateway whose upstream has
-// cleared the queue already.
-func (e *Error) refused() bool { return e.Status >= 300 && e.Status < 500 }
+// nothingDone reports whether the response proves that the request had no effect. A 5xx does not: it may come from a gateway whose
+// upstream has already emptied the queue.
+func (e *Error) nothingDone() bool { return e.Status >= 300 && e.Status < 500 }
 
-// connection watches whether a request got as far as a connection.
+// connection records whether a request got a connection.
 type connection struct{ wanted, got atomic.Bool }
 
 func (c *connection) watch(ctx context.Context) context.Context {
@@ -66,21 +66,21 @@ func (c *connection) watch(ctx context.Context) context.Context {
 	})
 }
 
-// never reports whether there was certainly no connection. A transport that does not report its connections may have had one.
-func (c *connection) never() bool { return c.wanted.Load() && !c.got.Load() }
+// neverMade reports whether there certainly was no connection. A transport that does not report connections may have made one.
+func (c *connection) neverMade() bool { return c.wanted.Load() && !c.got.Load() }
 
-// unrepeatable is an empty body that cannot be had a second time. Go's transport sends a GET without a body again when a
-// connection that it used before turns out to be dead, even after the request was written.
+// unrepeatable is an empty body that cannot be read twice. Without it, Go's transport repeats a GET when a reused connection turns out
+// to be dead, even after the request was written.
 type unrepeatable struct{}
 
 func (unrepeatable) Read([]byte) (int, error) { return 0, io.EOF }
 func (unrepeatable) Close() error             { return nil }
 
-// EventDecoder decodes single events, as an answer holds them. Texts that repeat are kept once, for as long as the decoder.
+// EventDecoder decodes single events. Strings that repeat are stored once, for the lifetime of the decoder.
 type EventDecoder struct{ d *decoder }
 
-// NewEventDecoder returns a decoder with no texts.
-func NewEventDecoder() *EventDecoder { return &EventDecoder{&decoder{texts: map[string]string{}}} }
+// NewEventDecoder returns a decoder.
+func NewEventDecoder() *EventDecoder { return &EventDecoder{&decoder{interned: map[string]string{}}} }
 
 // Decode reads one JSON object into e, which must be empty.
 func (d *EventDecoder) Decode(object []byte, e *auditlog.Event) error { return d.d.event(object, e) }

@@ -105,7 +105,7 @@ func TestQueueKeepsBadRecords(t *testing.T) {
 	require.ErrorContains(t, &cbc.BadRecordsError{Records: page.Bad}, "1 record that Carbon Black Cloud returned cannot be read and is left out: one without a readable time")
 }
 
-// A refusal took nothing out of the queue; anything else after the request was sent may have.
+// A rejection took nothing out of the queue; anything else after the request was sent may have.
 func TestQueueTellsWhatMayBeLost(t *testing.T) {
 	for status, lost := range map[int]bool{301: false, 400: false, 401: false, 403: false, 404: false, 429: false, 500: true, 502: true, 503: true} {
 		var asked atomic.Int32

@@ -9,16 +9,22 @@ import (
 	"strings"
 )
 
-// redacted stands for a secret in an error.
-const redacted = "[secret]"
+const (
+	// redacted replaces a secret in an error.
+	redacted = "[secret]"
+	// minSecret is the length below which a value is not treated as a secret: replacing every "1" would make errors unreadable.
+	minSecret = 4
+	// maxQuote bounds how much of a received text an error quotes.
+	maxQuote = 500
+)
 
-// newRedactor returns a replacer that takes secrets out of a text, also where they are escaped or encoded.
+// newRedactor returns a replacer that removes secrets from a text, also where they are escaped or encoded.
 func newRedactor(secrets []string) *strings.Replacer {
 	var forms []string
 	for _, secret := range secrets {
 		forms = append(forms, spellings(secret)...)
 	}
-	// Of forms that begin alike the longest comes first, so that nothing of it is left.
+	// The longest form comes first, so that no part of it is left.
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	pairs := make([]string, 0, 2*len(forms))
 	for _, form := range slices.Compact(forms) {
@@ -27,10 +33,7 @@ func newRedactor(secrets []string) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// minSecret is the length below which a value is not taken for a secret: to replace every "1" would make errors unreadable.
-const minSecret = 4
-
-// spellings are the forms in which a server may send a secret back.
+// spellings returns the forms in which a server may send a secret back.
 func spellings(secret string) []string {
 	if secret = strings.TrimSpace(secret); len(secret) < minSecret {
 		return nil
@@ -46,10 +49,7 @@ func spellings(secret string) []string {
 	return forms
 }
 
-// maxQuote bounds how much of a text from outside an error quotes.
-const maxQuote = 500
-
-// redact takes the secrets out of a text that may have come from outside, and cuts it.
+// redact removes the secrets from a received text and truncates it.
 func (c *Client) redact(s string) string { return truncate(c.secrets.Load().Replace(s), maxQuote) }
 
 // truncate cuts a text to n bytes and marks the cut.
@@ -60,7 +60,7 @@ func truncate(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// redactReasons makes what is said of bad records fit to be shown.
+// redactReasons removes the secrets from the descriptions of bad records.
 func (c *Client) redactReasons(bad []BadRecord) {
 	for i := range bad {
 		bad[i].Reason = c.redact(bad[i].Reason)

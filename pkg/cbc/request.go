@@ -165,7 +165,7 @@ type started struct {
 
 // start waits until an attempt may be sent. The caller must end it.
 func (c *Client) start(ctx context.Context, r request) (started, error) {
-	probe, err := c.refused.check(r.permission)
+	probe, err := c.rejections.check(r.permission)
 	if err != nil {
 		return started{}, err
 	}
@@ -180,11 +180,11 @@ func (c *Client) start(ctx context.Context, r request) (started, error) {
 	grant, err := c.config.Limiter.Acquire(ctx)
 	if err != nil {
 		err = c.notSent(ctx, err)
-		c.refused.settle(r.permission, probe, c.Accepted(), err)
+		c.rejections.record(r.permission, probe, c.Accepted(), err)
 		return started{}, err
 	}
 	if !probe {
-		if err := c.refused.current(r.permission); err != nil { // rejected while this request waited
+		if err := c.rejections.current(r.permission); err != nil { // rejected while this request waited
 			grant.Cancel()
 			return started{}, err
 		}
@@ -199,7 +199,7 @@ func (c *Client) end(t started, r request, err error) {
 	if failed != nil && !failed.tokenExpired && (failed.Kind == KindKey || failed.Kind == KindOrgKey) {
 		c.reject()
 	}
-	c.refused.settle(r.permission, t.probe, c.Accepted(), err)
+	c.rejections.record(r.permission, t.probe, c.Accepted(), err)
 	switch {
 	case r.issuesToken: // another service, which says nothing about this host
 		t.grant.End(ratelimit.Unknown, 0)
@@ -248,7 +248,7 @@ func (c *Client) exchange(ctx context.Context, r request, read func(io.Reader) e
 	}
 	limited := &boundedReader{r: resp.Body, left: c.config.MaxResponseBytes}
 	if err := read(limited); err != nil {
-		return c.answerError(ctx, limited, resp, err)
+		return c.responseError(ctx, limited, resp, err)
 	}
 	if !r.issuesToken {
 		c.accept(sentAt)

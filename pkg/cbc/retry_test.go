@@ -123,7 +123,7 @@ func TestRetries(t *testing.T) {
 		"too large":             {[]step{{status: 200, body: `{"x":"` + strings.Repeat("y", 2000) + `"}`}}, once, KindTooLarge},
 		"not JSON":              {[]step{{status: 200, body: "<html>"}}, once, KindHost},
 		"not understood":        {[]step{{status: 200, body: `{"results":7}`}}, once, KindAnswer},
-		"refusal in a 200":      {[]step{{status: 200, body: `{"errorMessage":"no"}`}}, once, KindAnswer},
+		"rejection in a 200":    {[]step{{status: 200, body: `{"errorMessage":"no"}`}}, once, KindAnswer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -12,13 +12,12 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// JSONRows cuts a JSON export into rows, keeping every byte: what stands around the list of events, between them, and the
-// events themselves. How the vendor writes such a file is not documented, so it may be a list, an object with a list of results
-// as in the answer of a search, or an object a line.
+// JSONRows splits a JSON export into rows and keeps every byte: the events, and what is around and between them. The format of the file
+// is not documented, so it may be a list, an object with a list of results as in a search, or one object per line.
 type JSONRows struct {
 	envelope envelope
 	ended    bool
-	created  []byte // create_time of the last event, as it stands there
+	created  []byte // create_time of the last event, unchanged
 }
 
 type envelope int
@@ -29,16 +28,16 @@ const (
 	objectALine
 )
 
-// ErrForm says that a JSON text is not an export of events.
+// ErrForm is returned for JSON that is not an export of events.
 var ErrForm = errors.New("the file is not a list of events")
 
-// Wrapped reports whether the list of events is a member of an object, whose other members may count them.
+// Wrapped reports whether the list of events is a member of an object.
 func (f *JSONRows) Wrapped() bool { return f.envelope == objectWithResults }
 
-// Lines reports whether every event is a JSON text of its own.
+// Lines reports whether every event is a line of its own.
 func (f *JSONRows) Lines() bool { return f.envelope == objectALine }
 
-// Head finds what stands before the first event of b, the file from its beginning on. last says that nothing follows b.
+// Head returns the length of what precedes the first event. b is the beginning of the file; last means that it is the whole file.
 func (f *JSONRows) Head(b []byte, last bool) (length int, err error) {
 	pos := skipSpace(b, len(mark(b)))
 	switch {
@@ -56,7 +55,7 @@ func (f *JSONRows) Head(b []byte, last bool) (length int, err error) {
 	return 0, ErrForm
 }
 
-// atEnd is what an error means where nothing follows any more.
+// atEnd returns what an error means at the end of the file.
 func atEnd(err error, last bool) error {
 	if last && errors.Is(err, ErrMore) {
 		return io.ErrUnexpectedEOF
@@ -66,11 +65,10 @@ func atEnd(err error, last bool) error {
 
 const byteOrderMark = "\ufeff"
 
-// mark is a byte order mark, if the text begins with one.
+// mark returns the byte order mark at the beginning of b, if any.
 func mark(b []byte) []byte { return b[:len(b)-len(bytes.TrimPrefix(b, []byte(byteOrderMark)))] }
 
-// headOfObject looks for a list of results among the members of the first object. An object without one is an event if it has a
-// time.
+// headOfObject looks for a list of results among the members of the first object. An object without one is an event if it has a time.
 func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 	timed := false
 	for pos := open + 1; ; pos++ {
@@ -79,7 +77,7 @@ func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 			return 0, ErrMore
 		}
 		if b[pos] == '}' && !timed {
-			f.envelope, f.ended = objectWithResults, true // an answer without events need not list them
+			f.envelope, f.ended = objectWithResults, true // a response without events may omit the list
 			return pos, nil
 		}
 		if b[pos] == '}' {
@@ -120,13 +118,13 @@ func (f *JSONRows) headOfObject(b []byte, open int) (int, error) {
 	return open, nil
 }
 
-// RowError says why one row of a file cannot be read, though it is known where it ends.
+// RowError says why a row cannot be read although its end is known.
 type RowError struct{ Reason string }
 
 func (e *RowError) Error() string { return e.Reason }
 
-// Next finds the next event, and the separator between it and the one before: a comma or a line break. b is the file from there on,
-// and last says that nothing follows b. Both are given by their lengths, also with a *RowError. io.EOF is the end of the list.
+// Next returns the lengths of the next event and of the separator before it, also with a *RowError. b is the file from there on; last
+// means that it is the rest of the file. The error is io.EOF at the end of the list.
 func (f *JSONRows) Next(b []byte, last bool) (separator, event int, err error) {
 	f.created = nil
 	if f.ended {
@@ -160,8 +158,8 @@ func (f *JSONRows) Next(b []byte, last bool) (separator, event int, err error) {
 	return pos, end - pos, &RowError{Reason: "it is malformed: " + err.Error()}
 }
 
-// row returns b up to the end of the row that starts at pos, as far as that can be told without reading it: where every event is a
-// text of its own, one that starts on a new line is another row. whole is false if the row may go on behind b.
+// row returns b up to the end of the row at pos, if that is known without parsing: an object that starts on a new line is another row
+// where every event is a line. whole is false if the row may continue after b.
 func (f *JSONRows) row(b []byte, pos int, last bool) (row []byte, whole bool) {
 	if f.envelope != objectALine {
 		return b, false
@@ -172,7 +170,7 @@ func (f *JSONRows) row(b []byte, pos int, last bool) (row []byte, whole bool) {
 	return b, last
 }
 
-// member returns what is done with each member of an event.
+// member returns the function that checks each member of an event.
 func (f *JSONRows) member(b []byte) func(name []byte, start, end int) error {
 	return func(name []byte, start, end int) error {
 		if !wellFormed(name) || !wellFormed(b[start:end]) {
@@ -187,7 +185,7 @@ func (f *JSONRows) member(b []byte) func(name []byte, start, end int) error {
 
 var errMalformed = errors.New("a value is malformed")
 
-// wellFormed reports whether a value, of which the end was found, is one.
+// wellFormed reports whether a value whose end was found is valid JSON.
 func wellFormed(value []byte) bool {
 	switch value[0] {
 	case '"':
@@ -198,8 +196,8 @@ func wellFormed(value []byte) bool {
 	return json.Valid(value)
 }
 
-// wellFormedString reports whether a string holds no control character and no escape that JSON does not have. It skips eight bytes at a
-// time that hold neither.
+// wellFormedString reports whether a string has no control characters and only valid escapes. It skips eight bytes at a time without
+// either.
 func wellFormedString(value []byte) bool {
 	for i := 1; i < len(value)-1; {
 		if i+8 < len(value) && plainWord(binary.LittleEndian.Uint64(value[i:])) {
@@ -223,12 +221,12 @@ func wellFormedString(value []byte) bool {
 // plainWord reports whether none of eight bytes is a control character or a backslash.
 func plainWord(word uint64) bool {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	escapes := word ^ '\\'*ones // a backslash has become 0
+	escapes := word ^ '\\'*ones // backslashes become 0
 	return ((word-' '*ones)&^word|(escapes-ones)&^escapes)&tops == 0
 }
 
-// endOfMalformed finds the end of a row that is no event: that of its line, or that of its value, or where what looks like the next
-// event starts, whichever comes first. A quote that is missing makes the rest of a list look like a string.
+// endOfMalformed returns the end of a row that is not an event: of its line or of its value, or where the next event seems to start,
+// whichever comes first. After a missing quote, the rest of a list looks like a string.
 func (f *JSONRows) endOfMalformed(b []byte, pos int, whole bool) (end int, err error) {
 	if f.envelope == objectALine {
 		line := bytes.IndexByte(b[pos:], '\n')
@@ -247,10 +245,10 @@ func (f *JSONRows) endOfMalformed(b []byte, pos int, whole bool) (end int, err e
 	return end, err
 }
 
-// nextObject is where one object ends and another starts. No string holds it: a quote in a string is escaped.
+// nextObject matches the end of one object and the start of the next. It matches in no string, where quotes are escaped.
 var nextObject = regexp.MustCompile(`\}\s*,\s*\{\s*"`)
 
-// endOfElement finds the end of a value that is followed by another one or by the end of the list.
+// endOfElement returns the end of a value that is followed by another one or by the end of the list.
 func endOfElement(b []byte, pos int) (int, error) {
 	end, err := valueEnd(b, pos)
 	if err != nil {
@@ -266,11 +264,11 @@ func endOfElement(b []byte, pos int) (int, error) {
 	return end, nil
 }
 
-// Tail reports whether what stands around the events is sound: head, and tail behind the last one, to the end of the file.
+// Tail returns an error unless what is around the events is valid: head before the first, and tail after the last to the end of the file.
 func (f *JSONRows) Tail(head, tail []byte) error {
 	around := append(bytes.Clone(head[len(mark(head)):]), tail...)
 	if f.envelope == objectALine {
-		around = append(around, "null"...) // nothing but white space may be left
+		around = append(around, "null"...) // only white space may be left
 	}
 	if !json.Valid(around) {
 		return io.ErrUnexpectedEOF
@@ -278,7 +276,7 @@ func (f *JSONRows) Tail(head, tail []byte) error {
 	return nil
 }
 
-// CreateTime returns the text of the last event's time, nil if it has none. It is valid until the next call of Next.
+// CreateTime returns the last event's time as written, nil if it has none. It is valid until the next call of Next.
 func (f *JSONRows) CreateTime() []byte {
 	if len(f.created) < 2 || f.created[0] != '"' {
 		return nil
@@ -286,14 +284,14 @@ func (f *JSONRows) CreateTime() []byte {
 	return f.created[1 : len(f.created)-1]
 }
 
-// IsEvent reports whether an object has what every event of an audit log has, and other products' records have not: a description,
-// a time called create_time, and somebody or something that acted, or a flag.
+// IsEvent reports whether an object has the members by which audit events differ from the records of other products: a description, a
+// create_time, and an actor, address, URL or flag.
 func IsEvent(object []byte) bool {
-	var told, timed, acted bool
+	var described, timed, acted bool
 	err := eachMember(object, func(name, _ []byte) error {
 		switch string(name) {
 		case `"description"`:
-			told = true
+			described = true
 		case `"create_time"`:
 			timed = true
 		case `"actor"`, `"actor_ip"`, `"request_url"`, `"flagged"`, `"verbose"`:
@@ -301,8 +299,8 @@ func IsEvent(object []byte) bool {
 		}
 		return nil
 	})
-	return err == nil && told && timed && acted
+	return err == nil && described && timed && acted
 }
 
-// DecodeEvent reads one event, keeping nothing of it elsewhere.
+// DecodeEvent decodes one event.
 func DecodeEvent(object []byte, e *auditlog.Event) error { return NewEventDecoder().Decode(object, e) }

@@ -10,13 +10,13 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// MaxRows is the most events one search can reach; the vendor's products share this bound.
+// MaxRows is the number of events that a search can reach. All products of the vendor share this limit.
 const MaxRows = 10_000
 
-// Order is the direction of a search's time sort.
+// Order is the order of a search's results by time.
 type Order string
 
-// The orders in which events come.
+// The orders of a search.
 const (
 	NewestFirst Order = "DESC"
 	OldestFirst Order = "ASC"
@@ -24,26 +24,26 @@ const (
 
 // SearchRequest asks for one page of events.
 type SearchRequest struct {
-	Filter     auditlog.Filter // must be a Filter.Cloud: derived keys are not the vendor's
+	Filter     auditlog.Filter // must be a Filter.Cloud: the vendor does not know derived keys
 	Start, End time.Time       // sent with microseconds; whether they are inclusive is not documented
 	Order      Order
-	Rows       int // 1 to MaxRows, always sent: the vendor's default page has 20 rows
-	Offset     int // rows to skip, 0-based
+	Rows       int // 1 to MaxRows; always sent, because the vendor's default is not documented
+	Offset     int // rows to skip
 }
 
-// Page is what a search found. Found counts all hits; it may be capped at the reach, so a Found of MaxRows can mean more.
+// Page is the result of a search. Found counts all matches. It may be capped, so a Found of MaxRows can mean more.
 type Page struct {
 	Found     int
 	Available int
 	Events    []auditlog.Event
-	Bad       []BadRecord // records that are no usable events; Found counts them, too
-	Digits    int         // the most fraction digits of a second in the events' times: how fine the times are written
+	Bad       []BadRecord // records that are not usable events; Found includes them
+	Digits    int         // the largest number of fraction digits in the events' times
 	Bytes     int64
 	Waited    time.Duration // for the rate limit
-	Tries     int           // requests it took
+	Tries     int           // requests that were sent
 }
 
-// createTime is the one criterion that every search has.
+// createTime is the criterion that every search has.
 type createTime struct {
 	Start string `json:"start"`
 	End   string `json:"end"`
@@ -54,17 +54,17 @@ type sortField struct {
 	Order Order  `json:"order"`
 }
 
-// timeLayout is the format that the vendor's own client sends: UTC with six digits.
+// timeLayout is the format of the vendor's SDK: UTC with six fraction digits.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// Body returns the JSON body that is sent, without any secret.
+// Body returns the JSON body of the request. It contains no secret.
 func (r SearchRequest) Body() []byte {
 	body := searchBody(r.Filter, r.Start, r.End, r.Order)
 	body["rows"], body["start"] = r.Rows, r.Offset
 	return marshal(body)
 }
 
-// searchBody is what the bodies of a search and of an export share.
+// searchBody returns the members that the bodies of searches and exports share.
 func searchBody(f auditlog.Filter, start, end time.Time, order Order) map[string]any {
 	criteria := terms(f.Criteria)
 	criteria["create_time"] = createTime{Start: start.UTC().Format(timeLayout), End: end.UTC().Format(timeLayout)}
@@ -81,12 +81,12 @@ func searchBody(f auditlog.Filter, start, end time.Time, order Order) map[string
 func marshal(body map[string]any) []byte {
 	raw, err := json.Marshal(body)
 	if err != nil {
-		panic(err) // strings, numbers and maps of them always marshal
+		panic(err) // strings, numbers and maps of them can always be marshaled
 	}
 	return raw
 }
 
-// terms writes lists of values as the vendor wants them: a flag is one boolean, everything else a list of strings.
+// terms converts criteria to the vendor's form: a flag is a boolean, everything else a list of strings.
 func terms(t auditlog.Terms) map[string]any {
 	out := make(map[string]any, len(t)+1)
 	for key, values := range t {
@@ -101,19 +101,19 @@ func terms(t auditlog.Terms) map[string]any {
 	return out
 }
 
-// SearchPath is the path of the search of an organization.
+// SearchPath returns the path of the organization's search.
 func (c *Client) SearchPath() string {
 	return "/audit_log/v1/orgs/" + c.config.OrgKey + "/logs/_search"
 }
 
-// Search asks for one page. A failure is an *Error.
+// Search reads one page of events. The error is an *Error.
 func (c *Client) Search(ctx context.Context, r SearchRequest) (Page, error) {
 	var page Page
 	call := request{
 		endpoint: "search", method: http.MethodPost, path: c.SearchPath(), body: r.Body(), permission: PermissionAudits, repeatable: true,
 	}
 	spent, err := c.call(ctx, call, func(body io.Reader) error {
-		page = Page{} // of an earlier try that broke off
+		page = Page{} // discard an interrupted attempt
 		d := newDecoder(body)
 		if err := d.page(&page, r.Rows); err != nil {
 			return err

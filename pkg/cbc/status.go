@@ -18,8 +18,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// answerError explains an answer of status 2xx that could not be read.
-func (c *Client) answerError(ctx context.Context, body *boundedReader, resp *http.Response, err error) error {
+// responseError describes a response of status 2xx that could not be read.
+func (c *Client) responseError(ctx context.Context, body *boundedReader, resp *http.Response, err error) error {
 	var known *Error
 	switch {
 	case errors.As(err, &known):
@@ -33,19 +33,19 @@ func (c *Client) answerError(ctx context.Context, body *boundedReader, resp *htt
 	case isTimeout(body.err):
 		return &Error{Kind: KindTimeout, Status: resp.StatusCode, err: err}
 	case body.err != nil:
-		return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: fmt.Sprintf("it broke off after %d bytes", body.read), transient: true, err: err}
+		return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: fmt.Sprintf("it was interrupted after %d bytes", body.read), transient: true, err: err}
 	case errors.Is(err, errNotJSON):
-		message := "it answered " + c.mediaType(resp) + " where a JSON object was expected"
+		message := "it returned " + c.mediaType(resp) + " instead of a JSON object"
 		return &Error{Kind: KindHost, Status: resp.StatusCode, Message: message, Intermediary: true, err: err}
 	}
 	broken := errors.Is(err, io.ErrUnexpectedEOF)
 	return &Error{Kind: KindAnswer, Status: resp.StatusCode, Message: c.redact(err.Error()), transient: broken, err: err}
 }
 
-// maxErrorBytes bounds how much of an error's body is read.
+// maxErrorBytes bounds how much of an error response is read.
 const maxErrorBytes = 64 << 10
 
-// errorBody is the union of the shapes in which the vendor's APIs describe an error.
+// errorBody has all members in which the vendor's APIs describe an error.
 type errorBody struct {
 	Code         string `json:"error_code"`
 	Message      string `json:"message"`
@@ -55,12 +55,12 @@ type errorBody struct {
 	OAuthDetail  string `json:"error_description"`
 }
 
-// statusError explains an answer that is not a success. The body may be anything: JSON, an HTML page or nothing. Only an answer
-// that the vendor's API can have sent is a verdict on the key, the org key or the query.
+// statusError describes a response that is not a success. Its body may be JSON, an HTML page or empty. Only a response that the vendor's
+// API may have sent proves anything about the credential, the org key or the query.
 func (c *Client) statusError(r request, resp *http.Response) error {
-	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // what could be read is enough: the status is known
+	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // a partial body is enough
 	var body errorBody
-	_ = json.Unmarshal(raw, &body) // a member of another type leaves the others readable
+	_ = json.Unmarshal(raw, &body) // the members with the right type are enough
 	e := &Error{oauth: c.tokens != nil, Status: resp.StatusCode, Code: c.redact(body.Code), Intermediary: !isVendors(resp, raw)}
 	e.Message = c.redact(firstOf(body.Message, body.ErrorMessage, body.Reason, body.OAuthDetail, body.OAuthError))
 	e.classify(r, body, len(raw) > 0)
@@ -76,24 +76,24 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 		e.add(c.redact(body.Reason))
 	}
 	if e.Status >= 300 && e.Status < 400 {
-		e.Message = "it redirects elsewhere"
+		e.Message = "it redirects to another address"
 	}
 	if e.Intermediary && e.Status >= 400 {
-		e.add("it answered " + c.mediaType(resp) + c.title(raw))
+		e.add("it returned " + c.mediaType(resp) + c.title(raw))
 	}
 	return e
 }
 
-// add appends to the message.
+// add appends a text to the message.
 func (e *Error) add(text string) {
 	if text != e.Message {
 		e.Message = strings.TrimPrefix(e.Message+", "+text, ", ")
 	}
 }
 
-// classify finds the kind by status and sender.
+// classify sets the kind by status and sender.
 func (e *Error) classify(r request, body errorBody, hasBody bool) {
-	said := strings.ToLower(body.Message + " " + body.ErrorMessage + " " + body.Code)
+	text := strings.ToLower(body.Message + " " + body.ErrorMessage + " " + body.Code)
 	switch status := e.Status; {
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500 && status != http.StatusNetworkAuthenticationRequired:
 		e.Kind, e.transient = KindServer, true
@@ -102,15 +102,15 @@ func (e *Error) classify(r request, body errorBody, hasBody bool) {
 	case e.Intermediary:
 		e.Kind = KindHost
 	case r.issuesToken && (status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		e.Kind = KindKey // OAuth answers 400 to a client that it does not know
+		e.Kind = KindKey // OAuth services answer 400 or 401 to an unknown client
 	case status == http.StatusUnauthorized:
 		e.Kind = KindKey
-		if strings.Contains(said, "org key") || strings.Contains(said, "org_key") || strings.Contains(said, "orgkey") {
+		if strings.Contains(text, "org key") || strings.Contains(text, "org_key") || strings.Contains(text, "orgkey") {
 			e.Kind = KindOrgKey
 		}
 	case status == http.StatusForbidden:
 		e.Kind, e.Permission = KindPermission, r.permission
-	case status == http.StatusNotFound && strings.Contains(said, "org"):
+	case status == http.StatusNotFound && strings.Contains(text, "org"):
 		e.Kind = KindOrgKey
 	case status == http.StatusBadRequest && hasBody:
 		e.Kind = KindQuery
@@ -119,7 +119,7 @@ func (e *Error) classify(r request, body errorBody, hasBody bool) {
 	}
 }
 
-// isVendors reports whether an error can be the vendor's: a JSON object, or nothing at all, as its bodies are not all documented.
+// isVendors reports whether an error response may be the vendor's: a JSON object or an empty body, as not all of them are documented.
 func isVendors(resp *http.Response, body []byte) bool {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
@@ -128,11 +128,11 @@ func isVendors(resp *http.Response, body []byte) bool {
 	return body[0] == '{' && (len(body) >= maxErrorBytes || json.Valid(body))
 }
 
-// retryAfter reads the header in both of its forms, a number of seconds and a date. 0 means that it is absent or unreadable, and
-// no wait is longer than maxRetryAfter.
+// retryAfter parses a Retry-After header in both forms, seconds and date. It returns 0 if the header is absent or unreadable, and at most
+// maxRetryAfter.
 func retryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseFloat(header, 64); err == nil && seconds > 0 && !math.IsInf(seconds, 1) { // not so for NaN
+	if seconds, err := strconv.ParseFloat(header, 64); err == nil && seconds > 0 && !math.IsInf(seconds, 1) { // false for NaN
 		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
 	}
 	if at, err := http.ParseTime(header); err == nil {
@@ -141,7 +141,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// serverTime is the time by the clock that a date of Retry-After comes from, if that clock is behind ours: then the wait is longer.
+// serverTime returns the server's time if its clock is behind ours, because a date in Retry-After is by its clock.
 func serverTime(resp *http.Response, now time.Time) time.Time {
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil && date.Before(now) {
 		return date
@@ -149,8 +149,8 @@ func serverTime(resp *http.Response, now time.Time) time.Time {
 	return now
 }
 
-// maxRetryAfter is the longest wait that is believed. After it one request probes, and the next answer may ask for another wait: a
-// mistake of a gateway must not silence a host for a year.
+// maxRetryAfter is the longest pause that is kept, so that a faulty gateway cannot stop all requests for a year. Then one request tests
+// whether the pause is over.
 const maxRetryAfter = time.Hour
 
 func (c *Client) mediaType(resp *http.Response) string {
@@ -162,10 +162,10 @@ func (c *Client) mediaType(resp *http.Response) string {
 
 var titles = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// maxTitle bounds how much of a title is quoted.
+// maxTitle bounds how much of an HTML title is quoted.
 const maxTitle = 80
 
-// title quotes the title of an HTML page, which often names the product that answered.
+// title returns the quoted title of an HTML page, which often names the product that sent it.
 func (c *Client) title(page []byte) string {
 	found := titles.FindSubmatch(page)
 	if found == nil {

@@ -10,21 +10,19 @@ import (
 	"unicode/utf8"
 )
 
-// stream cuts a JSON text that arrives piece by piece into values. A value is handed out as a part of the buffer, valid until
-// the next call.
+// stream splits JSON that arrives in pieces into values. A value is a slice of the buffer, valid until the next call.
 type stream struct {
-	r   io.Reader
-	buf []byte // what was read and is not consumed is buf[pos:]
-	pos int
-	// read counts the bytes taken from r.
-	read  int64
-	whole bool // nothing is left to be read
+	r     io.Reader
+	buf   []byte // buf[pos:] has been read but not consumed
+	pos   int
+	read  int64 // bytes read from r
+	whole bool  // r has been read to its end
 }
 
-// ErrMore says that what is looked for goes on beyond the bytes at hand.
-var ErrMore = errors.New("more is needed")
+// ErrMore is returned when a value continues beyond the given bytes.
+var ErrMore = errors.New("the value continues beyond the given bytes")
 
-// fill reads on, until the buffer is full: a value that does not fit is scanned again only after the buffer has doubled.
+// fill reads until the buffer is full. A value that does not fit is scanned again only after the buffer has doubled.
 func (s *stream) fill() error {
 	if s.pos > 0 {
 		s.buf = s.buf[:copy(s.buf, s.buf[s.pos:])]
@@ -44,7 +42,7 @@ func (s *stream) fill() error {
 	return err
 }
 
-// readAll reads the rest of the text into the buffer.
+// readAll reads the rest of the input into the buffer.
 func (s *stream) readAll() error {
 	for !s.whole {
 		err := s.fill()
@@ -82,13 +80,13 @@ func (s *stream) expect(want byte) error {
 		return err
 	}
 	if b != want {
-		return fmt.Errorf("%q stands where %q was expected", b, want)
+		return fmt.Errorf("found %q instead of %q", b, want)
 	}
 	s.pos++
 	return nil
 }
 
-// raw consumes one value.
+// raw consumes a value.
 func (s *stream) raw() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
@@ -109,7 +107,7 @@ func (s *stream) raw() ([]byte, error) {
 	}
 }
 
-// list consumes a bracketed, comma separated list; item must consume one item.
+// list consumes a bracketed list with commas; item must consume one item.
 func (s *stream) list(open, shut byte, item func() error) error {
 	if err := s.expect(open); err != nil {
 		return err
@@ -138,7 +136,7 @@ func (s *stream) list(open, shut byte, item func() error) error {
 	return nil
 }
 
-// ended makes sure that nothing but white space follows.
+// ended returns an error unless only white space follows.
 func (s *stream) ended() error {
 	b, err := s.peek()
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -147,10 +145,10 @@ func (s *stream) ended() error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%q stands behind the end", b)
+	return fmt.Errorf("%q follows the end of the response", b)
 }
 
-// eachMember calls f for each member of an object that is at hand as a whole. The name comes with its quotes.
+// eachMember calls f for each member of a complete object. The name includes its quotes.
 func eachMember(object []byte, f func(name, value []byte) error) error {
 	end, err := members(object, 0, func(name []byte, start, end int) error { return f(name, object[start:end]) })
 	if err == nil && end != len(object) {
@@ -159,8 +157,7 @@ func eachMember(object []byte, f func(name, value []byte) error) error {
 	return err
 }
 
-// members calls f for each member of the object that starts at pos, with where its value is, and returns the position behind the
-// object.
+// members calls f for each member of the object at pos, with the position of its value, and returns the position after the object.
 func members(b []byte, pos int, f func(name []byte, start, end int) error) (end int, err error) {
 	if pos == len(b) || b[pos] != '{' {
 		return 0, errors.New("it is not an object")
@@ -207,8 +204,7 @@ func skipSpace(b []byte, pos int) int {
 	return pos
 }
 
-// valueEnd returns the position behind the value that starts at pos. It balances brackets and leaves it to the readers of the
-// parts to look at them.
+// valueEnd returns the position after the value at pos. It balances brackets but does not check what is inside.
 func valueEnd(b []byte, pos int) (int, error) {
 	if pos >= len(b) {
 		return 0, ErrMore
@@ -224,7 +220,7 @@ func valueEnd(b []byte, pos int) (int, error) {
 			continue
 		}
 		if end == pos {
-			return 0, fmt.Errorf("%q stands where a value was expected", b[pos])
+			return 0, fmt.Errorf("found %q instead of a value", b[pos])
 		}
 		return end, nil
 	}
@@ -236,14 +232,14 @@ var endsLiteral = [256]bool{
 	',': true, ':': true, '}': true, ']': true, ' ': true, '\n': true, '\r': true, '\t': true, '"': true, '{': true, '[': true,
 }
 
-// stringEnd looks for the closing quote. Names and most values are short, so looking at eight bytes at a time is faster than a
-// search for each of the two characters that matter.
+// stringEnd returns the position after the closing quote. Most strings are short, so testing eight bytes at a time is faster than two
+// searches, for quotes and for backslashes.
 func stringEnd(b []byte, pos int) (int, error) {
 	const ones = 0x0101010101010101
 	for pos++; pos < len(b); {
 		if pos+8 <= len(b) {
 			word := binary.LittleEndian.Uint64(b[pos:])
-			quotes, escapes := word^'"'*ones, word^'\\'*ones // what is looked for has become 0
+			quotes, escapes := word^'"'*ones, word^'\\'*ones // matching bytes become 0
 			found := ((quotes-ones)&^quotes | (escapes-ones)&^escapes) & (0x80 * ones)
 			if found == 0 {
 				pos += 8
@@ -285,7 +281,7 @@ func bracketEnd(b []byte, pos int) (int, error) {
 	return 0, ErrMore
 }
 
-// plain reports whether a string's inside is its value: no escape, no control character, no broken UTF-8.
+// plain reports whether the inside of a string is its value: without escapes, control characters and invalid UTF-8.
 func plain(b []byte) bool {
 	ascii := true
 	for _, c := range b {
@@ -300,8 +296,8 @@ func plain(b []byte) bool {
 // simpleEscapes are the escapes of one letter.
 var simpleEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unescape appends the value of a string's inside to dst. Escapes of one letter are done here, because descriptions are full
-// of them; the rest is left to the standard library.
+// unescape appends the value of a string's inside to dst. It handles escapes of one letter, which are frequent in descriptions; the
+// standard library does the rest.
 func unescape(dst, b []byte) ([]byte, error) {
 	if !utf8.Valid(b) {
 		return unescapeSlowly(dst, b)

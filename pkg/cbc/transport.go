@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// transportError explains a request that got no answer.
+// transportError describes a request that got no response.
 func (c *Client) transportError(ctx context.Context, err error) error {
 	e := &Error{Kind: KindHost, Message: c.redact(innermost(err)), err: err}
 	switch {
@@ -25,8 +25,7 @@ func (c *Client) transportError(ctx context.Context, err error) error {
 	return e
 }
 
-// explainConnection tells failures that pass from those that last. A failure to connect blames the host or what is on the way to
-// it; once connected, the connection broke.
+// explainConnection distinguishes transient failures from lasting ones, and failures to connect from broken connections.
 func (e *Error) explainConnection(err error) {
 	var dns *net.DNSError
 	var network *net.OpError
@@ -44,17 +43,17 @@ func (e *Error) explainConnection(err error) {
 	case errors.As(err, &network) && network.Op == "dial":
 		e.transient = true
 	case isBroken(err), network != nil:
-		e.Kind, e.Message, e.transient = KindNetwork, "the connection was closed before an answer came: "+e.Message, true
+		e.Kind, e.Message, e.transient = KindNetwork, "the connection was closed before a response arrived: "+e.Message, true
 	}
 }
 
-// explainName tells a name that does not exist from a resolver that fails for now.
+// explainName distinguishes a name that does not exist from a temporary failure of the resolver.
 func (e *Error) explainName(dns *net.DNSError) {
 	if dns.IsNotFound || !dns.IsTemporary && !dns.IsTimeout {
-		e.Message = "the name " + dns.Name + " is not found"
+		e.Message = "the host name " + dns.Name + " does not exist"
 		return
 	}
-	e.Message, e.transient = "looking up the name "+dns.Name+" failed for now: "+dns.Err, true
+	e.Message, e.transient = "the lookup of the host name "+dns.Name+" failed temporarily: "+dns.Err, true
 }
 
 func isCertificate(err error) bool {
@@ -93,7 +92,7 @@ func isBroken(err error) bool {
 	return false
 }
 
-// http2StreamError is a stream that was reset. The error of net/http is not exported, but becomes any struct with these fields.
+// http2StreamError is a reset stream. The error of net/http is not exported, but errors.As converts it to any struct with these fields.
 type http2StreamError struct {
 	StreamID uint32
 	Code     uint32
@@ -102,15 +101,14 @@ type http2StreamError struct {
 
 func (http2StreamError) Error() string { return "the stream was reset" }
 
-// brokenConnections are how the errors of net/http begin that have no type: of HTTP/2 (GOAWAY, a lost connection, an error of the
-// protocol), and of HTTP/1.
+// brokenConnections are the prefixes of untyped net/http errors: of HTTP/2 (GOAWAY, lost connections, protocol errors) and of HTTP/1.
 var brokenConnections = []string{
 	"http2: ", "connection error: ", "stream error: ",
-	"connection reset by peer", "broken pipe", "software caused connection abort", // where nothing says in which operation
+	"connection reset by peer", "broken pipe", "software caused connection abort", // without the operation
 	"http: server closed idle connection", "net/http: HTTP/1.x transport connection broken", "net/http: connection broken",
 }
 
-// innermost leaves out the request's address, which url.Error puts in front.
+// innermost returns the text of the cause, without the URL that url.Error adds.
 func innermost(err error) string {
 	for {
 		next := errors.Unwrap(err)

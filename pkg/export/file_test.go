@@ -153,8 +153,8 @@ func TestRedirects(t *testing.T) {
 	location = storage.URL + "/signed?x=1"
 	require.Equal(t, "create_time,actor,description\r\n", fetch(t, w.Service, x.ID, true).String())
 	for words, where := range map[string]string{
-		"not https": "http://storage.example.org/x", "Location": "http://[::1", "redirected too often": w.url + "/jobs/v1/orgs/ABCD1234/jobs/1/download",
-		"not https ": "ftp://127.0.0.1/x", "not https  ": "file:///etc/passwd",
+		"without https": "http://storage.example.org/x", "Location": "http://[::1", "too many redirects": w.url + "/jobs/v1/orgs/ABCD1234/jobs/1/download",
+		"without https ": "ftp://127.0.0.1/x", "without https  ": "file:///etc/passwd",
 	} {
 		location = where
 		err := w.Download(context.Background(), x.ID, "mary", DefaultOptions, &download{})

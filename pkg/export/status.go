@@ -225,8 +225,8 @@ func (s *Service) List(ctx context.Context) (exports []Export, complete bool, me
 	switch {
 	case err != nil:
 		message = "the jobs of Carbon Black Cloud cannot be listed: " + err.Error()
-	case jobs.Left > 0:
-		message = fmt.Sprintf("Carbon Black Cloud listed %d jobs of the API key and left out %d: exports that were not started here may be missing", len(jobs.Jobs), jobs.Left)
+	case jobs.Missing > 0:
+		message = fmt.Sprintf("Carbon Black Cloud listed %d jobs of the API key and left out %d: exports that were not started here may be missing", len(jobs.Jobs), jobs.Missing)
 	}
 	remembered, byJob := s.remembered()
 	for _, job := range jobs.Jobs {

@@ -292,7 +292,7 @@ func TestFailuresOfTheCloud(t *testing.T) {
 		"truncated": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, `{"num_found":1,"results":[{"create_time":"2026-03-11T00:00:00.000Z"`)
-		}, 502, "broke off", 3},
+		}, 502, "was interrupted", 3},
 		"throttled": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "17")
 			w.WriteHeader(http.StatusTooManyRequests)

@@ -53,7 +53,7 @@ func TestRejectionsAreRemembered(t *testing.T) {
 			require.ErrorAs(t, err, &failed, name)
 			require.Equal(t, c.kind, failed.Kind, name)
 			if c.calls[0] == 1 {
-				require.ErrorContains(t, err, "not asked again before", name)
+				require.ErrorContains(t, err, "next attempt after", name)
 			}
 		})
 	}
