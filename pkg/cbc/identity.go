@@ -78,26 +78,31 @@ func NormalizeURL(address string) (string, error) {
 	return normalized.String(), nil
 }
 
-// WithServerName returns the identity behind a TLS server name other than the host of the URL. One network address can be that of
-// several servers, which are told apart by this name: what another server answers proves nothing about the API key at the URL.
-func (id Identity) WithServerName(name string) Identity {
-	id.URL += otherServer(id.URL, name)
+// Via returns the identity behind a route other than the usual one to the URL's host: another TLS server name, or the network of a proxy.
+// The same URL can lead to another server there, whose answers prove nothing about the API key. An empty route changes nothing.
+func (id Identity) Via(route string) Identity {
+	if route != "" {
+		id.URL += " via " + route
+	}
 	return id
 }
 
-// otherServer describes a TLS server name that is not the host of an address. It is empty if there is none.
-func otherServer(normalized, name string) string {
+// ServerName returns the TLS server name to send to an address, in its one spelling; empty if it is the host of the address.
+func ServerName(address, name string) string {
 	name = strings.TrimSpace(name)
-	u, err := url.Parse(normalized)
-	if name == "" || err == nil && normalizeHost(name) == u.Hostname() {
+	if name == "" {
 		return ""
 	}
-	return " as " + normalizeHost(name)
+	name = normalizeHost(name)
+	if u, err := url.Parse(strings.TrimSpace(address)); err == nil && normalizeHost(u.Hostname()) == name {
+		return ""
+	}
+	return name
 }
 
-// LimiterFor returns the limiter of an address's host, that is scheme, name and port, and the TLS server name if that is another. It is
+// LimiterFor returns the limiter of an address's host, that is scheme, name and port, and of the route to it, see [Identity.Via]. It is
 // kept at least until leave is called.
-func LimiterFor(address, serverName string) (l *ratelimit.Limiter, host string, leave func()) {
+func LimiterFor(address, route string) (l *ratelimit.Limiter, host string, leave func()) {
 	host = strings.ToLower(strings.TrimSpace(address))
 	if normalized, err := NormalizeURL(address); err == nil {
 		host = normalized
@@ -105,7 +110,9 @@ func LimiterFor(address, serverName string) (l *ratelimit.Limiter, host string, 
 			host = u.Scheme + "://" + u.Host
 		}
 	}
-	host += otherServer(host, serverName)
+	if route != "" {
+		host += " via " + route
+	}
 	l, leave = ratelimit.ForHost(host)
 	return l, host, leave
 }

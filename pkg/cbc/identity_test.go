@@ -107,25 +107,28 @@ func TestLimiterForOneHost(t *testing.T) {
 	}
 }
 
-// Another server at the same address has an identity and a limiter of its own, however its name is spelled.
-func TestTLSServerName(t *testing.T) {
+// What is compared with the host is what is sent, and another name is another route.
+func TestServerName(t *testing.T) {
+	for _, same := range []string{"", " ", "console.example", "CONSOLE.example.", "console。example", "console.example。。"} {
+		require.Empty(t, ServerName("https://console.example:443/x", same), same)
+	}
+	for name, sent := range map[string]string{"Other.example。": "other.example", "console.example.evil": "console.example.evil", "127.0.0.1": "127.0.0.1"} {
+		require.Equal(t, sent, ServerName("https://console.example", name))
+	}
+}
+
+// Each route to an address has an identity and a limiter of its own.
+func TestVia(t *testing.T) {
 	id, err := NewIdentity("https://console.example", "ORG", "ID", "secret")
 	require.NoError(t, err)
+	require.Equal(t, id, id.Via(""))
+	require.NotEqual(t, id.APIKey, id.Via("server name other").APIKey)
+	require.NotEqual(t, id.Via("a").APIKey, id.Via("b").APIKey)
 	l, _, leave := LimiterFor("https://console.example", "")
 	defer leave()
-	for _, same := range []string{"", " ", "console.example", "CONSOLE.example.", "console。example"} {
-		require.Equal(t, id, id.WithServerName(same), same)
-		other, _, leaveOther := LimiterFor("https://console.example", same)
-		require.Same(t, l, other, same)
-		leaveOther()
-	}
-	for _, different := range []string{"other.example", "console.example.evil", "127.0.0.1"} {
-		require.NotEqual(t, id.APIKey, id.WithServerName(different).APIKey, different)
-		require.Equal(t, id.WithServerName(different), id.WithServerName(strings.ToUpper(different)+"."), different)
-		other, _, leaveOther := LimiterFor("https://console.example", different)
-		require.NotSame(t, l, other, different)
-		leaveOther()
-	}
+	other, _, leaveOther := LimiterFor("https://console.example", "server name other")
+	defer leaveOther()
+	require.NotSame(t, l, other)
 }
 
 // Every full stop that a resolver takes for one is one, and normalizing again changes nothing.

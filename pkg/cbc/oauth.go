@@ -60,6 +60,7 @@ func OAuthID(app OAuthApp, console string) (string, error) {
 type tokens struct {
 	app      OAuthApp
 	url      *url.URL
+	limiter  *ratelimit.Limiter // the console's, if the token service is on its host; else one of its own
 	fetching singleflight.Group
 
 	mu        sync.Mutex
@@ -78,7 +79,27 @@ func newTokens(config Config) (*tokens, error) {
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return nil, fmt.Errorf("oauthTokenUrl %.200q is not an https address: expected one like %s", address, tokenHost+tokenPath)
 	}
-	return &tokens{app: *config.OAuth, url: u}, nil
+	// A token service of the settings' choice, which may hang, must not hold places of the console's limit.
+	t := &tokens{app: *config.OAuth, url: u, limiter: ratelimit.New(ratelimit.Config{Now: config.Now})}
+	if sameHost(address, config.URL) {
+		t.limiter = config.Limiter
+	}
+	return t, nil
+}
+
+// sameHost reports whether two addresses have the same scheme, host and port.
+func sameHost(a, b string) bool {
+	first, err := NormalizeURL(a)
+	if err != nil {
+		return false
+	}
+	second, err := NormalizeURL(b)
+	if err != nil {
+		return false
+	}
+	u, _ := url.Parse(first)
+	v, _ := url.Parse(second)
+	return u != nil && v != nil && u.Scheme == v.Scheme && u.Host == v.Host
 }
 
 // cached returns the current token if it has not expired, or the error of a token service that limits requests.

@@ -154,7 +154,8 @@ func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 			require.NoError(t, send(client), name)
 			require.Equal(t, []string{name + " TOKENMARKER1", name + " TOKENMARKER102"}, i.calls[1:])
 			require.True(t, client.Accepted())
-			require.EqualValues(t, 5, client.config.Limiter.Status(ratelimit.Viewer{Accepted: true}).Calls, "token requests count against the limit")
+			require.EqualValues(t, 3, client.config.Limiter.Status(ratelimit.Viewer{Accepted: true}).Calls, "the console's")
+			require.EqualValues(t, 2, client.tokens.limiter.Status(ratelimit.Viewer{Accepted: true}).Calls, "the token service's")
 		})
 	}
 }

@@ -172,12 +172,16 @@ func (c *Client) start(ctx context.Context, r request) (started, error) {
 	if err := c.ownLimit(); err != nil {
 		return started{}, c.notSent(ctx, err)
 	}
+	limiter := c.config.Limiter
+	if r.issuesToken {
+		limiter = c.tokens.limiter
+	}
 	if c.Accepted() {
 		ctx = ratelimit.WithPool(ctx, c.config.Pool)
 	} else {
 		ctx = ratelimit.WithUnverified(ctx, c.untried())
 	}
-	grant, err := c.config.Limiter.Acquire(ctx)
+	grant, err := limiter.Acquire(ctx)
 	if err != nil {
 		err = c.notSent(ctx, err)
 		c.rejections.record(r.permission, probe, c.Accepted(), err)

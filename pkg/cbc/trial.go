@@ -78,7 +78,7 @@ func (c *Client) accept(sentAt time.Time) {
 	if sentAt.After(c.trial.acceptedAt) {
 		c.trial.acceptedAt = sentAt
 	}
-	if c.trial.removeLimit == nil && !c.trial.closed && c.config.Limiter != nil && c.config.RequestsPerFiveMinutes > 0 {
+	if sentAt.After(c.trial.rejectedAt) && c.trial.removeLimit == nil && !c.trial.closed && c.config.Limiter != nil && c.config.RequestsPerFiveMinutes > 0 {
 		c.trial.removeLimit = c.config.Limiter.SetLimit(c.config.RequestsPerFiveMinutes)
 		c.trial.starts = ratelimit.Trial{}
 	}

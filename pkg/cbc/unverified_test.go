@@ -3,7 +3,10 @@ package cbc
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,5 +83,92 @@ func TestTheLimitOfARejectedKeyEnds(t *testing.T) {
 		require.Error(t, err)
 		require.False(t, revoked.Accepted())
 		require.Equal(t, ratelimit.DefaultLimit, l.Budget().Limit)
+	})
+}
+
+// Of a small limit, too, clients that are not accepted have no more than their part.
+func TestASmallLimitIsNotForTheUnaccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Config{})
+		good, _ := scripted(t, Config{Limiter: l, RequestsPerFiveMinutes: 20}, fine)
+		_, err := searchOnce(context.Background(), good)
+		require.NoError(t, err)
+		reset := step{err: &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}}
+		for range 20 {
+			c, _ := scripted(t, Config{Limiter: l, RequestsPerFiveMinutes: 600}, reset)
+			_, _ = searchOnce(ratelimit.WithLane(context.Background(), ratelimit.LaneAlert), c)
+		}
+		ctx, cancel := context.WithTimeout(ratelimit.WithLane(context.Background(), ratelimit.LaneAlert), 9*time.Second)
+		defer cancel()
+		_, err = searchOnce(ctx, good)
+		require.NoError(t, err)
+	})
+}
+
+// A request that was sent before the key was rejected, and is answered after, does not set the limit again.
+func TestALateAnswerSetsNoLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Config{})
+		c, _ := scripted(t, Config{Limiter: l, RequestsPerFiveMinutes: 4}, step{status: 200, body: goodPage, takes: 10 * time.Second}, step{status: 401})
+		done := make(chan error)
+		go func() { _, err := searchOnce(context.Background(), c); done <- err }()
+		time.Sleep(time.Second)
+		_, err := searchOnce(context.Background(), c)
+		require.Error(t, err)
+		require.NoError(t, <-done)
+		require.False(t, c.Accepted())
+		time.Sleep(time.Hour)
+		require.Equal(t, ratelimit.DefaultLimit, l.Budget().Limit)
+	})
+}
+
+// via returns a client whose requests are answered by a function.
+func via(t *testing.T, l *ratelimit.Limiter, oauth *OAuthApp, answer roundTrip) *Client {
+	t.Helper()
+	c, err := New(Config{URL: "https://cbc.example", OrgKey: "ABCD1234", APIID: "ID", APISecret: "secret", OAuth: oauth, Limiter: l, RequestsPerFiveMinutes: 600},
+		&http.Client{Transport: answer, Timeout: 30 * time.Second})
+	require.NoError(t, err)
+	return c
+}
+
+// Token services that hang hold up nobody who does not use them.
+func TestATokenServiceThatHangsHoldsNoPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Config{})
+		good := via(t, l, nil, func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(goodPage))}, nil
+		})
+		_, err := searchOnce(context.Background(), good)
+		require.NoError(t, err)
+		stop, cancel := context.WithCancel(context.Background())
+		for range 4 {
+			evil := via(t, l, &OAuthApp{ID: "x", Secret: "x", TokenURL: "https://evil.example/token"}, func(r *http.Request) (*http.Response, error) {
+				require.Equal(t, "evil.example", r.URL.Host)
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+			go func() {
+				for stop.Err() == nil {
+					_, _ = searchOnce(stop, evil)
+					select {
+					case <-time.After(100 * time.Millisecond):
+					case <-stop.Done():
+					}
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		refused := 0
+		for range 60 {
+			ctx, c := context.WithTimeout(ratelimit.WithLane(context.Background(), ratelimit.LaneAlert), 9*time.Second)
+			if _, err := searchOnce(ctx, good); err != nil {
+				refused++
+			}
+			c()
+			time.Sleep(10 * time.Second)
+		}
+		cancel()
+		time.Sleep(time.Minute)
+		require.Zero(t, refused)
 	})
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+
+	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
 // The SDK's own keys of jsonData, by type. A value of another type is ignored by the SDK, with no timeout as the result, or
@@ -32,7 +34,9 @@ type httpClients struct {
 	storage *http.Client // follows redirects to other hosts: headers, users and certificates of the settings are not for those
 	idle    []func()
 
-	serverName string // by TLS, if it is not the host of the URL
+	// route describes how the settings lead to the URL's host, if it is another way than for everybody: by another TLS server name, or
+	// by a user of the secure socks proxy, whose network may have another server of that name.
+	route string
 }
 
 // newHTTPClients makes the clients of the settings.
@@ -48,8 +52,11 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 	}
 	c := &httpClients{}
 	if options.TLS != nil {
-		c.serverName = options.TLS.ServerName
+		tls := *options.TLS
+		tls.ServerName = cbc.ServerName(s.URL, tls.ServerName) // what is sent is what is compared
+		options.TLS = &tls
 	}
+	c.route = routeOf(options, s.JSONData)
 	options.Middlewares = append([]httpclient.Middleware{probing}, guarded(httpclient.DefaultMiddlewares())...)
 	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { c.idle = append(c.idle, t.CloseIdleConnections) }
 	if c.api, err = httpclient.New(options); err != nil {
@@ -65,6 +72,22 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 		return nil, fmt.Errorf("the HTTP settings are not usable: %w", err)
 	}
 	return c, nil
+}
+
+// routeOf describes the route of the settings. The proxy's default user is the data source itself, and chooses no network.
+func routeOf(options httpclient.Options, jsonData json.RawMessage) string {
+	var route []string
+	if options.TLS != nil && options.TLS.ServerName != "" {
+		route = append(route, "server name "+options.TLS.ServerName)
+	}
+	if options.ProxyOptions != nil && options.ProxyOptions.Enabled {
+		var chosen struct {
+			User string `json:"secureSocksProxyUsername"`
+		}
+		_ = json.Unmarshal(jsonData, &chosen) // httpSettings has made it
+		route = append(route, fmt.Sprintf("secure socks proxy as %q", chosen.User))
+	}
+	return strings.Join(route, ", ")
 }
 
 // ownHeaders decide whose request it is and who receives it. If settings or a viewer could replace them, a wrong secret could seem to be

@@ -67,7 +67,7 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	if err != nil {
 		return nil, settingsError(err)
 	}
-	parsed.serverName = clients.serverName
+	parsed.route = clients.route
 	d, err := assemble(parsed, ownerOf(ctx, s), clients.api, clients.storage)
 	if err != nil {
 		return nil, settingsError(err)
@@ -91,12 +91,12 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 	if err != nil {
 		return nil, err
 	}
-	identity = identity.WithServerName(parsed.serverName)
+	identity = identity.Via(parsed.route)
 	classifier, err := catalogWith(rulesKey, parsed.rules)
 	if err != nil {
 		return nil, err
 	}
-	limiter, host, leaveHost := cbc.LimiterFor(parsed.url, parsed.serverName)
+	limiter, host, leaveHost := cbc.LimiterFor(parsed.url, parsed.route)
 	pool, leavePool, err := sharedPool(limiter, host, parsed)
 	if err != nil {
 		leaveHost()

@@ -34,7 +34,7 @@ type settings struct {
 	maxEvents              int
 	settle                 time.Duration
 	rules                  []catalog.Rule // tried before the catalog's own rows
-	serverName             string         // by TLS; empty: the host of the URL
+	route                  string         // to the URL, see httpClients.route
 	links                  []dataLink
 	secrets                []string // every secure value: no error may show one
 }

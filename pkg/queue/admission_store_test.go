@@ -104,3 +104,27 @@ func TestASecretIsRotatedBack(t *testing.T) {
 		s.see(t, a2)
 	})
 }
+
+// throttled is a source that refuses every read.
+type throttled struct{ Source }
+
+func (throttled) Queue(context.Context) (cbc.Batch, error) {
+	return cbc.Batch{}, &cbc.Error{Kind: cbc.KindThrottled, Message: "throttled"}
+}
+
+// What a read with other settings failed with is not shown to a data source whose settings came into force.
+func TestAStrangersErrorIsNotShown(t *testing.T) {
+	inShop(t, func(t *testing.T, s *shop) {
+		s.happen(2)
+		c, _ := s.configure(t, "2/stranger", "wrong", storeNamed("memory", false))
+		c.Source = throttled{c.Source}
+		stranger, err := s.readers.Open(c)
+		require.NoError(t, err)
+		defer stranger.Close()
+		require.Error(t, stranger.Touch(context.Background()))
+		time.Sleep(time.Second)
+		first, _ := s.openIn(t, "1/first", "right", storeNamed("memory", false))
+		defer first.Close()
+		require.NoError(t, first.Touch(context.Background()))
+	})
+}

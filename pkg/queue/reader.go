@@ -90,7 +90,7 @@ func (r *reader) attach(q *Queue, worked bool) {
 		r.users = slices.Insert(r.users, 0, q)
 	}
 	r.settings = r.users[len(r.users)-1]
-	if worked && (rejected(r.last.Err) || unreachable(r.last.Err)) { // by settings that are not in force any more
+	if worked && r.last.Err != nil { // it was made with settings that are no longer in force
 		r.begun, r.last = time.Time{}, Poll{}
 	}
 }

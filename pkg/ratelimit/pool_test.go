@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,5 +185,38 @@ func TestASharedBudgetHoldsUpNobodyElse(t *testing.T) {
 		require.True(t, <-waiting)
 		require.Equal(t, claimTime, time.Since(before))
 		p.Close()
+	})
+}
+
+// Requests that wait for a shared budget do not count as ahead of those that do not draw on it.
+func TestWaitersOfASharedBudgetAreNotAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{}
+		d.state.Pause(time.Now(), 15*time.Second)
+		l := New(Config{})
+		p := l.Join(d)
+		defer p.Close()
+		for range 540 {
+			go func() {
+				if g, err := l.Acquire(WithPool(context.Background(), p)); err == nil {
+					g.End(Unknown, 0)
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		var refused atomic.Int64
+		for range 10 { // a dashboard of ten panels, each answered in a second
+			go func() {
+				g, err := l.Acquire(context.Background())
+				if err != nil {
+					refused.Add(1)
+					return
+				}
+				time.Sleep(time.Second)
+				g.End(Allowed, 0)
+			}()
+		}
+		time.Sleep(30 * time.Second)
+		require.Zero(t, refused.Load())
 	})
 }

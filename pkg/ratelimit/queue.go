@@ -86,11 +86,14 @@ func (l *Limiter) refuseLate(now time.Time) {
 	for lane := range lanes {
 		l.waiting[lane] = slices.DeleteFunc(l.waiting[lane], func(g *Grant) bool {
 			startsAt := l.earliestStart(lane, ahead, now)
-			if at, _ := g.pool.availableAt(lane); at.After(startsAt) {
+			at, ok := g.pool.availableAt(lane)
+			if at.After(startsAt) {
 				startsAt = at
 			}
 			if !tooLate(startsAt, now, g.latestStart) {
-				ahead++
+				if ok && !at.After(now) { // else others start before it
+					ahead++
+				}
 				return false
 			}
 			l.usage.count(g.origin, spent{waited: now.Sub(g.requestedAt)})

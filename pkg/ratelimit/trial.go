@@ -4,17 +4,15 @@ import "time"
 
 // Clients that are not accepted share a part of the budget. Half of it is for their first requests, by which a client with the right
 // credential is accepted.
-const (
-	unverifiedShare = 20 // percent
-	minUnverified   = 20 // requests per window
-)
+const unverifiedShare = 20 // percent
 
 // unverifiedRefusal returns why a request of a client that is not accepted may not start, nil if it may wait for its start.
 func (l *Limiter) unverifiedRefusal(first bool, now time.Time) *Refusal {
-	limit := max(l.limit()*unverifiedShare/100, minUnverified)
+	limit := l.limit() * unverifiedShare / 100
 	if !first {
 		limit /= 2
 	}
+	limit = max(limit, 1)
 	l.unverified.expire(now)
 	at := l.unverified.earliest(limit, 0, now)
 	if !at.After(now) {

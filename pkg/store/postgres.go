@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -62,13 +64,27 @@ func NewPostgres(c PostgresConfig, key cbc.APIKey) (Store, error) {
 	return &postgres{config: c, key: key, pool: pool, turn: make(chan struct{}, 1), life: life, close: end}, nil
 }
 
+// serverOwned are parameters that name files of the Grafana server, or replace what the URL says.
+var serverOwned = []string{"passfile", "service", "servicefile", "host", "hostaddr", "user", "password"}
+
 // newPool returns connections to a database. It makes none yet.
 func newPool(dsn string) (*pgxpool.Pool, error) {
+	// The parsers' own words may hold parts of the DSN, and so the password.
+	malformed := errors.New("storeDsn is not a PostgreSQL connection URL: expected one like postgres://user:password@host:5432/database")
+	u, err := url.Parse(dsn)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Hostname() == "" || u.User.Username() == "" {
+		return nil, malformed
+	}
+	for key := range u.Query() {
+		if slices.Contains(serverOwned, key) {
+			return nil, fmt.Errorf("storeDsn must not have the parameter %s: write host, user and password into the URL", key)
+		}
+	}
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		// The parser's own words may hold parts of the DSN, and so the password.
-		return nil, errors.New("storeDsn is not a PostgreSQL connection string: expected one like postgres://user:password@host:5432/database")
+		return nil, malformed
 	}
+	config.ConnConfig.Password, _ = u.User.Password() // never one of the server's environment or files
 	if strings.Contains(config.ConnConfig.Host+config.ConnConfig.Database, "@") {
 		// Part of the password was taken for something else, which errors name.
 		return nil, errors.New("storeDsn holds a password with a character that ends it: write @ as %40, / as %2F, : as %3A")

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -301,5 +304,59 @@ func TestPostgresTellsNoPartOfAPassword(t *testing.T) {
 		}
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "geheim")
+	}
+}
+
+// A URL without a password sends none: not the one of the server's environment to a host that the settings name.
+func TestTheServersOwnPasswordIsNotSent(t *testing.T) {
+	t.Setenv("PGPASSWORD", "geheim")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	got := make(chan string, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		var n [4]byte
+		_, _ = io.ReadFull(c, n[:])
+		rest := make([]byte, binary.BigEndian.Uint32(n[:])-4)
+		_, _ = io.ReadFull(c, rest)
+		_, _ = c.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 3}) // cleartext password
+		buf := make([]byte, 200)
+		k, _ := c.Read(buf)
+		got <- string(buf[5:k])
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	_, _ = CheckPostgres(ctx, "postgres://stranger@"+l.Addr().String()+"/x?sslmode=disable")
+	select {
+	case password := <-got:
+		require.NotContains(t, password, "geheim")
+	case <-ctx.Done():
+		t.Error("nobody connected")
+	}
+}
+
+// A URL names no files of the server, and nothing that replaces what stands in it.
+func TestPostgresURL(t *testing.T) {
+	for _, refused := range []string{
+		"host=127.0.0.1 user=u password=geheim", "postgres:///db?host=/tmp", "postgres://u@/db", "postgres://127.0.0.1/db", "mysql://u:geheim@127.0.0.1/db",
+		"postgres://u:geheim@127.0.0.1/db?passfile=/etc/passwd", "postgres://u:geheim@127.0.0.1/db?service=x", "postgres://u:geheim@127.0.0.1/db?host=%2Ftmp",
+	} {
+		_, err := NewPostgres(PostgresConfig{DSN: refused}, cbc.APIKey{})
+		require.ErrorContains(t, err, "storeDsn", refused)
+		require.NotContains(t, err.Error(), "geheim")
+	}
+	for _, allowed := range []string{
+		"postgres://u:geheim@a.example:5432,b.example:5433/db?target_session_attrs=read-write", "postgresql://u@[::1]:5432/db?sslmode=verify-full&application_name=x",
+	} {
+		s, err := NewPostgres(PostgresConfig{DSN: allowed}, cbc.APIKey{})
+		require.NoError(t, err, allowed)
+		s.Close()
 	}
 }
