@@ -3,8 +3,8 @@ package history
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
-	"maps"
 	"slices"
 	"sync"
 
@@ -18,13 +18,17 @@ type cache struct {
 	max    int64
 	bytes  int64
 	clock  int64 // counts uses
-	tracks map[string]*track
+	tracks map[filterKey]*track
 }
+
+// filterKey identifies a filter, however large that is.
+type filterKey [sha256.Size]byte
 
 // track holds what is known about the events of one filter.
 type track struct {
-	key       string
+	key       filterKey
 	filter    auditlog.Filter
+	bytes     int64                      // of the filter
 	flights   map[ratelimit.Lane]*flight // an alert rule does not wait for a panel that the rate limit holds back
 	extents   []*extent                  // ascending, disjoint
 	overflows []overflow
@@ -46,10 +50,13 @@ type overflow struct {
 	found int
 }
 
-func newCache(size int64) *cache { return &cache{max: size, tracks: map[string]*track{}} }
+func newCache(size int64) *cache { return &cache{max: size, tracks: map[filterKey]*track{}} }
 
 // keyOf returns a key that equal filters share: lists of values are sorted, and no terms equal empty ones.
-func keyOf(f auditlog.Filter) string {
+func keyOf(f auditlog.Filter) filterKey { return sha256.Sum256(canonical(f)) }
+
+// canonical returns the JSON of a filter, the same for equal filters.
+func canonical(f auditlog.Filter) []byte {
 	if len(f.Criteria) == 0 {
 		f.Criteria = nil
 	}
@@ -60,26 +67,56 @@ func keyOf(f auditlog.Filter) string {
 	if err != nil {
 		panic(err) // strings and maps of strings always marshal
 	}
-	return string(raw)
+	return raw
 }
 
 func (c *cache) track(f auditlog.Filter) *track {
-	key := keyOf(f)
+	raw := canonical(f)
+	key := filterKey(sha256.Sum256(raw))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.tracks[key]
 	if t == nil {
-		if len(c.tracks) >= maxTracks {
-			maps.DeleteFunc(c.tracks, func(_ string, t *track) bool { return len(t.extents) == 0 })
-		}
-		t = &track{key: key, filter: f, flights: map[ratelimit.Lane]*flight{}}
-		c.tracks[key] = t
+		t = &track{key: key, filter: f, bytes: trackBytes + 2*int64(len(raw)), flights: map[ratelimit.Lane]*flight{}}
+		c.add(t)
+		c.evict(t)
 	}
 	return t
 }
 
-// maxTracks is the number of filters at which those without cached events are forgotten.
-const maxTracks = 1000
+func (c *cache) add(t *track) {
+	c.tracks[t.key] = t
+	c.bytes += t.bytes
+}
+
+func (c *cache) remove(t *track) {
+	delete(c.tracks, t.key)
+	c.bytes -= t.bytes
+}
+
+// Bounds of the filters without cached events: they are remembered for what is known about them, but not at the cost of events.
+const (
+	maxIdleTracks = 1000
+	maxIdleBytes  = 1 << 20
+)
+
+// removeIdle forgets the filters without cached events, apart from one, when they are too many or too large.
+func (c *cache) removeIdle(apart *track) {
+	n, bytes := 0, int64(0)
+	for _, t := range c.tracks {
+		if len(t.extents) == 0 {
+			n, bytes = n+1, bytes+t.bytes
+		}
+	}
+	if n <= maxIdleTracks && bytes <= maxIdleBytes {
+		return
+	}
+	for _, t := range c.tracks {
+		if len(t.extents) == 0 && t != apart {
+			c.remove(t)
+		}
+	}
+}
 
 // flight returns the flight of a track for the caller's lane.
 func (c *cache) flight(ctx context.Context, t *track) *flight {
@@ -153,7 +190,7 @@ func (c *cache) put(t *track, fresh *extent) {
 	switch c.tracks[t.key] {
 	case t:
 	case nil:
-		c.tracks[t.key] = t // it was forgotten while the request ran
+		c.add(t) // it was forgotten while the request ran
 	default:
 		return // another track has taken its place: an extent added here would never be dropped
 	}
@@ -171,17 +208,14 @@ func (c *cache) put(t *track, fresh *extent) {
 	t.extents = append(kept, fresh)
 	slices.SortFunc(t.extents, func(a, b *extent) int { return cmp.Compare(a.span.From, b.span.From) })
 	c.bytes -= t.join()
-	c.evict()
+	c.evict(t)
 }
 
 // clear forgets everything.
 func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range c.tracks {
-		t.extents, t.overflows = nil, nil
-	}
-	c.bytes = 0
+	c.tracks, c.bytes = map[filterKey]*track{}, 0
 }
 
 // without returns what is left of an extent outside a time range.
@@ -230,8 +264,10 @@ func (t *track) join() (saved int64) {
 	return saved
 }
 
-// evict drops the least recently used extents until the cache fits its bound.
-func (c *cache) evict() {
+// evict drops the least recently used extents until the cache fits its bound, and forgets filters for which nothing is left. It leaves
+// the filter that is in use.
+func (c *cache) evict(inUse *track) {
+	c.removeIdle(inUse)
 	for c.bytes > c.max {
 		var oldest *extent
 		var of *track
@@ -247,6 +283,9 @@ func (c *cache) evict() {
 		}
 		of.extents = slices.DeleteFunc(of.extents, func(e *extent) bool { return e == oldest })
 		c.bytes -= oldest.bytes
+		if len(of.extents) == 0 && of != inUse {
+			c.remove(of)
+		}
 	}
 }
 
@@ -282,7 +321,7 @@ func size(events []auditlog.Event) int64 {
 	n := int64(extentBytes)
 	for i := range events {
 		e := &events[i]
-		n += eventBytes + int64(len(e.Description)+len(e.RequestURL))
+		n += eventBytes + int64(len(e.Description)+len(e.RequestURL)+max(len(e.Actor)+len(e.ActorIP)+len(e.OrgKey)-shortBytes, 0))
 		for _, f := range e.Extra {
 			n += int64(len(f.Name) + len(f.Value) + 48)
 		}
@@ -291,8 +330,10 @@ func size(events []auditlog.Event) int64 {
 }
 
 const (
-	extentBytes = 512 // and its filter's name, roughly
+	trackBytes  = 1024
+	extentBytes = 512
 	eventBytes  = 152
+	shortBytes  = 128 // of fields that events usually share
 )
 
 // maxOverflows bounds how many time ranges of a track are remembered that did not fit a page.

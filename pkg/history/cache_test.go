@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,7 @@ func TestCacheReturnsWhatWasPutLast(t *testing.T) {
 
 func sizeOf(c *cache) (bytes int64) {
 	for _, t := range c.tracks {
+		bytes += t.bytes
 		for _, e := range t.extents {
 			bytes += e.bytes
 		}
@@ -87,8 +89,9 @@ func sizeOf(c *cache) (bytes int64) {
 // The cache never exceeds its bound, and drops what was not used for longest.
 func TestCacheEvictsTheLeastRecentlyUsed(t *testing.T) {
 	one := size([]auditlog.Event{at(0)})
-	c := newCache(3 * one)
+	c := newCache(0)
 	track := c.track(auditlog.Filter{})
+	c.max = track.bytes + 3*one
 	put := func(ms int64) {
 		c.put(track, &extent{span: auditlog.TimeRange{From: ms, To: ms + 1}, events: []auditlog.Event{at(ms)}, until: 1000})
 	}
@@ -134,6 +137,38 @@ func TestKeyOf(t *testing.T) {
 	for i, a := range different {
 		for j, b := range different {
 			require.Equal(t, i == j, keyOf(a) == keyOf(b), "%d, %d", i, j)
+		}
+	}
+}
+
+// Whatever a viewer sends is counted: hundreds of filters of the largest size leave no more behind than the bound.
+func TestFiltersAreCountedInBytes(t *testing.T) {
+	values := make([]string, 200)
+	for i := range values {
+		values[i] = strings.Repeat("v", 4000) + fmt.Sprint(i)
+	}
+	for name, filter := range map[string]func(i int) auditlog.Filter{
+		"Lucene": func(i int) auditlog.Filter { return auditlog.Filter{Query: fmt.Sprint(i, strings.Repeat("x", 64<<10))} },
+		"values": func(i int) auditlog.Filter {
+			return auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyActor: append([]string{fmt.Sprint(i)}, values...)}}
+		},
+	} {
+		for _, cached := range []bool{true, false} {
+			c := newCache(8 << 20)
+			for i := range 300 {
+				track := c.track(filter(i))
+				if cached {
+					c.put(track, &extent{span: auditlog.TimeRange{From: 0, To: 10}, events: []auditlog.Event{at(1)}})
+				}
+				require.LessOrEqual(t, c.bytes, c.max+track.bytes, name)
+				held := int64(0)
+				for _, kept := range c.tracks {
+					held += int64(len(canonical(kept.filter)))
+				}
+				require.LessOrEqual(t, held, c.max+track.bytes, name)
+				require.Equal(t, sizeOf(c), c.bytes)
+			}
+			require.LessOrEqual(t, len(c.tracks), 150, name)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type counts struct {
 }
 
 type countKey struct {
-	filter string
+	filter filterKey
 	span   auditlog.TimeRange
 }
 
