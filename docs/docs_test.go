@@ -58,7 +58,7 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// prose returns a text without code blocks, with code and links as single words.
+// prose returns a string without code blocks, with code and links as single words.
 func prose(text string) string {
 	text = fence.ReplaceAllString(text, "")
 	text = code.ReplaceAllString(text, "code")

@@ -25,7 +25,7 @@ func read(t *testing.T, path string) string {
 	return string(raw)
 }
 
-// tableRows returns the cells of every table row in a text, headers and separators excluded.
+// tableRows returns the cells of every table row in a string, headers and separators excluded.
 func tableRows(t *testing.T, text string) [][]string {
 	t.Helper()
 	var rows [][]string

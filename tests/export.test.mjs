@@ -122,7 +122,7 @@ for (const react of ['19', '18']) {
   });
 }
 
-/** Opens the exports of a query in Explore; without a text, of the query that is there at the start. */
+/** Opens the exports of a query in Explore; without a string, of the query that is there at the start. */
 async function openExports(page, workbench, text, { role = 'Admin', exclude } = {}) {
   await page.goto(`${workbench.url}/?role=${role}#/explore/carbonblack`);
   await page.getByTestId(queryEditor.container).waitFor();

@@ -89,7 +89,7 @@ for (const react of ['19', '18']) {
   });
 }
 
-/** The lines of the log that contain a text. Their labels, which are closed, have the description as well. */
+/** The lines of the log that contain a string. Their labels, which are closed, have the description as well. */
 function lineOf(page, text) {
   return page.getByTestId('workbench logs').locator('summary').filter({ hasText: text });
 }

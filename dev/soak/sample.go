@@ -118,16 +118,16 @@ func judge(before sample, curve []sample, after sample) error {
 func judgeEnd(before, after sample) error {
 	var problems []error
 	for _, c := range []struct {
-		name          string
-		first, last   float64
-		mostThatStays float64
+		name        string
+		first, last float64
+		maxRetained float64
 	}{
 		{"goroutines", before.goroutines, after.goroutines, 8},
 		{"MiB of heap", before.heap, after.heap, 16},
 		{"sockets", before.sockets, after.sockets, 4},
 		{"descriptors", before.descriptors, after.descriptors, 6},
 	} {
-		if c.last > c.first+c.mostThatStays {
+		if c.last > c.first+c.maxRetained {
 			problems = append(problems, fmt.Errorf("%s stay after the load: %.1f instead of %.1f", c.name, c.last, c.first))
 		}
 	}

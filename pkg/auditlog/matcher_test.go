@@ -13,7 +13,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// contains reports whether a text contains a phrase, by trying every word.
+// contains reports whether a string contains a phrase, by trying every word.
 func contains(text, phrase string) bool {
 	words := func(s string) []string {
 		return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })

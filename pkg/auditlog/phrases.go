@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// phraseSet reports whether a text contains any of many phrases: the same words side by side, in any case. A word is a run of letters and
-// digits. It is an Aho-Corasick automaton over words, so a text is read once, however many phrases there are.
+// phraseSet reports whether a string contains any of many phrases: the same words side by side, in any case. A word is a run of letters and
+// digits. It is an Aho-Corasick automaton over words, so a string is read once, however many phrases there are.
 type phraseSet struct {
 	words map[string]int // numbers of the words of all phrases, case-folded
 	nodes []phraseNode   // node 0 is the root
@@ -82,7 +82,7 @@ func (s *phraseSet) follow(node, word int) int {
 	}
 }
 
-// foundIn reports whether a text contains any of the phrases.
+// foundIn reports whether a string contains any of the phrases.
 func (s *phraseSet) foundIn(text string) bool {
 	if len(s.words) == 0 {
 		return false
@@ -101,7 +101,7 @@ func (s *phraseSet) foundIn(text string) bool {
 	return false
 }
 
-// foldedWords yields the case-folded words of a text. A word is valid until the next one.
+// foldedWords yields the case-folded words of a string. A word is valid until the next one.
 func foldedWords(text string) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		var stack [64]byte

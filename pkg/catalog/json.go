@@ -6,24 +6,24 @@ import (
 	"unicode"
 )
 
-// maxIndent bounds the white space before JSON, so that trying every position of a text takes linear time.
+// maxIndent bounds the white space before JSON, so that trying every position of a string takes linear time.
 const maxIndent = 64
 
-// looksLikeJSON reports whether a text starts and ends like an object or an array.
+// looksLikeJSON reports whether a string starts and ends like an object or an array.
 func looksLikeJSON(s string) bool {
 	s = s[skipSpace(s[:min(len(s), maxIndent)], 0):]
 	s = strings.TrimRightFunc(s, unicode.IsSpace)
 	return len(s) >= 2 && (s[0] == '{' && s[len(s)-1] == '}' || s[0] == '[' && s[len(s)-1] == ']')
 }
 
-// hasMember reports whether a text contains a JSON object with a member such as enabled=false.
+// hasMember reports whether a string contains a JSON object with a member such as enabled=false.
 func hasMember(s, member string) bool {
 	name, want, _ := strings.Cut(member, "=")
 	value, ok := jsonMember(s, name)
 	return ok && value == want
 }
 
-// jsonMember returns the value of a member of the first JSON object in a text: the content of a string, or any other value as written. The
+// jsonMember returns the value of a member of the first JSON object in a string: the content of a string, or any other value as written. The
 // last of several members with the same name counts. A truncated object has the members that are complete.
 func jsonMember(s, name string) (value string, ok bool) {
 	i := strings.IndexByte(s, '{')

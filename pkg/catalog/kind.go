@@ -39,7 +39,7 @@ func (k kind) isGap() bool {
 
 func (k kind) takesRest() bool { return k == kindJSON || k == kindGrant || k == kindRest }
 
-// readsRest reports whether the part reads the whole rest of a text.
+// readsRest reports whether the part reads the whole rest of a string.
 func (p *part) readsRest() bool { return p.kind == kindGrant || p.kind == kindJSON && p.arg != "" }
 
 // isSpaceless reports whether a kind matches characters without a space. A run of parts that starts with a space then cannot match inside
@@ -62,7 +62,7 @@ func (k kind) checkArg(arg string) error {
 	return nil
 }
 
-// accepts reports whether a text is valid for a gap in an event of an actor.
+// accepts reports whether a string is valid for a gap in an event of an actor.
 func (p *part) accepts(text, actor string) bool {
 	switch p.kind {
 	case kindAccount:
@@ -74,7 +74,7 @@ func (p *part) accepts(text, actor string) bool {
 	return true
 }
 
-// isAccount reports whether a text is a mail address or an account with its domain, such as EXAMPLE\jane.
+// isAccount reports whether a string is a mail address or an account with its domain, such as EXAMPLE\jane.
 func isAccount(s string) bool {
 	at := strings.IndexByte(s, '@')
 	if at > 0 && at < len(s)-1 && leading(s, isNotSpace) == len(s) {
@@ -84,7 +84,7 @@ func isAccount(s string) bool {
 	return found && user != "" && domain != "" && leading(domain, isNotSpace) == len(domain)
 }
 
-// mailDomain returns the domain of the last mail address in a text, "" when there is none.
+// mailDomain returns the domain of the last mail address in a string, "" when there is none.
 func mailDomain(s string) string {
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
@@ -158,7 +158,7 @@ func isWordByte(b byte) bool {
 	return isDigit(b) || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || b >= 0x80
 }
 
-// startsWithWord reports whether a text starts with a character of a word.
+// startsWithWord reports whether a string starts with a character of a word.
 func startsWithWord(s string) bool {
 	if s == "" || s[0] < utf8.RuneSelf {
 		return s != "" && isWordByte(s[0])

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// pattern is a whole description with placeholders, divided at its gaps. The first run of parts matches at the start of a text, the
+// pattern is a whole description with placeholders, divided at its gaps. The first run of parts matches at the start of a string, the
 // last at its end, and each between wherever it first does. A run is empty where the pattern starts or ends with a gap.
 type pattern struct {
 	runs     [][]part

@@ -25,13 +25,13 @@ func hostile(rows []Row) *rapid.Generator[string] {
 	})
 }
 
-// render draws a text that matches the pattern.
+// render draws a string that matches the pattern.
 func render(t *rapid.T, parts []part, names *rapid.Generator[string]) string {
 	text, _ := renderBy(t, parts, names)
 	return text
 }
 
-// renderBy draws a text that matches the pattern, and the person in it.
+// renderBy draws a string that matches the pattern, and the person in it.
 func renderBy(t *rapid.T, parts []part, names *rapid.Generator[string]) (text, person string) {
 	var b strings.Builder
 	for _, p := range parts {
@@ -123,7 +123,7 @@ func TestHostileNamesDoNotChangeWhatAnEventIs(t *testing.T) {
 	}
 }
 
-// naiveMatch reports whether a text matches a pattern in any way.
+// naiveMatch reports whether a string matches a pattern in any way.
 func naiveMatch(parts []part, s string, pos int) bool {
 	if len(parts) == 0 {
 		return pos == len(s)

@@ -111,7 +111,7 @@ func cutURN(s string) (kind, owner string, ok bool) {
 	return kind, owner, ok && found && behind && owner != ""
 }
 
-// leadingID returns the id at the start of a text, without the punctuation before it.
+// leadingID returns the id at the start of a string, without the punctuation before it.
 func leadingID(s string) string {
 	s = strings.TrimLeft(s, " :\"'")
 	return s[:leading(s, func(b byte) bool { return isIDByte(b) && b != ':' })]

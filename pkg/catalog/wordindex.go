@@ -56,7 +56,7 @@ func (x *wordIndex) bit(text string) (uint64, error) {
 	return p.bit, nil
 }
 
-// find returns the first row whose words a text has. Words in the actor's name do not count.
+// find returns the first row whose words a string has. Words in the actor's name do not count.
 func (x *wordIndex) find(text, actor string) (row int, ok bool) {
 	found := x.scan(text, actor)
 	if found == 0 {
@@ -92,7 +92,7 @@ func (x *wordIndex) scan(text, actor string) (found uint64) {
 	return found
 }
 
-// startsWithName reports whether a text starts with a name and the name ends there.
+// startsWithName reports whether a string starts with a name and the name ends there.
 func startsWithName(text, name string) bool {
 	return name != "" && strings.HasPrefix(text, name) && (len(text) == len(name) || !isWordByte(text[len(name)]))
 }

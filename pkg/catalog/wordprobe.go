@@ -52,7 +52,7 @@ func (p WordProbe) discriminates(descriptions []string) bool {
 	})
 }
 
-// blankWords returns the searchable words between the blanks of a text, in their order, in lower case.
+// blankWords returns the searchable words between the blanks of a string, in their order, in lower case.
 func blankWords(text string) []string {
 	var out []string
 	for word := range strings.FieldsSeq(text) {
@@ -61,7 +61,7 @@ func blankWords(text string) []string {
 	return out
 }
 
-// firstOf returns a text from the first place where a word stands, in any case.
+// firstOf returns a string from the first place where a word stands, in any case.
 func firstOf(text, word string) string {
 	if i := strings.Index(strings.ToLower(text), word); i >= 0 && i < len(text) {
 		return text[i:]

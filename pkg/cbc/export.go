@@ -117,7 +117,7 @@ func jobIn(address string) string {
 
 var jobIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// ValidJobID reports whether a text can be a job ID, and is safe in a URL path.
+// ValidJobID reports whether a string can be a job ID, and is safe in a URL path.
 func ValidJobID(id string) bool { return jobIDs.MatchString(id) }
 
 // flexible is a JSON value that may be a string or a number; anything else is "".

@@ -18,7 +18,7 @@ const (
 	maxQuote = 500
 )
 
-// newRedactor returns a replacer that removes secrets from a text, also where they are escaped or encoded.
+// newRedactor returns a replacer that removes secrets from a string, also where they are escaped or encoded.
 func newRedactor(secrets []string) *strings.Replacer {
 	var forms []string
 	for _, secret := range secrets {
@@ -52,7 +52,7 @@ func spellings(secret string) []string {
 // redact removes the secrets from a received text and truncates it.
 func (c *Client) redact(s string) string { return truncate(c.secrets.Load().Replace(s), maxQuote) }
 
-// truncate cuts a text to n bytes and marks the cut.
+// truncate cuts a string to n bytes and marks the cut.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s

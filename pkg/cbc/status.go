@@ -84,7 +84,7 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 	return e
 }
 
-// add appends a text to the message.
+// add appends a string to the message.
 func (e *Error) add(text string) {
 	if text != e.Message {
 		e.Message = strings.TrimPrefix(e.Message+", "+text, ", ")

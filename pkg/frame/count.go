@@ -70,7 +70,7 @@ func displayName(g Group) string {
 	return strings.Join(shown, ", ")
 }
 
-// Top makes one table of groups (numeric-long): a text column per key, then the number of events and when the first and last happened.
+// Top makes one table of groups (numeric-long): a string column per key, then the number of events and when the first and last happened.
 func Top(keys []auditlog.Key, groups []Group, m Meta) Frames {
 	fields := make([]*data.Field, 0, len(keys)+3)
 	for i, key := range keys {

@@ -291,11 +291,11 @@ func (c *cache) evict(inUse *track) {
 
 // Status describes the cache.
 type Status struct {
-	Bytes     int64 `json:"bytes"`     // estimated
-	MostBytes int64 `json:"mostBytes"` // the bound
-	Events    int   `json:"events"`
-	Windows   int   `json:"windows"`
-	Filters   int   `json:"filters"` // with cached time ranges
+	Bytes    int64 `json:"bytes"`    // estimated
+	MaxBytes int64 `json:"maxBytes"` // the bound
+	Events   int   `json:"events"`
+	Windows  int   `json:"windows"`
+	Filters  int   `json:"filters"` // with cached time ranges
 }
 
 // Status returns the state of the cache.
@@ -303,7 +303,7 @@ func (h *History) Status() Status {
 	c := h.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Status{Bytes: c.bytes, MostBytes: c.max}
+	s := Status{Bytes: c.bytes, MaxBytes: c.max}
 	for _, t := range c.tracks {
 		if len(t.extents) > 0 {
 			s.Filters++

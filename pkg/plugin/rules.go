@@ -13,14 +13,14 @@ import (
 // rulesKey is where the settings hold the rules of the catalog.
 const rulesKey = "catalogRules"
 
-// rules reads the rules of the settings. Provisioning from an environment variable turns the list into a text of JSON.
+// rules reads the rules of the settings. Provisioning from an environment variable turns the list into a string of JSON.
 func (r *settingsReader) rules() []catalog.Rule {
 	value := r.values[rulesKey]
 	if text, ok := value.(string); ok {
 		value = nil
 		if strings.TrimSpace(text) != "" {
 			if err := json.Unmarshal([]byte(text), &value); err != nil {
-				r.fail(rulesKey, "a list of rules", "a text that is not JSON")
+				r.fail(rulesKey, "a list of rules", "a string that is not JSON")
 				return nil
 			}
 		}
@@ -68,7 +68,7 @@ func decodeRules(list string, value any) ([]catalog.Rule, error) {
 			case !slices.Contains(ruleKeys, key):
 				return nil, fmt.Errorf("%s[%d] has an unknown key %.60q: allowed are %s", list, i, key, strings.Join(ruleKeys, ", "))
 			case !ok && object[key] != nil:
-				return nil, fmt.Errorf("%s[%d].%s must be a text", list, i, key)
+				return nil, fmt.Errorf("%s[%d].%s must be a string", list, i, key)
 			}
 			texts[key] = text
 		}

@@ -17,7 +17,7 @@ import (
 
 const mine = `[{"pattern":"Password did not match{rest}","category":"break_glass","action":" knock ","outcome":"failure","severity":"critical"}]`
 
-// Rules come as a list, or as a text of JSON from an environment variable.
+// Rules come as a list, or as a string of JSON from an environment variable.
 func TestRulesOfTheSettings(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	for _, value := range []any{json.RawMessage(mine), mine, " " + mine + "\n"} {
@@ -37,12 +37,12 @@ func TestRulesOfTheSettings(t *testing.T) {
 func TestWrongRulesOfTheSettings(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	for value, want := range map[string]string{
-		`"[{"`:  "catalogRules must be a list of rules, not a text that is not JSON",
+		`"[{"`:  "catalogRules must be a list of rules, not a string that is not JSON",
 		`7`:     "catalogRules must be a list of rules",
 		`{}`:    "catalogRules must be a list of rules",
 		`["x"]`: "catalogRules[0] must be an object with action, category",
 		`[{"pattern":"a","category":"b","action":"c","colour":"red"}]`: `catalogRules[0] has an unknown key "colour": allowed are action`,
-		`[{"pattern":7}]`: "catalogRules[0].pattern must be a text",
+		`[{"pattern":7}]`: "catalogRules[0].pattern must be a string",
 		`[{"pattern":"a","category":"b","action":"c"},{"pattern":"b","category":"b","action":"c"},{"pattern":"{"}]`: "catalogRules[2].category",
 		`[{"pattern":"{x","category":"b","action":"c"}]`:                                                            `catalogRules[0].pattern "{x": a { has no }`,
 	} {

@@ -159,7 +159,7 @@ func (s settings) checkOAuth() error {
 	return nil
 }
 
-// printable reports whether a text consists of visible ASCII characters.
+// printable reports whether a string consists of visible ASCII characters.
 func printable(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }

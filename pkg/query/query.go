@@ -297,7 +297,7 @@ func (p *parser) line(raw json.RawMessage) error {
 	return err
 }
 
-// oneOf reads a text that must be one of a few.
+// oneOf reads a string that must be one of a few.
 func oneOf(name string, raw json.RawMessage, allowed []string) (string, error) {
 	var value string
 	if err := json.Unmarshal(raw, &value); err != nil {

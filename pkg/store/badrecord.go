@@ -42,7 +42,7 @@ func BadWithin(records []BadRecord, w auditlog.TimeRange) []BadRecord {
 	return slices.DeleteFunc(slices.Clone(records), func(r BadRecord) bool { return r.At < w.From || r.At >= w.To })
 }
 
-// printable cuts a text, and replaces what a database does not take.
+// printable cuts a string, and replaces what a database does not take.
 func printable(s string, n int) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), n)], "\ufffd"), "\x00", "\ufffd")
 }

@@ -71,7 +71,7 @@ func scan(rows pgx.Rows, last *place, entries []Entry) ([]Entry, error) {
 	_, err := pgx.ForEachRow(rows, []any{&last.happened, &last.id, &last.ordinal, nil}, func() error {
 		e := &auditlog.Event{}
 		entries = append(entries, Entry{e, int(last.ordinal)})
-		return texts.Decode(rows.RawValues()[3], e) // a text is the same bytes in every format; the decoder keeps none of them
+		return texts.Decode(rows.RawValues()[3], e) // a string is the same bytes in every format; the decoder keeps none of them
 	})
 	return entries, err
 }

@@ -23,7 +23,7 @@ export function registerLucene(monaco: Monaco): void {
   });
 }
 
-/** Reads the values of a field that begin with a text; none where that fails. */
+/** Reads the values of a field that begin with a string; none where that fails. */
 export type ReadFieldValues = (field: string, typed: string) => Promise<string[]>;
 
 // The language is registered once for all editors, so each model has its reader here.

@@ -27,7 +27,7 @@ interface TypedCondition {
   typed: string;
 }
 
-/** Returns the condition at the end of a text; nothing inside quotes, and where no field is named. */
+/** Returns the condition at the end of a string; nothing inside quotes, and where no field is named. */
 export function typedCondition(before: string): TypedCondition | undefined {
   const [, field, typed] = /([a-z_]+):\(?([^\s()"]*)$/.exec(before) ?? [];
   return field && !insideQuotes(before) ? { field, typed } : undefined;
