@@ -58,7 +58,9 @@ func (l *Limiter) Join(b SharedBudget) *Pool {
 
 // Close ends the calls under way and waits for them. Requests that wait for the pool go on without it.
 func (p *Pool) Close() {
-	p.end()
+	p.limiter.mu.Lock()
+	p.end() // no call begins after this
+	p.limiter.mu.Unlock()
 	p.calls.Wait()
 }
 
@@ -179,8 +181,11 @@ func (p *Pool) letThrough() {
 	}
 }
 
-// call runs a call of the shared budget.
+// call runs a call of the shared budget. The limiter's mutex is held.
 func (p *Pool) call(do func(context.Context) error) {
+	if p.life.Err() != nil {
+		return
+	}
 	p.calls.Go(func() {
 		ctx, cancel := context.WithTimeout(p.life, claimTime)
 		defer cancel()
