@@ -51,9 +51,9 @@ func TestFirstSeenInTheLedger(t *testing.T) {
 	}{
 		"it reaches back":         {"200h", "1d", events, "", "", map[string]int64{`actor="new"`: 1, `actor="older"`: 1, `actor=""`: 1}},
 		"a longer baseline":       {"200h", "3d", events, "", "", map[string]int64{`actor="new"`: 1, `actor=""`: 1}},
-		"it begins later":         {"40h", "3d", events, "the ledger begins at", `not known whether 2 of 4 groups are new, and they are left out, such as "new", "(none)"`, map[string]int64{}},
+		"it begins later":         {"40h", "3d", events, "the store of the queue begins at", `not known whether 2 of 4 groups are new, and they are left out, such as "new", "(none)"`, map[string]int64{}},
 		"but it has seen them":    {"40h", "3d", slices.Delete(slices.Clone(events), 3, 4)[1:], "", "", map[string]int64{}},
-		"it begins in the window": {"5m", "1d", nil, "the ledger begins at", "", nil},
+		"it begins in the window": {"5m", "1d", nil, "the store of the queue begins at", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reach, err := time.ParseDuration(c.reach)

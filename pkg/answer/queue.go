@@ -103,10 +103,10 @@ func (r *Report) vouch(s queue.Status, span auditlog.TimeRange) {
 // missingFromStore returns why Carbon Black Cloud may know more events of a time range than the store, "" if it does not.
 func missingFromStore(s queue.Status, span auditlog.TimeRange) string {
 	if s.From.IsZero() {
-		return "the ledger is empty, because the queue was never read"
+		return "the store of the queue is empty, because the queue was never read"
 	}
 	if span.Start().Before(s.From) {
-		return fmt.Sprintf("the ledger begins at %s: earlier events are missing here; use source search", s.From.Format(stamp))
+		return fmt.Sprintf("the store of the queue begins at %s: earlier events are missing here; use source search", s.From.Format(stamp))
 	}
 	if s.Overdue && span.End().After(s.Drained) {
 		if s.Drained.IsZero() {

@@ -64,8 +64,8 @@ func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 	}{
 		"whole":                    {statuses: with(func(*queue.Status) {})},
 		"begins with the window":   {statuses: with(func(s *queue.Status) { s.From = window.Start() })},
-		"begins later":             {statuses: with(func(s *queue.Status) { s.From = window.Start().Add(time.Millisecond) }), warning: "the ledger begins at 2026-03-10T18:59:59.001Z: earlier events are missing here; use source search", fails: true},
-		"forgets while it is read": {statuses: append(with(func(*queue.Status) {}), with(func(s *queue.Status) { s.From = now.Add(-time.Minute) })...), warning: "the ledger begins at", fails: true},
+		"begins later":             {statuses: with(func(s *queue.Status) { s.From = window.Start().Add(time.Millisecond) }), warning: "the store of the queue begins at 2026-03-10T18:59:59.001Z: earlier events are missing here; use source search", fails: true},
+		"forgets while it is read": {statuses: append(with(func(*queue.Status) {}), with(func(s *queue.Status) { s.From = now.Add(-time.Minute) })...), warning: "the store of the queue begins at", fails: true},
 		"never read":               {statuses: []queue.Status{{Overdue: true}}, warning: "never read", fails: true},
 		"gap before the window":    {statuses: with(func(s *queue.Status) { s.Gaps = span(-2*time.Hour, -time.Hour) })},
 		"searched gap":             {statuses: with(func(s *queue.Status) { s.Gaps = span(-time.Minute, time.Minute) }), warning: "events may be missing from"},

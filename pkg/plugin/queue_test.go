@@ -170,7 +170,7 @@ func TestStatusOfTheQueue(t *testing.T) {
 
 			before := len(sim.Requests())
 			early := askQueue(t, d, map[string]string{"FromAlert": "true"}, 100*time.Hour, `{"queryType":"count","source":"queue"}`)
-			require.ErrorContains(t, early.Error, "the ledger begins at")
+			require.ErrorContains(t, early.Error, "the store of the queue begins at")
 			require.Equal(t, backend.StatusBadGateway, early.Status)
 			require.Equal(t, backend.ErrorSourceDownstream, early.ErrorSource)
 			health, err := d.CheckHealth(context.Background(), nil)

@@ -168,7 +168,7 @@ func (l live) show(sender *backend.StreamSender) tail.Deliver {
 func (l live) meta(notices []frame.Notice) frame.Meta {
 	executed := "live tail by searches of Carbon Black Cloud"
 	if l.query.Source == query.SourceQueue {
-		executed = "live tail of the ledger of the API key's queue"
+		executed = "live tail of the store of the API key's queue"
 	}
 	if l.query.Fold {
 		notices = append(notices, frame.Notice{Text: "A live tail shows each entry of a policy edit on its own"})

@@ -69,7 +69,7 @@ func (r *reader) audit(ctx context.Context, c Config) error {
 	}
 	missing, err := r.search(ctx, c, w, store.FromSearch)
 	if err != nil {
-		return fmt.Errorf("the ledger could not be compared with a search of %s: %w", w, err)
+		return fmt.Errorf("the store could not be compared with a search of %s: %w", w, err)
 	}
 	if _, err := r.ledger.Update(ctx, func(b *store.ReadState) { b.MarkAudited(w, missing) }); err != nil {
 		return err

@@ -77,7 +77,7 @@ func (f *follower) head(ctx context.Context) (store.Cursor, error) {
 		if err == nil {
 			return head, nil
 		}
-		f.viewer.say("failure", true, fmt.Sprintf("The ledger cannot be read now, the tail begins when it can: %v", err))
+		f.viewer.say("failure", true, fmt.Sprintf("No events yet: the store of the queue cannot be read: %v. The tail begins when it can", err))
 		if err := f.viewer.show(nil); err != nil {
 			return 0, err
 		}
@@ -110,7 +110,7 @@ func (f *follower) take(changes store.Changes) error {
 		}
 	}
 	if f.late > 0 {
-		f.viewer.say("late", false, fmt.Sprintf("%d events were added to the ledger so late that they are not shown here: a query of their time has them", f.late))
+		f.viewer.say("late", false, fmt.Sprintf("%d events came too late to be shown here: a query of their time range shows them", f.late))
 	}
 	if err := f.viewer.show(rows); err != nil {
 		return err

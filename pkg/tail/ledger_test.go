@@ -132,7 +132,7 @@ func TestLedgerShowsThePresent(t *testing.T) {
 		add(t, ledger, store.FromSearch, login(now.Add(time.Minute), "repaired"), login(now.Add(-time.Hour), "history"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now"}, actors(s.rows()))
-		require.Contains(t, s.notices(), "1 events were added to the ledger so late")
+		require.Contains(t, s.notices(), "1 events came too late to be shown here")
 		add(t, ledger, store.FromQueue, login(time.Now(), "new"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now", "new"}, actors(s.rows()))

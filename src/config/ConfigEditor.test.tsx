@@ -113,7 +113,7 @@ describe('limits', () => {
 
 describe('queue', () => {
   const WARNING = configStrings.queueWarning.title;
-  const STORED_DSN = 'postgres://grafana:word@db.example.com:5432/ledger';
+  const STORED_DSN = 'postgres://grafana:word@db.example.com:5432/audit';
 
   it('warns before it is switched on, and then asks for more', async () => {
     const { state, user } = setup();

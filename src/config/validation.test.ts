@@ -52,13 +52,12 @@ test.each([
 test.each([
   '',
   ' postgres://user:password@host:5432/database ',
-  'postgresql:///ledger?host=/run/postgresql',
-  'host=db.example.com user=grafana password=a://b',
+  'postgresql://user@[::1]/database?sslmode=verify-full',
 ])('the database %j is accepted', (dsn) => {
   expect(storeDsnProblem(dsn)).toBeUndefined();
 });
 
-test.each(['db.example.com:5432', 'mysql://user:word@db/x', 'https://db.example.com/?a=word', 'postgres://', 'postgres:word'])(
+test.each(['db.example.com:5432', 'mysql://user:word@db/x', 'https://db.example.com/?a=word', 'postgres://', 'postgres:word', 'postgresql:///database?host=/run/postgresql', 'host=db user=a password=word'])(
   'the database %j is refused without quoting its password',
   (dsn) => {
     expect(storeDsnProblem(dsn)).toBe(configProblems.storeDsn);

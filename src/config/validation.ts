@@ -71,7 +71,7 @@ export function oauthAppSecretProblem(secret: string): string | undefined {
 /** The message never quotes the URL, which contains a password. */
 export function storeDsnProblem(dsn: string): string | undefined {
   const value = dsn.trim();
-  const valid = value === '' || /^(postgres(ql)?:\/\/.|\w+\s*=)/.test(value);
+  const valid = value === '' || /^postgres(ql)?:\/\/[^/@]+@[^/?#]/.test(value);
   return valid ? undefined : configProblems.storeDsn;
 }
 
