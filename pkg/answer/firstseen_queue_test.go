@@ -17,7 +17,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// heldLedger is a ledger of some events, newest first.
+// heldLedger is a store of some events, newest first.
 type heldLedger struct {
 	events []auditlog.Event
 	status queue.Status
@@ -36,7 +36,7 @@ func (l *heldLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order,
 	return nil
 }
 
-// New groups of the ledger are those that it has not seen. Where it does not reach back over the baseline, that is not known.
+// New groups of the store are those that it has not seen. Where it does not reach back over the baseline, that is not known.
 func TestFirstSeenInTheLedger(t *testing.T) {
 	at := func(ago time.Duration, actor string) auditlog.Event {
 		return auditlog.Event{CreateTime: origin.Add(-ago), Actor: actor, Description: "Login failed"}

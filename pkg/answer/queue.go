@@ -22,7 +22,7 @@ type Queue interface {
 	Status(ctx context.Context) (queue.Status, error)
 }
 
-// QueueError means that the store of the queue cannot be read, or that it cannot vouch for a number that an alert rule evaluates.
+// QueueError means that the store of the queue cannot be read, or that it cannot guarantee a number that an alert rule evaluates.
 type QueueError struct{ Err error }
 
 func (e *QueueError) Error() string { return e.Err.Error() }
@@ -55,7 +55,7 @@ func (s queueSource) Read(ctx context.Context, q history.Question, report *Repor
 		}
 		if err == nil {
 			before.From = after.From
-			report.vouch(before, q.Range)
+			report.addGaps(before, q.Range)
 		} else if stopped {
 			report.Uncertain = append(report.Uncertain, err)
 		} else {
@@ -85,8 +85,8 @@ func (s queueSource) visit(ctx context.Context, q history.Question, report *Repo
 // suspicionTime is how long after an audit found another consumer its reads are expected to go on.
 const suspicionTime = 24 * time.Hour
 
-// vouch adds what of a time range the store may not hold.
-func (r *Report) vouch(s queue.Status, span auditlog.TimeRange) {
+// addGaps adds what of a time range the store may not hold.
+func (r *Report) addGaps(s queue.Status, span auditlog.TimeRange) {
 	if reason := missingFromStore(s, span); reason != "" {
 		r.Uncertain = append(r.Uncertain, errors.New(reason))
 	}

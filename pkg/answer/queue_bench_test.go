@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// The ledger that panels are measured on: events of a day, with as many actors as a large organization has administrators.
+// The store that panels are measured on: events of a day, with as many actors as a large organization has administrators.
 const (
 	benchEvents = 1_000_000
 	benchBatch  = 2500
@@ -42,7 +42,7 @@ func (noQueue) SearchAll(context.Context, auditlog.TimeRange, func([]auditlog.Ev
 	return nil
 }
 
-// BenchmarkLedgerPanel answers panels from a ledger of 1,000,000 events of the last 24 hours, frames included.
+// BenchmarkLedgerPanel answers panels from a store of 1,000,000 events of the last 24 hours, frames included.
 func BenchmarkLedgerPanel(b *testing.B) {
 	for name, open := range map[string]func() (store.Store, error){
 		"memory": func() (store.Store, error) { return store.NewMemory(store.MemoryConfig{Bytes: 1 << 30}), nil }, // the default holds some 600,000 of them

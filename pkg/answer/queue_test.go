@@ -18,7 +18,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// fakeLedger is a ledger of one event that says of itself what a test wants. A status after the first is the next one.
+// fakeLedger is a store of one event that says of itself what a test wants. A status after the first is the next one.
 type fakeLedger struct {
 	event    auditlog.Event
 	touch    error
@@ -42,7 +42,7 @@ func (l *fakeLedger) Status(context.Context) (queue.Status, error) {
 	return s, nil
 }
 
-// What a ledger cannot vouch for is a warning on a panel. Where it is more than what has not arrived yet, it is an error for an
+// What a store cannot vouch for is a warning on a panel. Where it is more than what has not arrived yet, it is an error for an
 // alert rule, which fires nothing then.
 func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 	now := origin.Add(10 * time.Hour)

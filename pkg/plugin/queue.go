@@ -64,7 +64,7 @@ func verifierOf(secret string) func(salt []byte) []byte {
 	}
 }
 
-// background asks Carbon Black Cloud for the ledger's sake. What it spends is shown to everybody with the same API key.
+// background asks Carbon Black Cloud for the store's sake. What it spends is shown to everybody with the same API key.
 type background struct {
 	client *cbc.Client
 	origin ratelimit.Origin

@@ -18,7 +18,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/queue"
 )
 
-// liveCloud is a simulated cloud with the real time, since the ledger's clock is.
+// liveCloud is a simulated cloud with the real time, since the store's clock is.
 func liveCloud(t *testing.T) (*simulator.Server, string) {
 	sim := simulator.New(simulator.Config{Generate: simulator.Generate{Days: 4, PerDay: 2000, LivePerDay: -1}})
 	server := serve(sim)
@@ -183,7 +183,7 @@ func TestStatusOfTheQueue(t *testing.T) {
 	}
 }
 
-// A ledger that cannot be reached is told in words without its password, and in time.
+// A store that cannot be reached is told in words without its password, and in time.
 func TestStatusOfALedgerThatCannotBeReached(t *testing.T) {
 	sim, url := liveCloud(t)
 	settings := settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "store": "postgres"})

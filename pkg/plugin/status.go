@@ -25,7 +25,7 @@ type queueStatus struct {
 	BadRecords *badRecords `json:"badRecords"`
 	Events     *int64      `json:"events"`
 	Bytes      *int64      `json:"bytes"`
-	Error      *string     `json:"error"` // why the ledger cannot be read
+	Error      *string     `json:"error"` // why the store cannot be read
 }
 
 type lastPoll struct {
@@ -59,7 +59,7 @@ type badRecord struct {
 	Reason    string `json:"reason"`
 }
 
-// statusTime is how long a status waits for the ledger.
+// statusTime is how long a status waits for the store.
 const statusTime = 5 * time.Second
 
 // queueStatus describes the queue without reading it; nil when it is off.

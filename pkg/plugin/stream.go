@@ -115,7 +115,7 @@ func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, delive
 	return search.Run(ctx, from, deliver)
 }
 
-// ledgerTail follows the ledger. What the queue gives is as old as the poll interval is long, and news all the same.
+// ledgerTail follows the store. What the queue gives is as old as the poll interval is long, and news all the same.
 func (d *Instance) ledgerTail(l live) tail.Ledger {
 	return tail.Ledger{Queue: d.queue, Classifier: d.catalog, Filter: l.query.Filter, Settle: d.settings.settle + d.settings.queuePoll}
 }

@@ -38,7 +38,7 @@ type admission struct {
 // admit returns the data source's admission, and sees to it when there is none. A data source is admitted
 //   - to a reader that others use when Carbon Black Cloud has answered one of its own requests, so that new settings take part only
 //     after they have worked; if Carbon Black Cloud cannot be asked just now, a secret that it has accepted before will do;
-//   - as the first one when the ledger is new, or knows the secret.
+//   - as the first one when the store is new, or knows the secret.
 //
 // An admission is looked at again every minute.
 func (q *Queue) admit(ctx context.Context) (*admission, error) {
@@ -83,7 +83,7 @@ func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
 	a.noteChecked()
 	ctx, cancel := context.WithTimeout(ctx, recheckTime)
 	defer cancel()
-	known, err := a.reader.ledger.Knows(ctx, q.config.secret())
+	known, err := a.reader.store.Knows(ctx, q.config.secret())
 	holds := known || err != nil
 	if holds && !a.worked {
 		worked, err := q.prove(ctx, time.Time{})
@@ -118,12 +118,12 @@ func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := c.ledger.Knows(ctx, q.config.secret())
+	known, err := c.store.Knows(ctx, q.config.secret())
 	if err != nil {
 		return nil, err
 	}
-	// A store of the data source's own choice proves nothing about a ledger that is kept elsewhere.
-	c.accepted = c.accepted || known && q.config.Store.Shared && (c.reader == nil || c.reader.store == q.config.Store.Name)
+	// A store of the data source's own choice proves nothing about events that are kept elsewhere.
+	c.accepted = c.accepted || known && q.config.Store.Shared && (c.reader == nil || c.reader.storeName == q.config.Store.Name)
 	if c.reader != nil || !known {
 		if !known { // another secret may have been accepted elsewhere a moment ago
 			c.since = time.Now()
@@ -134,7 +134,7 @@ func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 		}
 	}
 	if c.worked && !known {
-		if err := c.ledger.Trust(ctx, q.config.secret()); err != nil {
+		if err := c.store.Trust(ctx, q.config.secret()); err != nil {
 			return nil, err
 		}
 	}
@@ -156,26 +156,26 @@ func (q *Queue) prove(ctx context.Context, since time.Time) (bool, error) {
 	return err == nil, err
 }
 
-// glance returns what a data source may see without a request and without taking part: its reader, if there is one, and its ledger.
+// glance returns what a data source may see without a request and without taking part: its reader, if there is one, and its store.
 func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 	if a := q.admitted.Load(); a != nil {
 		if !a.recheckDue() {
-			return a.reader, a.reader.ledger, nil
+			return a.reader, a.reader.store, nil
 		}
-		known, err := a.reader.ledger.Knows(ctx, q.config.secret())
+		known, err := a.reader.store.Knows(ctx, q.config.secret())
 		if err != nil {
 			return nil, nil, err
 		}
 		if !known {
 			return nil, nil, ErrUnproved
 		}
-		return a.reader, a.reader.ledger, nil
+		return a.reader, a.reader.store, nil
 	}
 	c, err := q.readers.candidate(q)
 	if err != nil {
 		return nil, nil, err
 	}
-	known, err := c.ledger.Knows(ctx, q.config.secret())
+	known, err := c.store.Knows(ctx, q.config.secret())
 	switch p := q.config.Prover; {
 	case err != nil:
 		return nil, nil, err
@@ -185,10 +185,10 @@ func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 		return nil, nil, ErrUnproved
 	case !known, c.reader != nil && !c.accepted && !q.config.Store.Shared && p != nil && !p.AcceptedAt().After(c.since):
 		return nil, nil, cmp.Or(q.lastRefusal(), ErrUnproved)
-	case c.reader == nil || c.reader.ledger != c.ledger:
-		return nil, c.ledger, nil
+	case c.reader == nil || c.reader.store != c.store:
+		return nil, c.store, nil
 	}
-	return c.reader, c.ledger, nil
+	return c.reader, c.store, nil
 }
 
 // rejected reports whether Carbon Black Cloud has turned an API key down.
@@ -226,7 +226,7 @@ func (q *Queue) expel() {
 	}
 }
 
-// retire expels a data source for good, and returns the ledger that it has opened in vain, if any. The lock of Readers is held.
+// retire expels a data source for good, and returns the store that it has opened in vain, if any. The lock of Readers is held.
 func (q *Queue) retire() (unused store.Store) {
 	q.expel()
 	q.retired = true
@@ -237,15 +237,15 @@ func (q *Queue) retire() (unused store.Store) {
 // candidate is what a data source would be admitted to.
 type candidate struct {
 	reader   *reader // nil: there is none yet
-	ledger   store.Store
+	store    store.Store
 	accepted bool      // Carbon Black Cloud has accepted this secret before
 	rejected bool      // and has rejected it since
 	since    time.Time // proofs from before do not count
 	worked   bool      // Carbon Black Cloud has answered a request of this data source
 }
 
-// candidate returns what a data source would be admitted to: the reader of its API key and, in the reader's store, its ledger. In
-// another store it is a ledger of its own.
+// candidate returns what a data source would be admitted to: the reader of its API key with its store, or a store of its own if its
+// settings name another one.
 func (p *Readers) candidate(q *Queue) (candidate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -258,14 +258,14 @@ func (p *Readers) candidate(q *Queue) (candidate, error) {
 	}
 	c := candidate{reader: s.reader, accepted: s.accepted[q.config.Identity.Fingerprint], since: s.since, rejected: s.rejected[q.config.Identity.Fingerprint]}
 	var err error
-	c.ledger, err = s.ledgerFor(q)
+	c.store, err = s.ledgerFor(q)
 	return c, err
 }
 
-// ledgerFor returns the ledger of the reader, if the data source has the same store, or else one of its own.
+// ledgerFor returns the reader's store if the settings of the data source name the same one, else a store of its own.
 func (s *slot) ledgerFor(q *Queue) (store.Store, error) {
-	if s.reader != nil && s.reader.store == q.config.Store.Name {
-		return s.reader.ledger, nil
+	if s.reader != nil && s.reader.storeName == q.config.Store.Name {
+		return s.reader.store, nil
 	}
 	if q.own == nil {
 		ledger, err := q.config.Store.Open(q.config.Identity.APIKey)
@@ -294,9 +294,9 @@ func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store,
 	if c.worked {
 		s.accept(q)
 	}
-	if c.reader == nil || c.reader.store != q.config.Store.Name {
+	if c.reader == nil || c.reader.storeName != q.config.Store.Name {
 		s.retirePredecessors(q)
-		s.reader, q.own = newReader(q.config.Store.Name, c.ledger, c.reader, p.report), nil
+		s.reader, q.own = newReader(q.config.Store.Name, c.store, c.reader, p.report), nil
 	}
 	a = &admission{reader: s.reader, worked: c.worked || c.reader == nil}
 	a.ctx, a.end = context.WithCancel(context.Background())
@@ -310,7 +310,7 @@ func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store,
 // otherStore reports whether another data source, whose secret is accepted, keeps the queue in another store. The same data source does
 // until new settings take part.
 func (s *slot) otherStore(q *Queue) bool {
-	if s.reader == nil || s.reader.store == q.config.Store.Name {
+	if s.reader == nil || s.reader.storeName == q.config.Store.Name {
 		return false
 	}
 	for other := range s.open {
@@ -328,7 +328,7 @@ func (s *slot) retirePredecessors(q *Queue) {
 		switch {
 		case other.admitted.Load() == nil:
 		case other.config.Owner == q.config.Owner:
-			other.retire() // it has no ledger of its own: it was admitted
+			other.retire() // it has no store of its own: it was admitted
 		default:
 			other.expel()
 		}

@@ -52,7 +52,7 @@ func onEachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	}
 }
 
-// In memory, time is the test's own: hours pass in no time. A process that is killed takes its ledger with it.
+// In memory, time is the test's own: hours pass in no time. A process that is killed takes its store with it.
 func TestChaosMemory(t *testing.T) {
 	onEachSeed(t, func(t *testing.T, seed uint64) {
 		synctest.Test(t, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestChaosMemory(t *testing.T) {
 	})
 }
 
-// Processes share a ledger, and each believes that it leads, as it may where a database knows no advisory locks or a leader has
+// Processes share a store, and each believes that it leads, as it may where a database knows no advisory locks or a leader has
 // been taken for dead.
 func TestChaosManyLeaders(t *testing.T) {
 	onEachSeed(t, func(t *testing.T, seed uint64) {
@@ -162,7 +162,7 @@ func (c *chaos) off(most time.Duration) time.Duration {
 	return time.Duration(c.chance.Int64N(2*int64(most)+1)) - most
 }
 
-// private is a ledger that nobody shares, by a clock of its own.
+// private is a store that nobody shares, by a clock of its own.
 func (c *chaos) private() store.Store {
 	skew := c.off(c.late / 8)
 	return store.NewMemory(store.MemoryConfig{Now: func() time.Time { return time.Now().Add(skew) }})
@@ -220,7 +220,7 @@ func (c *chaos) step() {
 			c.sim.Grant(c.key.APIID)
 		}
 	case 12:
-		if c.thief { // for the ledger that is left behind, who reads then is another consumer
+		if c.thief { // for the store that is left behind, who reads then is another consumer
 			c.migrate(c.any())
 		}
 	case 13:
@@ -264,7 +264,7 @@ func (c *chaos) faults() []simulator.Fault {
 	return rules
 }
 
-// interrupt makes the ledger fail for a while.
+// interrupt makes the store fail for a while.
 func (c *chaos) interrupt() {
 	if c.database == nil {
 		p := c.any()
@@ -307,7 +307,7 @@ func (c *chaos) check() {
 	}
 }
 
-// settle waits until every process has a ledger that knows itself complete, up to the last event. What another consumer took, an
+// settle waits until every process has a store that knows itself complete, up to the last event. What another consumer took, an
 // audit has to find.
 func (c *chaos) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), c.pace.patience)
@@ -315,8 +315,8 @@ func (c *chaos) settle() {
 	for _, p := range c.alive {
 		var known store.ReadState
 		for quiet := int64(0); ; {
-			failed := p.queue.Touch(ctx) // what counts is the book
-			if book, err := p.ledger.Book(ctx); err == nil {
+			failed := p.queue.Touch(ctx) // what counts is the read state
+			if book, err := p.ledger.ReadState(ctx); err == nil {
 				known = book
 			}
 			if quiet == 0 && known.Now > 0 {

@@ -14,7 +14,7 @@ import (
 
 const (
 	readGrace  = 10 * time.Second // how long a read that is under way is waited for when its reader is to end
-	ledgerTime = 30 * time.Second // how long the ledger may take to store what was read
+	storeTime  = 30 * time.Second // how long the store may take to store what was read
 	mendTime   = 2 * time.Second  // how long a poll waits for searches that add nothing that is known to be missing
 	maxBatches = 1000             // that one poll reads; the next goes on
 )
@@ -69,7 +69,7 @@ func (r *reader) mend(ctx context.Context, c Config) error {
 // patience is how long those who want events wait for searches: a moment, or until the next poll is due where no search has
 // looked for what may be lost.
 func (r *reader) patience(ctx context.Context) (time.Duration, error) {
-	book, err := r.ledger.Book(ctx)
+	book, err := r.store.ReadState(ctx)
 	if slices.ContainsFunc(book.Gaps, func(g store.Gap) bool { return g.Searched == 0 }) {
 		return max(r.due(), mendTime), err
 	}
@@ -81,9 +81,9 @@ func (r *reader) flush(ctx context.Context) error {
 	if r.held == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	if _, err := r.ledger.Add(ctx, *r.held); err != nil {
+	if _, err := r.store.Add(ctx, *r.held); err != nil {
 		return fmt.Errorf("%d events that were read are kept in memory until they can be stored: %w", len(r.held.Events), err)
 	}
 	r.held = nil
@@ -95,14 +95,14 @@ func (r *reader) leading(ctx context.Context, c Config) error {
 	if r.lead != nil {
 		return nil
 	}
-	lead, err := r.ledger.Lead(ctx, c.quiet())
+	lead, err := r.store.Lead(ctx, c.quiet())
 	if err == nil {
 		r.take(lead)
 	}
 	return err
 }
 
-// begin notes in the ledger that a read is about to be sent. A leadership that was lost is asked for once more.
+// begin notes in the store that a read is about to be sent. A leadership that was lost is asked for once more.
 func (r *reader) begin(ctx context.Context, c Config, id string) (store.ReadState, error) {
 	for try := 0; ; try++ {
 		if err := r.leading(ctx, c); err != nil {
@@ -167,11 +167,11 @@ func (r *reader) read(ctx context.Context, c Config) (n int, drained bool, err e
 
 // missed books a read that failed. Where even that cannot be stored, the note of the read stays open, and the next read finds it.
 func (r *reader) missed(ctx context.Context, c Config, id string, drained int64, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	var failed *cbc.Error
 	lost := !errors.As(err, &failed) || failed.Lost
-	_, noted := r.ledger.Update(ctx, func(b *store.ReadState) {
+	_, noted := r.store.Update(ctx, func(b *store.ReadState) {
 		if lost {
 			b.Lose(id, drained, c.policy())
 			return

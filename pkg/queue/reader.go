@@ -17,11 +17,11 @@ var errEnded = errors.New("the queue of the API key is read with other settings 
 
 // reader is the only one in the process who reads a key's queue. It has a goroutine only while there is demand.
 type reader struct {
-	store  string
-	ledger store.Store
-	life   context.Context
-	retire context.CancelFunc // makes the goroutine end after a read that is under way
-	idle   sync.WaitGroup
+	storeName string
+	store     store.Store
+	life      context.Context
+	retire    context.CancelFunc // makes the goroutine end after a read that is under way
+	idle      sync.WaitGroup
 
 	report func(*Queue, error) // takes what a poll by a data source came to
 
@@ -41,7 +41,7 @@ type reader struct {
 	lead      store.Lease     // nil while another replica leads, or nobody wants to
 	held      *store.Addition // a batch that could not be stored yet: nothing is read meanwhile
 	full      int             // the largest batch ever seen: a smaller one is not full
-	away      bool            // another reader read before, into another ledger: what it was given may be missing here
+	away      bool            // another reader read before, into another store: what it was given may be missing here
 	mending   chan error      // what searches come to that go on; nil when there are none
 	mendingBy *Queue          // with whose settings they were begun
 }
@@ -56,7 +56,7 @@ type Poll struct {
 
 // newReader returns a reader that takes the place of before, if that is not nil.
 func newReader(store string, ledger store.Store, before *reader, report func(*Queue, error)) *reader {
-	r := &reader{store: store, ledger: ledger, before: before, away: before != nil, report: report, round: make(chan struct{})}
+	r := &reader{storeName: store, store: ledger, before: before, away: before != nil, report: report, round: make(chan struct{})}
 	r.audience.changed = make(chan struct{})
 	r.life, r.retire = context.WithCancel(ratelimit.WithLane(context.Background(), ratelimit.LaneBackground))
 	if before != nil {
@@ -72,12 +72,12 @@ func (r *reader) leave() {
 	r.retire()
 }
 
-// end waits for the goroutine and closes the ledger.
+// end waits for the goroutine and closes the store.
 func (r *reader) end() {
 	r.leave()
 	r.idle.Wait()
 	r.inherit() // in case it never ran
-	r.ledger.Close()
+	r.store.Close()
 }
 
 // attach adds a data source. Its settings come into force if they have worked, or if there are no others.
@@ -180,7 +180,7 @@ func (r *reader) run() {
 }
 
 // inherit waits until the reader whose place this one took has come to an end, takes over what it could not store, and closes its
-// ledger.
+// store.
 func (r *reader) inherit() {
 	before := r.before
 	if before == nil {
@@ -190,7 +190,7 @@ func (r *reader) inherit() {
 	before.idle.Wait()
 	before.inherit() // in case it never ran
 	r.held, r.full = before.held, before.full
-	before.ledger.Close()
+	before.store.Close()
 }
 
 func (r *reader) resign() {

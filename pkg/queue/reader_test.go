@@ -118,7 +118,7 @@ func TestALedgerThatFailsStopsReading(t *testing.T) {
 	})
 }
 
-// The ledger has stored a batch and the answer that says so is lost: the batch is stored once.
+// The store has stored a batch and the answer that says so is lost: the batch is stored once.
 func TestABatchIsStoredOnce(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		ledger := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
@@ -259,7 +259,7 @@ func TestARefusalLosesNothing(t *testing.T) {
 	}
 }
 
-// A process that dies between the read and the ledger leaves a note behind: its successor searches the span.
+// A process that dies between the read and the store leaves a note behind: its successor searches the span.
 func TestADeadReaderLeavesANote(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		shared := store.NewMemory(store.MemoryConfig{})
@@ -341,7 +341,7 @@ func TestAnotherConsumerIsFoundOut(t *testing.T) {
 	})
 }
 
-// While nobody asked for longer than an empty ledger looks back, the queue may have lost events: a key that gets its permission
+// While nobody asked for longer than an empty store looks back, the queue may have lost events: a key that gets its permission
 // anew is given the last days only. The vendor's advice is to search.
 func TestALongPauseIsAudited(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
@@ -401,7 +401,7 @@ func TestSubscribersGetEachEventOnceAndInOrder(t *testing.T) {
 	})
 }
 
-// New settings with another store: the old reader reads no more, and what it could not store goes to the new ledger.
+// New settings with another store: the old reader reads no more, and what it could not store goes to the new store.
 func TestAnotherStoreTakesOver(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		ctx := context.Background()

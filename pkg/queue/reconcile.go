@@ -12,7 +12,7 @@ import (
 
 // reconcile lets searches make good what the queue did not give.
 func (r *reader) reconcile(ctx context.Context, c Config) error {
-	book, err := r.ledger.Book(ctx)
+	book, err := r.store.ReadState(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (r *reader) repair(ctx context.Context, c Config, gap store.Gap, now int64)
 	if _, err := r.search(ratelimit.WithLane(ctx, laneFor(gap)), c, w, store.FromRepair); err != nil {
 		return err
 	}
-	_, err := r.ledger.Update(ctx, func(b *store.ReadState) {
+	_, err := r.store.Update(ctx, func(b *store.ReadState) {
 		if b.MarkSearched(gap.TimeRange, now); ready {
 			b.CloseGaps(gap.TimeRange, now)
 		}
@@ -59,7 +59,7 @@ func laneFor(gap store.Gap) ratelimit.Lane {
 
 // audit compares what the queue gave with a search, now and then, and forgets what is too old.
 func (r *reader) audit(ctx context.Context, c Config) error {
-	book, err := r.ledger.Book(ctx)
+	book, err := r.store.ReadState(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,16 +71,16 @@ func (r *reader) audit(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("the store could not be compared with a search of %s: %w", w, err)
 	}
-	if _, err := r.ledger.Update(ctx, func(b *store.ReadState) { b.MarkAudited(w, missing) }); err != nil {
+	if _, err := r.store.Update(ctx, func(b *store.ReadState) { b.MarkAudited(w, missing) }); err != nil {
 		return err
 	}
-	return r.ledger.Trim(ctx)
+	return r.store.Trim(ctx)
 }
 
 // search adds what a search finds in a window, and counts the events that the queue should have given and did not.
 func (r *reader) search(ctx context.Context, c Config, w auditlog.TimeRange, origin store.Provenance) (missing int, err error) {
 	err = c.Searcher.SearchAll(ctx, w, func(events []auditlog.Event) error {
-		added, err := r.ledger.Add(ctx, store.Addition{Origin: origin, Events: events})
+		added, err := r.store.Add(ctx, store.Addition{Origin: origin, Events: events})
 		missing += added.Missing
 		return err
 	})

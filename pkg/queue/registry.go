@@ -33,7 +33,7 @@ type Prover interface {
 	Verify(ctx context.Context) error
 }
 
-// StoreSettings opens a ledger for an API key. Stores of the same name are the same one.
+// StoreSettings opens a store for an API key. Stores of the same name are the same one.
 type StoreSettings struct {
 	Name   string
 	Shared bool // among processes, and so it knows secrets that Carbon Black Cloud has accepted elsewhere
@@ -51,8 +51,8 @@ type Config struct {
 	Store      StoreSettings
 	Poll       time.Duration // the least time between two reads; 0 means a minute
 	Late       time.Duration // how late an event may be found by a search, and how far Carbon Black Cloud's clock may be off
-	Lookback   time.Duration // how far back an empty ledger is filled by a search; 0 means 3 days
-	AuditEvery time.Duration // how often the ledger is compared with a search; 0 means 15 minutes
+	Lookback   time.Duration // how far back an empty store is filled by a search; 0 means 3 days
+	AuditEvery time.Duration // how often the store is compared with a search; 0 means 15 minutes
 	NewID      func() string // of a batch; nil means random
 }
 
@@ -80,7 +80,7 @@ func (c Config) withDefaults() Config {
 }
 
 // quiet is how long nothing may be heard of a leader that reads the queue.
-func (c Config) quiet() time.Duration { return 2*c.Poll + ledgerTime }
+func (c Config) quiet() time.Duration { return 2*c.Poll + storeTime }
 
 func (c Config) secret() store.Secret {
 	return store.Secret{Fingerprint: c.Identity.Fingerprint, Derive: c.Derive}
@@ -190,7 +190,7 @@ func (s *slot) accept(q *Queue) {
 	}
 }
 
-// Queue is one data source's share in a reader and its ledger. It is safe for concurrent use.
+// Queue is one data source's share in a reader and its store. It is safe for concurrent use.
 type Queue struct {
 	readers   *Readers
 	config    Config
@@ -204,13 +204,13 @@ type Queue struct {
 	retired bool        // closed, or replaced by settings with another store
 }
 
-// Close gives the share back. The last one waits for a read that is under way, and ends the reader and its ledger.
+// Close gives the share back. The last one waits for a read that is under way, and ends the reader and its store.
 func (q *Queue) Close() {
 	q.closing.Do(func() { q.readers.close(q) })
 }
 
 // Touch says that somebody wants to see the queue's events. It returns when the last read is no older than the poll interval,
-// with what that read failed with; what the ledger holds can be used all the same. Between two touches nothing is read for
+// with what that read failed with; what the store holds can be used all the same. Between two touches nothing is read for
 // longer than an interval.
 func (q *Queue) Touch(ctx context.Context) error {
 	a, err := q.admit(ctx)
@@ -220,23 +220,23 @@ func (q *Queue) Touch(ctx context.Context) error {
 	return a.reader.touch(ctx)
 }
 
-// Range visits the events of a time range, from what the ledger holds, until visit wants no more. A slice is valid during the call
+// Range visits the events of a time range, from what the store holds, until visit wants no more. A slice is valid during the call
 // only.
 func (q *Queue) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]store.Entry) (more bool)) error {
 	a, err := q.admit(ctx)
 	if err != nil {
 		return err
 	}
-	return a.reader.ledger.Range(ctx, w, order, visit)
+	return a.reader.store.Range(ctx, w, order, visit)
 }
 
-// Head is the cursor behind everything that the ledger holds.
+// Head is the cursor behind everything that the store holds.
 func (q *Queue) Head(ctx context.Context) (store.Cursor, error) {
 	a, err := q.admit(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return a.reader.ledger.Head(ctx)
+	return a.reader.store.Head(ctx)
 }
 
 // Subscribe hands over everything that is added behind a cursor, each event once and in the order of addition, which is the same

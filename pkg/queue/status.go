@@ -12,11 +12,11 @@ import (
 type Status struct {
 	Last    Poll // of this process; zero when it has not looked
 	Leading bool // this process reads the queue; no process does where nobody wants its events
-	// From is since when the ledger holds every event, apart from the gaps: what is older was never looked for, or is forgotten.
+	// From is since when the store holds every event, apart from the gaps: what is older was never looked for, or is forgotten.
 	From time.Time
-	// Since is when the queue was first found empty: before it the ledger holds what a search found.
+	// Since is when the queue was first found empty: before it the store holds what a search found.
 	Since time.Time
-	// Drained is the last time up to which the queue's events are in the ledger, apart from the gaps.
+	// Drained is the last time up to which the queue's events are in the store, apart from the gaps.
 	Drained time.Time
 	// Overdue says that the queue should have been read to its end since Drained and was not, by this or another process.
 	Overdue bool
@@ -33,8 +33,8 @@ type Status struct {
 	BadCount int
 }
 
-// Status returns what the ledger holds for certain. It sends nothing to Carbon Black Cloud: the error is [ErrUnproved] while the
-// secret would have to be proved by a request. With an error of the ledger, what is known without it is returned all the same.
+// Status returns what the store holds for certain. It sends nothing to Carbon Black Cloud: the error is [ErrUnproved] while the
+// secret would have to be proved by a request. With an error of the store, what is known without it is returned all the same.
 func (q *Queue) Status(ctx context.Context) (Status, error) {
 	r, ledger, err := q.glance(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 		s.Last, s.Leading = r.last, r.leads
 		r.mu.Unlock()
 	}
-	book, err := ledger.Book(ctx)
+	book, err := ledger.ReadState(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -68,7 +68,7 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// Held returns how much the ledger holds. Like Status it sends nothing.
+// Held returns how much the store holds. Like Status it sends nothing.
 func (q *Queue) Held(ctx context.Context) (store.Held, error) {
 	_, ledger, err := q.glance(ctx)
 	if err != nil {

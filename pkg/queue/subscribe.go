@@ -9,10 +9,10 @@ import (
 
 const (
 	maxChanges = 1000
-	rewatch    = time.Second // between two tries to watch a ledger that cannot be reached
+	rewatch    = time.Second // between two tries to watch a store that cannot be reached
 )
 
-// audience are the subscribers of a reader. They share one watch of the ledger.
+// audience are the subscribers of a reader. They share one watch of the store.
 type audience struct {
 	size    int
 	changed chan struct{} // closed by the next change
@@ -28,7 +28,7 @@ func (r *reader) join() {
 	r.audience.leave = cancel
 	r.idle.Go(func() {
 		for {
-			_ = r.ledger.Watch(ctx, r.announce) // after a failure it starts with an announcement: nothing is missed
+			_ = r.store.Watch(ctx, r.announce) // after a failure it starts with an announcement: nothing is missed
 			if !pause(ctx, rewatch) {
 				return
 			}
@@ -63,7 +63,7 @@ func (r *reader) subscribe(ctx context.Context, from store.Cursor, deliver func(
 		r.mu.Lock()
 		changed := r.audience.changed
 		r.mu.Unlock()
-		changes, err := r.ledger.After(ctx, from, maxChanges)
+		changes, err := r.store.After(ctx, from, maxChanges)
 		switch {
 		case r.life.Err() != nil:
 			return errEnded

@@ -96,7 +96,7 @@ func (s searcher) SearchAll(ctx context.Context, w auditlog.TimeRange, visit fun
 	return nil
 }
 
-// config describes a queue on the world with its ledger in a store.
+// config describes a queue on the world with its store in a store.
 func (w *world) config(t testing.TB, store StoreSettings) Config {
 	client := w.client(t)
 	return Config{
@@ -105,7 +105,7 @@ func (w *world) config(t testing.TB, store StoreSettings) Config {
 	}
 }
 
-// memoryStore opens the one ledger each time.
+// memoryStore opens the one store each time.
 func memoryStore(name string, ledger store.Store) StoreSettings {
 	return StoreSettings{Name: name, Open: func(cbc.APIKey) (store.Store, error) { return ledger, nil }}
 }
@@ -188,7 +188,7 @@ func queued(t testing.TB, q *Queue) []string {
 
 var errBroken = errors.New("the ledger is broken")
 
-// fragile is a ledger that can be broken, and a process that can be killed: a dead one changes nothing any more.
+// fragile is a store that can be broken, and a process that can be killed: a dead one changes nothing any more.
 type fragile struct {
 	store.Store
 	broken atomic.Bool
@@ -261,7 +261,7 @@ func (nothingFound) SearchAll(context.Context, auditlog.TimeRange, func([]auditl
 	return nil
 }
 
-// breaker is a source that can break a ledger as soon as it has read.
+// breaker is a source that can break a store as soon as it has read.
 type breaker struct {
 	*cbc.Client
 	ledger *atomic.Pointer[fragile]

@@ -11,7 +11,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// What a second batch gives is not counted again, and the book has a gap there until a search has counted.
+// What a second batch gives is not counted again, and the read state has a gap there until a search has counted.
 func TestLedgerDoubtsWhatComesAgain(t *testing.T) {
 	onEachStore(t, func(t *testing.T, ledger, other Store) {
 		give := func(id string, events ...auditlog.Event) Added {
@@ -20,7 +20,7 @@ func TestLedgerDoubtsWhatComesAgain(t *testing.T) {
 			return added
 		}
 		gaps := func() []Gap {
-			book, err := other.Book(context.Background())
+			book, err := other.ReadState(context.Background())
 			require.NoError(t, err)
 			return book.Gaps
 		}
@@ -33,7 +33,7 @@ func TestLedgerDoubtsWhatComesAgain(t *testing.T) {
 		require.Equal(t, want(e, e, f, g), contents(t, other, everything(), cbc.OldestFirst))
 		require.Len(t, gaps(), 1)
 		require.Equal(t, span, gaps()[0].TimeRange)
-		book, err := other.Book(context.Background())
+		book, err := other.ReadState(context.Background())
 		require.NoError(t, err)
 		require.InDelta(t, book.Now+time.Minute.Milliseconds(), gaps()[0].Ready, 30_000)
 

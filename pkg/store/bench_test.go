@@ -15,7 +15,7 @@ import (
 
 const (
 	benchBatch = 2500      // what one read of the queue gives
-	benchSize  = 1_000_000 // a ledger that has been in use
+	benchSize  = 1_000_000 // a store that has been in use
 )
 
 // benchEvents are events of a day, the n-th thousandth part of it.
@@ -64,7 +64,7 @@ var durable = map[string]func(b *testing.B) Store{
 	},
 }
 
-// BenchmarkRange reads from a ledger of 1,000,000 events: the newest 500, the last hour, and a count by actor over 24 hours.
+// BenchmarkRange reads from a store of 1,000,000 events: the newest 500, the last hour, and a count by actor over 24 hours.
 func BenchmarkRange(b *testing.B) {
 	for name, open := range stores {
 		b.Run(name, func(b *testing.B) {

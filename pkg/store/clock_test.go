@@ -28,7 +28,7 @@ func poll(t testing.TB, l Store, id string, events ...auditlog.Event) Added {
 func TestMemoryFollowsTheClockBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		ahead   time.Duration
-		atFirst bool // the clock was ahead when the ledger was opened
+		atFirst bool // the clock was ahead when the store was opened
 	}{
 		"an hour":            {time.Hour, false},
 		"two days":           {48 * time.Hour, false},
@@ -56,7 +56,7 @@ func TestMemoryFollowsTheClockBack(t *testing.T) {
 			real = real.Add(time.Minute)
 			require.Equal(t, 1, poll(t, ledger, "later", now("later")).New)
 
-			book, err := ledger.Book(context.Background())
+			book, err := ledger.ReadState(context.Background())
 			require.NoError(t, err)
 			nowMS := real.UnixMilli()
 			require.LessOrEqual(t, book.From, nowMS-days.Lookback+2*time.Hour.Milliseconds(), "the ledger says to hold the present")
@@ -72,7 +72,7 @@ func TestMemoryFollowsTheClockBack(t *testing.T) {
 			require.Equal(t, 1, add(t, ledger, "", FromRepair, found...).New)
 			_, err = ledger.Update(context.Background(), func(b *ReadState) { b.CloseGaps(gap.TimeRange, gap.Ready) })
 			require.NoError(t, err)
-			book, err = ledger.Book(context.Background())
+			book, err = ledger.ReadState(context.Background())
 			require.NoError(t, err)
 			require.Empty(t, book.Gaps)
 			require.Contains(t, contents(t, ledger, everything(), cbc.OldestFirst), want(found...)[0])
@@ -80,7 +80,7 @@ func TestMemoryFollowsTheClockBack(t *testing.T) {
 	}
 }
 
-// What was forgotten for want of memory stays forgotten, and the ledger does not say that it holds it.
+// What was forgotten for want of memory stays forgotten, and the store does not say that it holds it.
 func TestClockSetBackAndAFullMemory(t *testing.T) {
 	one := event(0, "0000")
 	now := base.Add(time.Minute)
@@ -92,7 +92,7 @@ func TestClockSetBackAndAFullMemory(t *testing.T) {
 	poll(t, ledger, "2")
 	now = base.Add(2 * time.Minute)
 	poll(t, ledger, "3")
-	book, err := ledger.Book(context.Background())
+	book, err := ledger.ReadState(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, dropped.UnixMilli()+1, book.From)
 	require.Equal(t, 1, add(t, ledger, "", FromRepair, events(0, 1)...).Expired)
@@ -117,7 +117,7 @@ func TestReadStateAfterAnyJumps(t *testing.T) {
 		real, off = real.Add(time.Minute), 0
 		present := auditlog.Event{CreateTime: real.Add(-time.Second), Description: "present"}
 		require.Equal(r, 1, poll(t, ledger, "present", present).New)
-		book, err := ledger.Book(context.Background())
+		book, err := ledger.ReadState(context.Background())
 		require.NoError(r, err)
 		now := book.Now
 		require.LessOrEqual(r, max(book.Opened, book.Since, book.Drained, book.From, book.LastForeignRead), now+days.Late)

@@ -11,7 +11,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// What a ledger in memory keeps when nobody says otherwise.
+// What a store in memory keeps when nobody says otherwise.
 const (
 	DefaultMemoryAge   = 7*24*time.Hour + time.Hour // a panel of seven days finds all of them
 	DefaultMemoryBytes = 256 << 20
@@ -19,19 +19,19 @@ const (
 
 const (
 	maxLog     = 1 << 17 // additions that can still be asked for by a cursor
-	logShare   = 4       // and the part of a ledger's bytes that they may keep, when the ledger itself keeps them no more
+	logShare   = 4       // and the part of a store's bytes that they may keep, when the store itself keeps them no more
 	maxIDs     = 1024    // batches whose ids are remembered
 	rangeChunk = 1024
 )
 
-// MemoryConfig bounds a ledger in memory.
+// MemoryConfig bounds a store in memory.
 type MemoryConfig struct {
 	Age   time.Duration    // events older than this are forgotten; 0 means DefaultMemoryAge
 	Bytes int64            // approximate memory; 0 means DefaultMemoryBytes
 	Now   func() time.Time // nil means time.Now
 }
 
-// memory is a ledger that ends with the process. Its slices grow or are replaced and never change in place, so that a reader
+// memory is a store that ends with the process. Its slices grow or are replaced and never change in place, so that a reader
 // needs no lock once it has them.
 type memory struct {
 	config MemoryConfig
@@ -50,7 +50,7 @@ type memory struct {
 	changed chan struct{} // closed by the next addition
 }
 
-// NewMemory returns an empty ledger in memory.
+// NewMemory returns an empty store in memory.
 func NewMemory(c MemoryConfig) Store {
 	if c.Age == 0 {
 		c.Age = DefaultMemoryAge
@@ -75,7 +75,7 @@ type memoryLead struct{ *memory }
 
 func (memoryLead) Release(context.Context) {}
 
-func (m *memory) Book(ctx context.Context) (ReadState, error) { return m.Update(ctx, nil) }
+func (m *memory) ReadState(ctx context.Context) (ReadState, error) { return m.Update(ctx, nil) }
 
 func (m *memory) Update(_ context.Context, change func(*ReadState)) (ReadState, error) {
 	m.mu.Lock()
@@ -112,7 +112,7 @@ func (m *memory) Add(_ context.Context, a Addition) (Added, error) {
 	m.note(a.Note)
 	m.expire()
 	added, fresh := m.join(items, &a)
-	m.book.doubt(added.Again, a.Late)
+	m.book.addRepeatGap(added.Again, a.Late)
 	if len(fresh) > 0 {
 		m.sorted = insert(m.sorted, fresh)
 		m.log = append(m.log, fresh...)
@@ -157,7 +157,7 @@ func (m *memory) join(items []item, a *Addition) (added Added, fresh []Entry) {
 	return added, fresh
 }
 
-// size is about what an event takes, with its places in the ledger.
+// size is about what an event takes, with its places in the store.
 func size(e *auditlog.Event) int64 {
 	n := 320 + len(e.OrgKey) + len(e.Actor) + len(e.ActorIP) + len(e.RequestURL) + len(e.Description)
 	for _, f := range e.Extra {

@@ -30,7 +30,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.GreaterOrEqual(t, len(kept), 700)
 	require.Equal(t, want(events[5000-len(kept):]...), kept, "the oldest go first")
 	require.Len(t, ledger.known, len(kept))
-	book, err := ledger.Book(context.Background())
+	book, err := ledger.ReadState(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, events[5000-len(kept)].CreateTime.UnixMilli(), book.From, "a millisecond after the last that was dropped")
 	require.Equal(t, int64(5000-len(kept)), book.Forgotten)
@@ -40,7 +40,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.Equal(t, 5000-len(kept), added.Expired)
 }
 
-// What cursors can still ask for does not keep alive what the ledger has forgotten for its size.
+// What cursors can still ask for does not keep alive what the store has forgotten for its size.
 func TestMemoryOfLargeEventsIsBounded(t *testing.T) {
 	const most = 1 << 20
 	ledger := NewMemory(MemoryConfig{Bytes: most}).(*memory)

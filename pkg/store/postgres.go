@@ -213,7 +213,7 @@ func (p *postgres) Update(ctx context.Context, change func(*ReadState)) (ReadSta
 	})
 }
 
-func (p *postgres) Book(ctx context.Context) (ReadState, error) {
+func (p *postgres) ReadState(ctx context.Context) (ReadState, error) {
 	ledger, err := p.id(ctx)
 	if err != nil {
 		return ReadState{}, err

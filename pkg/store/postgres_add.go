@@ -29,7 +29,7 @@ func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
 			return err
 		}
 		row.book.forget(j.floor.UnixMilli(), 0)
-		row.book.doubt(j.added.Again, a.Late)
+		row.book.addRepeatGap(j.added.Again, a.Late)
 		added, row.seq = j.added, j.seq
 		if added.New == 0 {
 			return nil

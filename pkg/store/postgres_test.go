@@ -74,7 +74,7 @@ func TestPostgresReplacesALeader(t *testing.T) {
 			defer next.Release(ctx)
 			_, err = old.Update(ctx, func(b *ReadState) { b.Begin("older", p) })
 			require.ErrorIs(t, err, ErrNotLeading)
-			book, err := b.Book(ctx)
+			book, err := b.ReadState(ctx)
 			require.NoError(t, err)
 			require.Equal(t, "old", book.Reading)
 			old.Release(ctx)
@@ -269,7 +269,7 @@ func TestPostgresSchemaIsWaitedForInTime(t *testing.T) {
 	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 	first := make(chan error, 1)
 	go func() {
-		_, err := ledger.Book(ctx)
+		_, err := ledger.ReadState(ctx)
 		first <- err
 	}()
 	time.Sleep(200 * time.Millisecond)
@@ -277,7 +277,7 @@ func TestPostgresSchemaIsWaitedForInTime(t *testing.T) {
 	defer cancel()
 	second := make(chan error, 1)
 	go func() {
-		_, err := ledger.Book(hasty)
+		_, err := ledger.ReadState(hasty)
 		second <- err
 	}()
 	select {
@@ -299,7 +299,7 @@ func TestPostgresTellsNoPartOfAPassword(t *testing.T) {
 	} {
 		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, cbc.APIKey{URL: "h"})
 		if err == nil {
-			_, err = ledger.Book(context.Background())
+			_, err = ledger.ReadState(context.Background())
 			ledger.Close()
 		}
 		require.Error(t, err)

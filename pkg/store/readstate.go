@@ -7,18 +7,18 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// ReadState says what of the queue a ledger holds for certain. It is kept with the events and changes in the same transaction. All
-// times are those of the ledger's clock, in milliseconds since the Unix epoch; 0 is never.
+// ReadState says what of the queue a store holds for certain. It is kept with the events and changes in the same transaction. All
+// times are those of the store's clock, in milliseconds since the Unix epoch; 0 is never.
 type ReadState struct {
 	Now              int64  `json:"-"`
 	Opened           int64  `json:"opened,omitempty"`    // the first read ever was begun
-	From             int64  `json:"from,omitempty"`      // from here on the ledger holds every event, apart from the gaps
-	Forgotten        int64  `json:"forgotten,omitempty"` // copies that the ledger held and does no more
+	From             int64  `json:"from,omitempty"`      // from here on the store holds every event, apart from the gaps
+	Forgotten        int64  `json:"forgotten,omitempty"` // copies that the store held and does no more
 	Reading          string `json:"reading,omitempty"`   // a read that was begun and of which nothing was heard yet
 	Begun            int64  `json:"begun,omitempty"`     // when it was begun
 	Since            int64  `json:"since,omitempty"`     // when the queue was first found empty: from here on it gives every event
 	Drained          int64  `json:"drained,omitempty"`   // a read that was begun then found the queue empty behind it
-	Audited          int64  `json:"audited,omitempty"`   // up to here the ledger was compared with a search
+	Audited          int64  `json:"audited,omitempty"`   // up to here the store was compared with a search
 	LastForeignRead  int64  `json:"suspected,omitempty"` // when an audit last found events that the queue never gave
 	FirstForeignRead int64  `json:"suspects,omitempty"`  // when the first of those audits did that are no further apart than suspicion
 	Missing          int    `json:"missing,omitempty"`   // how many it found
@@ -36,10 +36,10 @@ type Gap struct {
 	Searched int64 `json:",omitempty"` // a complete search that began then was added, and was too early to close the gap
 }
 
-// Policy are the spans of time that a book is kept by, in milliseconds.
+// Policy are the spans of time that a read state is kept by, in milliseconds.
 type Policy struct {
 	Late     int64 // how late an event may be found by a search, and how far two clocks may be apart
-	Lookback int64 // how far back a ledger reaches that starts with nothing
+	Lookback int64 // how far back a store reaches that starts with nothing
 }
 
 // Begin notes that a read is about to be sent. Whoever finds the note of an earlier one knows that its batch may be lost.
@@ -56,8 +56,8 @@ func (b *ReadState) Begin(id string, p Policy) {
 }
 
 // followClock makes good that the clock was ahead and was set back. Times that lie ahead of it now say nothing, and neither do the
-// gaps that were opened by it. So a search has to look for everything that may be lost, as for a ledger that starts with nothing;
-// what the ledger holds stays.
+// gaps that were opened by it. So a search has to look for everything that may be lost, as for a store that starts with nothing;
+// what the store holds stays.
 func (b *ReadState) followClock(p Policy) {
 	limit := b.Now + p.Late
 	for i := range b.Gaps {
@@ -77,7 +77,7 @@ func (b *ReadState) followClock(p Policy) {
 	b.OpenGap(b.Drained, p)
 }
 
-// Finish notes that the batch of a read is in the ledger. Another read may have been begun since, in ignorance of this one: then
+// Finish notes that the batch of a read is in the store. Another read may have been begun since, in ignorance of this one: then
 // its gap stands.
 func (b *ReadState) Finish(id string, drained bool) {
 	if b.Reading != id {
@@ -108,8 +108,8 @@ func (b *ReadState) OpenGap(drained int64, p Policy) {
 	b.add(gap)
 }
 
-// doubt adds the gap of events that came again, which a search has to count. A window that holds nothing is none.
-func (b *ReadState) doubt(w auditlog.TimeRange, late time.Duration) {
+// addRepeatGap adds the gap of events that were delivered again, which a search has to count. An empty time range adds none.
+func (b *ReadState) addRepeatGap(w auditlog.TimeRange, late time.Duration) {
 	if w.From < w.To {
 		b.add(Gap{TimeRange: w, Ready: b.Now + late.Milliseconds()})
 	}

@@ -34,8 +34,8 @@ type Store interface {
 	Lead(ctx context.Context, quiet time.Duration) (Lease, error)
 	// Add adds events. It needs no lease: each batch was delivered to one reader only, and additions merge in any order.
 	Add(ctx context.Context, a Addition) (Added, error)
-	// Book returns the read state.
-	Book(ctx context.Context) (ReadState, error)
+	// ReadState returns the read state.
+	ReadState(ctx context.Context) (ReadState, error)
 	// Update changes the read state and returns it.
 	Update(ctx context.Context, change func(*ReadState)) (ReadState, error)
 	// Range calls visit with the events of a time range in order, until it returns false. The slice is valid during the call only.

@@ -19,7 +19,7 @@ import (
 
 const quiet = time.Minute
 
-// stores are what every ledger is tested with. open makes another replica's view of the same ledger, where there can be one.
+// stores are what every store is tested with. open makes another replica's view of the same store, where there can be one.
 var stores = map[string]func(t testing.TB) (open func() Store){
 	"memory": func(testing.TB) func() Store {
 		ledger := NewMemory(MemoryConfig{})
@@ -36,7 +36,7 @@ var stores = map[string]func(t testing.TB) (open func() Store){
 	},
 }
 
-// onEachStore runs a test on two replicas of a ledger, which are one where the store knows no replicas.
+// onEachStore runs a test on two replicas of a store, which are one where the store knows no replicas.
 func onEachStore(t *testing.T, test func(t *testing.T, ledger, other Store)) {
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestLedgerBook(t *testing.T) {
 		require.NoError(t, err)
 		_, err = other.Update(ctx, func(b *ReadState) { b.Lose("2", b.Drained, p) })
 		require.NoError(t, err)
-		book, err := other.Book(ctx)
+		book, err := other.ReadState(ctx)
 		require.NoError(t, err)
 		require.InDelta(t, time.Now().UnixMilli(), book.Now, 60_000)
 		require.Equal(t, book.Opened, book.Drained)
@@ -258,7 +258,7 @@ func TestLedgerBook(t *testing.T) {
 		require.Equal(t, book.Opened-60_000, book.Gaps[0].From)
 		_, err = other.Update(ctx, func(b *ReadState) { b.CloseGaps(b.Gaps[0].TimeRange, b.Gaps[0].Ready) })
 		require.NoError(t, err)
-		book, err = ledger.Book(ctx)
+		book, err = ledger.ReadState(ctx)
 		require.NoError(t, err)
 		require.Empty(t, book.Gaps)
 	})
@@ -281,12 +281,12 @@ func TestLedgerForgetsWhatIsOld(t *testing.T) {
 			ctx := context.Background()
 			floor := time.Now().Add(-30 * time.Minute).UnixMilli()
 			require.Equal(t, Added{New: 1, Expired: 1}, add(t, ledger, "1", FromQueue, old, young))
-			book, err := ledger.Book(ctx)
+			book, err := ledger.ReadState(ctx)
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, book.From, floor, "what was left out is not vouched for")
 			require.NoError(t, ledger.Trim(ctx))
 			require.Equal(t, want(young), contents(t, ledger, everything(), cbc.OldestFirst))
-			again, err := ledger.Book(ctx)
+			again, err := ledger.ReadState(ctx)
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, again.From, book.From)
 			require.Zero(t, again.Forgotten, "it was never held")
@@ -294,7 +294,7 @@ func TestLedgerForgetsWhatIsOld(t *testing.T) {
 	}
 }
 
-// What a ledger holds is known without counting, and so is where it begins, also after it has forgotten.
+// What a store holds is known without counting, and so is where it begins, also after it has forgotten.
 func TestLedgerTellsWhatItHolds(t *testing.T) {
 	const span = time.Hour
 	opens := map[string]func(t *testing.T) (long, short Store){
@@ -330,7 +330,7 @@ func TestLedgerTellsWhatItHolds(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, int64(3), held.Events)
 			require.Positive(t, held.Bytes)
-			book, err := long.Book(ctx)
+			book, err := long.ReadState(ctx)
 			require.NoError(t, err)
 			require.InDelta(t, book.Opened-(2*span).Milliseconds(), book.From, 1)
 
@@ -338,7 +338,7 @@ func TestLedgerTellsWhatItHolds(t *testing.T) {
 			held, err = short.Held(ctx)
 			require.NoError(t, err)
 			require.Equal(t, int64(1), held.Events)
-			book, err = short.Book(ctx)
+			book, err = short.ReadState(ctx)
 			require.NoError(t, err)
 			require.Equal(t, int64(2), book.Forgotten)
 			require.Greater(t, book.From, old.CreateTime.UnixMilli())
@@ -347,7 +347,7 @@ func TestLedgerTellsWhatItHolds(t *testing.T) {
 	}
 }
 
-// later is a ledger that ages before it forgets.
+// later is a store that ages before it forgets.
 type later struct {
 	Store
 	age func()

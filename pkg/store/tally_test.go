@@ -62,7 +62,7 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 			_, err := ledger.Add(context.Background(), a)
 			require.NoError(t, err)
 		}
-		book, err := ledger.Book(context.Background())
+		book, err := ledger.ReadState(context.Background())
 		require.NoError(t, err)
 		for _, gap := range book.Gaps {
 			_, err := ledger.Add(context.Background(), Addition{Origin: FromRepair, Events: within(gap.TimeRange, happened)})

@@ -20,14 +20,14 @@ const (
 	checkEvery = 5 * time.Second
 )
 
-// Queue is the ledger of what the API key's queue gave. As long as somebody subscribes, the queue is read.
+// Queue is the store of what the API key's queue gave. As long as somebody subscribes, the queue is read.
 type Queue interface {
 	Head(ctx context.Context) (store.Cursor, error)
 	Subscribe(ctx context.Context, from store.Cursor, deliver func(store.Changes) error) error
 	Status(ctx context.Context) (queue.Status, error)
 }
 
-// Ledger is a tail of the ledger.
+// Store is a tail of the store.
 type Ledger struct {
 	Queue      Queue
 	Classifier Classifier
@@ -35,7 +35,7 @@ type Ledger struct {
 	Settle     time.Duration   // how late an event may be, on top of what counts as news
 }
 
-// Run delivers events in the order of the ledger, until the context ends, the queue is closed or deliver fails.
+// Run delivers events in the order of the store, until the context ends, the queue is closed or deliver fails.
 func (l Ledger) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
 	f := &follower{Ledger: l, viewer: newViewer(deliver, from.rows), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
 	if f.opened = !f.begins.IsZero(); !f.opened {
@@ -48,7 +48,7 @@ func (l Ledger) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Chec
 	return Checkpoint{begins: f.begins, cursor: f.cursor, rows: f.viewer.rest(nil)}, err
 }
 
-// follower is a ledger tail that is running.
+// follower is a store tail that is running.
 type follower struct {
 	Ledger
 	viewer  *viewer
@@ -70,7 +70,7 @@ func (f *follower) follow(ctx context.Context) error {
 	return f.Queue.Subscribe(ctx, f.cursor, f.take)
 }
 
-// head waits for a ledger that can be reached.
+// head waits for a store that can be reached.
 func (f *follower) head(ctx context.Context) (store.Cursor, error) {
 	for {
 		head, err := f.Queue.Head(ctx)
@@ -87,7 +87,7 @@ func (f *follower) head(ctx context.Context) (store.Cursor, error) {
 	}
 }
 
-// take delivers what was added to the ledger.
+// take delivers what was added to the store.
 func (f *follower) take(changes store.Changes) error {
 	if f.opened { // before that it is what nobody asked for
 		f.viewer.leaveOut(changes.Skipped)

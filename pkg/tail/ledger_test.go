@@ -20,7 +20,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// replica follows a ledger that several share.
+// replica follows a store that several share.
 type replica struct {
 	store.Store
 	mu     sync.Mutex
@@ -78,7 +78,7 @@ func login(at time.Time, actor string) auditlog.Event {
 	return auditlog.Event{CreateTime: at.UTC().Truncate(time.Millisecond), Actor: actor, Description: "User logged in"}
 }
 
-// Replicas of one ledger show the same events, each once, in the same order: the one in which they were added.
+// Replicas of one store show the same events, each once, in the same order: the one in which they were added.
 func TestReplicasShowTheSame(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		bubble(t, func() {
@@ -139,7 +139,7 @@ func TestLedgerShowsThePresent(t *testing.T) {
 	})
 }
 
-// The viewer is told when the queue or the ledger cannot be read, and when that is over; the tail goes on.
+// The viewer is told when the queue or the store cannot be read, and when that is over; the tail goes on.
 func TestLedgerFailuresAreTold(t *testing.T) {
 	bubble(t, func() {
 		r := &replica{Store: store.NewMemory(store.MemoryConfig{})}

@@ -1,7 +1,7 @@
 // Package tail shows events as they happen: each one that passes a filter once, from a minute before the tail was opened.
 //
-// It has two sources. [Search] asks the history again and again, which consumes nothing. [Ledger] follows the ledger of the API
-// key's queue, in the order of the ledger, which is the same on every replica.
+// It has two sources. [Search] asks the history again and again, which consumes nothing. [Store] follows the store of the API
+// key's queue, in the order of the store, which is the same on every replica.
 //
 // A tail goes on through failures: it tells its viewer, waits, and resumes where it stopped.
 package tail
