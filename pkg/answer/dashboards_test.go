@@ -34,12 +34,24 @@ type boardPanel struct {
 	Targets                  []json.RawMessage
 	FieldConfig              struct {
 		Defaults  struct{ Links []boardLink }
-		Overrides []struct {
-			Properties []struct {
-				ID    string
-				Value json.RawMessage
-			}
+		Overrides []boardOverride
+	}
+	Transformations []struct {
+		ID      string
+		Options struct {
+			Include struct{ Names []string }
 		}
+	}
+}
+
+type boardOverride struct {
+	Matcher struct {
+		ID      string
+		Options json.RawMessage
+	}
+	Properties []struct {
+		ID    string
+		Value json.RawMessage
 	}
 }
 

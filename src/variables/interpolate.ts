@@ -76,8 +76,9 @@ function interpolateFilters(filters: Filters, templates: Templates, scopedVars?:
   return Object.fromEntries(kept);
 }
 
-// An empty text box means no condition, so a variable needs another way to ask for empty values: the dashboards' links use this.
-const EMPTY_VALUE = '""';
+// An empty text box means no condition, so a variable needs other ways to ask for empty values. The dashboards show an empty value
+// as (none), and their links pass on what they show.
+const EMPTY_VALUES = ['(none)', '""'];
 
 /**
  * Returns the values of one field with each variable replaced by its values. An empty result means "no condition", as for a
@@ -96,7 +97,7 @@ export function interpolateValues(values: unknown[], templates: Templates, scope
     }
     const expanded = fill(text, references, (item) => item);
     const wanted = expanded.filter((item) => item !== '' || references.length === 0);
-    wanted.forEach((item) => result.add(references.length > 0 && item === EMPTY_VALUE ? '' : item));
+    wanted.forEach((item) => result.add(references.length > 0 && EMPTY_VALUES.includes(item) ? '' : item));
   }
   return [...result];
 }
