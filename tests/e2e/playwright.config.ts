@@ -18,7 +18,7 @@ export default defineConfig<PluginOptions>({
   reporter: 'list',
   use: {
     baseURL: process.env.GRAFANA_URL ?? 'http://127.0.0.1:3000',
-    trace: 'retain-on-failure',
+    trace: 'on-first-retry',
     locale: 'en-US',
     timezoneId: 'UTC',
     launchOptions: process.env.CHROMIUM

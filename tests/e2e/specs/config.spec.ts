@@ -16,10 +16,9 @@ for (const [name, secret, works] of [
     const url = page.getByRole('combobox', { name: configStrings.url.label });
     await url.fill(cloud.url);
     await url.press('Enter');
-    await page.getByLabel(configStrings.orgKey.label).fill(cloud.orgKey);
-    await page.getByLabel(configStrings.apiId.label, { exact: true }).fill(cloud.apiId);
-    await page.getByLabel(configStrings.apiSecret.label).fill(secret);
-    await page.getByLabel(configStrings.apiSecret.label).press('Tab');
+    await page.getByTestId(configStrings.orgKey.testId).fill(cloud.orgKey);
+    await page.getByTestId(configStrings.apiId.testId).fill(cloud.apiId);
+    await page.getByTestId(configStrings.apiSecret.testId).fill(secret);
     const response = await configPage.saveAndTest();
     expect(response.ok()).toBe(works);
     await expect(configPage).toHaveAlert(works ? 'success' : 'error');

@@ -52,16 +52,19 @@ test('a variable lists values', async ({ request, gotoDashboardPage, page }) => 
   expect((await values).ok()).toBe(true);
 });
 
+/** Grafana's own annotations, which it adds to the front of a list without them. */
+const builtIn = { builtIn: 1, name: 'Annotations & Alerts', enable: true, hide: true, type: 'dashboard', iconColor: 'blue', datasource: { uid: '-- Grafana --' } };
+
 test('an annotation query is answered', async ({ request, gotoAnnotationEditPage }) => {
   const dashboard = await saveDashboard(request, {
     uid: 'e2e-annotation',
     title: 'e2e annotation',
     time: { from: 'now-24h', to: 'now' },
     annotations: {
-      list: [{ name: 'Failures', enable: true, iconColor: 'red', datasource: { uid }, target: { refId: 'Anno', queryType: 'events', criteria: { outcome: ['failure'] } } }],
+      list: [builtIn, { name: 'Failures', enable: true, iconColor: 'red', datasource: { uid }, target: { refId: 'Anno', queryType: 'events', criteria: { outcome: ['failure'] } } }],
     },
     panels: [panel('timeseries', 'Events', { queryType: 'series' })],
   });
-  const edit = await gotoAnnotationEditPage({ dashboard: { uid: dashboard }, id: '0' });
+  const edit = await gotoAnnotationEditPage({ dashboard: { uid: dashboard }, id: '1' });
   await expect(edit.runQuery()).toBeOK();
 });
