@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"crypto/sha256"
-	"maps"
 	"sync"
 	"time"
 
@@ -10,16 +9,21 @@ import (
 	"carbonblack-auditlog-datasource/pkg/tail"
 )
 
-// checkpointAge is how long a stream may take to be run again. One that nobody runs again has no viewers any more.
-const checkpointAge = time.Minute
+const (
+	// checkpointAge is how long Grafana may take to run a stream again. After that, it has no viewers any more.
+	checkpointAge = time.Minute
+	// maxCheckpointBytes bounds the memory of all checkpoints. One that does not fit is reduced.
+	maxCheckpointBytes = 32 << 20
+)
 
-// checkpoints are how far the streams of disposed instances had come. They belong to the process: Grafana runs a stream again on the
+// checkpoints are the positions of the streams of disposed instances. They belong to the process: Grafana runs a stream again on the
 // instance that replaced its own, and its viewers must neither miss nor see twice what happened meanwhile.
 var checkpoints checkpointStore
 
 type checkpointStore struct {
 	mu    sync.Mutex
 	byKey map[checkpointKey]savedCheckpoint
+	bytes int64 // of all of them
 }
 
 type savedCheckpoint struct {
@@ -40,25 +44,49 @@ func (d *Instance) checkpointKey(path string) checkpointKey {
 	return checkpointKey{d.identity, d.owner, store, path}
 }
 
-// put keeps a checkpoint, and drops those that nobody has taken.
+// put keeps a checkpoint for checkpointAge.
 func (s *checkpointStore) put(key checkpointKey, c tail.Checkpoint, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byKey == nil {
 		s.byKey = map[checkpointKey]savedCheckpoint{}
 	}
-	maps.DeleteFunc(s.byKey, func(_ checkpointKey, saved savedCheckpoint) bool { return now.Sub(saved.at) > checkpointAge })
+	s.expire(now)
+	s.remove(key)
+	if room := maxCheckpointBytes - s.bytes; c.Size() > room {
+		c = c.Reduce(room)
+	}
 	s.byKey[key] = savedCheckpoint{c, now}
+	s.bytes += c.Size()
+	time.AfterFunc(checkpointAge+time.Second, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.expire(time.Now())
+	})
 }
 
 // take returns the checkpoint of a stream, once; a new one if there is none.
 func (s *checkpointStore) take(key checkpointKey, now time.Time) tail.Checkpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.expire(now)
 	saved := s.byKey[key]
-	delete(s.byKey, key)
-	if now.Sub(saved.at) > checkpointAge {
-		return tail.Checkpoint{}
-	}
+	s.remove(key)
 	return saved.Checkpoint
+}
+
+// expire removes the checkpoints that nobody has taken in time.
+func (s *checkpointStore) expire(now time.Time) {
+	for key, saved := range s.byKey {
+		if now.Sub(saved.at) > checkpointAge {
+			s.remove(key)
+		}
+	}
+}
+
+func (s *checkpointStore) remove(key checkpointKey) {
+	if saved, ok := s.byKey[key]; ok {
+		s.bytes -= saved.Size()
+		delete(s.byKey, key)
+	}
 }

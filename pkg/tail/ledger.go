@@ -37,15 +37,15 @@ type Ledger struct {
 
 // Run delivers events in the order of the store, until the context ends, the queue is closed or deliver fails.
 func (l Ledger) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
-	f := &follower{Ledger: l, viewer: newViewer(deliver, from.rows), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
+	f := &follower{Ledger: l, viewer: newViewer(deliver, from), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
 	if f.opened = !f.begins.IsZero(); !f.opened {
 		f.begins = time.Now().Add(-Lead)
 	}
 	err := together(ctx, f.follow, f.check, f.viewer.run)
 	if !f.opened {
-		return Checkpoint{}, err
+		return from, err
 	}
-	return Checkpoint{begins: f.begins, cursor: f.cursor, rows: f.viewer.rest(nil)}, err
+	return f.viewer.save(Checkpoint{begins: f.begins, cursor: f.cursor}, nil), err
 }
 
 // follower is a store tail that is running.

@@ -79,6 +79,20 @@ func (m *margin) bound(now int64) bool {
 	return m.settle(min(times[len(times)/2]+1000, now))
 }
 
+// keepLastSecond forgets the events before the second of the newest one. Older events that become visible later are not new any more.
+// It reports whether it forgot any.
+func (m *margin) keepLastSecond() bool {
+	before, newest := len(m.known), m.from
+	for _, c := range m.known {
+		newest = max(newest, c.at)
+	}
+	m.settle(newest)
+	kept := make(map[auditlog.ID]*copies, len(m.known)) // a map never shrinks
+	maps.Copy(kept, m.known)
+	m.known = kept
+	return len(kept) < before
+}
+
 // restart lets the margin begin earlier, and forget what is in it.
 func (m *margin) restart(from int64) { *m = *newMargin(from) }
 

@@ -41,12 +41,12 @@ type Search struct {
 // Run delivers events until the context ends or deliver fails. They are in the order of their times within a poll; one that
 // becomes visible late, or that a failure held back, comes late.
 func (s Search) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
-	p := &poller{Search: s, viewer: newViewer(deliver, from.rows), margin: from.margin}
+	p := &poller{Search: s, viewer: newViewer(deliver, from), margin: from.margin}
 	if p.margin == nil {
 		p.margin = newMargin(time.Now().Add(-Lead).UnixMilli())
 	}
 	err := together(ratelimit.WithLane(ctx, ratelimit.LaneBackground), p.run, p.viewer.run)
-	return Checkpoint{margin: p.margin, rows: p.viewer.rest(p.rows)}, err
+	return p.viewer.save(Checkpoint{margin: p.margin}, p.rows), err
 }
 
 // poller is a search tail that is running.

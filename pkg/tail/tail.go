@@ -21,13 +21,47 @@ import (
 // Lead is how long before its opening a tail begins, so that it does not open on an empty page.
 const Lead = time.Minute
 
-// Checkpoint is how far a tail has come: another one of the same filter and source goes on there, so that its viewers neither miss
-// nor see twice what happened in between. The zero Checkpoint is a new tail's.
+// Checkpoint is the position of a tail. Another tail of the same filter and source continues there, so its viewers neither miss an
+// event nor see one twice. The zero Checkpoint starts a new tail.
 type Checkpoint struct {
-	margin *margin
-	rows   []frame.Row // taken and not delivered yet, at most maxWaiting
-	cursor store.Cursor
-	begins time.Time
+	margin  *margin
+	waiting []sizedRow // not delivered yet, at most maxWaiting
+	leftOut int64      // events that the viewers were not shown
+	cursor  store.Cursor
+	begins  time.Time
+	reduced bool // the next tail says that it may miss or repeat events
+}
+
+// Approximate memory of a checkpoint.
+const (
+	checkpointBytes = 512
+	knownBytes      = 128 // of an event in the margin, with its share of the map
+)
+
+// Size returns about how many bytes of memory the checkpoint holds.
+func (c Checkpoint) Size() int64 {
+	size := int64(checkpointBytes)
+	for _, row := range c.waiting {
+		size += int64(row.bytes)
+	}
+	if c.margin != nil {
+		size += int64(len(c.margin.known)) * knownBytes
+	}
+	return size
+}
+
+// Reduce returns a checkpoint of the same position that holds less memory. It leaves out the rows that wait, and of the margin it keeps
+// the last second. If that is still more than max bytes, it starts a new tail. The next tail tells its viewers.
+func (c Checkpoint) Reduce(max int64) Checkpoint {
+	c.leftOut += int64(len(c.waiting))
+	c.waiting = nil
+	if c.margin != nil && c.margin.keepLastSecond() {
+		c.reduced = true
+	}
+	if c.Size() > max {
+		return Checkpoint{reduced: true, leftOut: c.leftOut}
+	}
+	return c
 }
 
 // Deliver takes new rows in order, and what there is to say of the tail at present. There may be no rows, when only that has

@@ -30,32 +30,37 @@ type viewer struct {
 	topics  []string       // what each of them is about
 	unsaid  bool           // they have changed since they were last delivered
 
-	waiting []sized
+	waiting []sizedRow
 	leftOut int64     // events that are not shown, because they came too fast or are too large
 	second  time.Time // when what follows began to count
 	rows    int       // pushed since then
 	bytes   int
 }
 
-// sized is a row, and about what it takes as JSON: its fields, and those that are derived from them.
-type sized struct {
+// sizedRow is a row, and about what it takes as JSON: its fields, and those that are derived from them.
+type sizedRow struct {
 	frame.Row
 	bytes int
 }
 
-func sizeOf(r frame.Row) sized {
+func sizeOf(r frame.Row) sizedRow {
 	text := r.Event.AppendJSON(nil)
 	escaped := bytes.Count(text, []byte("<")) + bytes.Count(text, []byte(">")) + bytes.Count(text, []byte("&"))
-	return sized{r, 500 + 2*(len(text)+len(`\u003c`)*escaped)}
+	return sizedRow{r, 500 + 2*(len(text)+len(`\u003c`)*escaped)}
 }
 
 // newViewer is a viewer who is told at first how things are, even if there is nothing to say: it may have watched a tail before
 // this one, and have been told otherwise. It is shown first what that one did not show.
-func newViewer(deliver Deliver, waiting []frame.Row) *viewer {
-	v := &viewer{deliver: deliver, unsaid: true}
-	v.add(waiting)
+func newViewer(deliver Deliver, from Checkpoint) *viewer {
+	v := &viewer{deliver: deliver, unsaid: true, waiting: from.waiting}
+	v.countLeftOut(from.leftOut)
+	if from.reduced {
+		v.note("reduced", true, reducedNotice)
+	}
 	return v
 }
+
+const reducedNotice = "The live tail was restarted and could not keep its state: events of this time may be missing here or shown twice, a query of their time has them"
 
 // say replaces the notice about a topic; "" takes it back.
 func (v *viewer) say(topic string, warning bool, text string) {
@@ -172,15 +177,12 @@ func (v *viewer) send(rows []frame.Row) error {
 	return v.deliver(rows, slices.Clip(v.notices))
 }
 
-// rest returns the rows that were not pushed, and more.
-func (v *viewer) rest(more []frame.Row) []frame.Row {
+// save adds to a checkpoint what the viewer was not shown: the rows that were not pushed, more rows, and how many were left out.
+func (v *viewer) save(c Checkpoint, more []frame.Row) Checkpoint {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.add(more)
 	v.bound()
-	rows := make([]frame.Row, len(v.waiting))
-	for i, row := range v.waiting {
-		rows[i] = row.Row
-	}
-	return rows
+	c.waiting, c.leftOut = v.waiting, v.leftOut
+	return c
 }

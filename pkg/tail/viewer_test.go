@@ -130,7 +130,7 @@ func TestEveryRowIsShownOrCounted(t *testing.T) {
 					next++
 				}
 				require.NoError(r, v.show(rows))
-				require.LessOrEqual(r, len(v.rest(nil)), maxWaiting)
+				require.LessOrEqual(r, len(v.save(Checkpoint{}, nil).waiting), maxWaiting)
 				time.Sleep(time.Duration(rapid.IntRange(0, 3000).Draw(r, "pass")) * time.Millisecond)
 			}
 			time.Sleep(time.Minute)
@@ -220,7 +220,7 @@ func TestMarginIsBounded(t *testing.T) {
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(p.margin.known), maxKnown)
 			require.NoError(t, p.viewer.show(nil))
-			fresh = len(s.rows()) + len(p.viewer.rest(nil)) + int(p.viewer.leftOut)
+			fresh = len(s.rows()) + len(p.viewer.save(Checkpoint{}, nil).waiting) + int(p.viewer.leftOut)
 			require.Equal(t, 3*maxKnown, fresh)
 		}
 		require.Contains(t, fmt.Sprint(p.viewer.notices), "may be missing here")
