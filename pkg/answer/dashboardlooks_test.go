@@ -178,6 +178,11 @@ func TestDashboardsShowNamedColumnsOfEvents(t *testing.T) {
 					names = transformation.Options.Include.Names
 				}
 			}
+			for _, o := range p.FieldConfig.Overrides {
+				var hidden bool
+				require.False(t, o.property(t, "custom.hideFrom.viz", &hidden),
+					"%q: Grafana matches the titles of columns, so a pattern of the other names hides all of them", p.Title)
+			}
 			require.Contains(t, names, "create_time", p.Title)
 			require.Contains(t, names, "account", p.Title)
 			require.Contains(t, names, "description", p.Title)
