@@ -182,7 +182,7 @@ func TestALimitOverTheMaximumIsCut(t *testing.T) {
 
 // Whoever scrolls in Explore comes to every event, however crowded a millisecond is, and to none twice.
 func TestScrollingComesToEveryEvent(t *testing.T) {
-	for name, crowd := range map[string]int{"one": 1, "a page": 50, "more than a page": 120, "many pages": 1030} {
+	for name, crowd := range map[string]int{"one": 1, "a page": 50, "more than a page": 120, "many pages": 1030, "more than a search reaches": 10_001} {
 		for _, sort := range []string{"desc", "asc"} {
 			t.Run(name+" "+sort, func(t *testing.T) {
 				var events []simulator.Event

@@ -246,8 +246,8 @@ func (s *scan) second() auditlog.TimeRange {
 	return w
 }
 
-// offsets reads an instant by offset, as far as a search reaches. That is exact as long as the server keeps the order of equal times
-// from page to page, which is checked by requesting the first page again.
+// offsets reads an instant by offset, as far as a search reaches, and beyond that in parts. Offsets are exact as long as the server keeps
+// the order of equal times from page to page, which is checked by requesting the first page again.
 func (s *scan) offsets(ctx context.Context, part auditlog.TimeRange, b bounds) error {
 	var events []auditlog.Event
 	var first cbc.Page
@@ -275,14 +275,28 @@ func (s *scan) offsets(ctx context.Context, part auditlog.TimeRange, b bounds) e
 		}
 		whole = slices.EqualFunc(first.Events, again.Events, func(a, b auditlog.Event) bool { return auditlog.Compare(&a, &b) == 0 })
 	}
+	if !whole && found > s.reach() {
+		all, ok, err := s.readInParts(ctx, part, b)
+		if err != nil {
+			return err
+		}
+		if ok {
+			events, whole = all, true
+		}
+	}
 	s.pass(events, part, whole)
 	return nil
 }
 
 // page requests one page.
 func (s *scan) page(ctx context.Context, w auditlog.TimeRange, rows, offset int, b bounds) (cbc.Page, error) {
+	return s.pageOf(ctx, s.filter, w, rows, offset, b)
+}
+
+// pageOf requests one page for a filter.
+func (s *scan) pageOf(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, rows, offset int, b bounds) (cbc.Page, error) {
 	start, end := b(w)
-	r := cbc.SearchRequest{Filter: s.filter, Start: start, End: end, Order: s.order, Rows: rows, Offset: offset}
+	r := cbc.SearchRequest{Filter: f, Start: start, End: end, Order: s.order, Rows: rows, Offset: offset}
 	page, err := s.history.search(ctx, r, s.cost)
 	page.Found = max(page.Found, records(page))
 	s.bad.add(page.Bad)
