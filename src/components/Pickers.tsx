@@ -134,14 +134,15 @@ interface PickManyProps extends SharedProps {
 
 const MIN_WIDTH = 24;
 const MAX_WIDTH = 80;
-// The control counts in units of 8 pixels: a character of a pill, and the pill around it.
+// The control counts in units of 8 pixels: a character of a pill, the pill around it, and what the control keeps free beside them.
 const CHARACTER = 0.9;
-const PILL = 6;
+const PILL = 6.5;
+const BESIDE = 14;
 
 /** The control measures itself to decide how many pills it shows, so it must be wide enough for them from the start. */
 function widthOf(options: ComboboxOption[]): number {
   const pills = options.reduce((width, { value, label }) => width + (label ?? value).length * CHARACTER + PILL, 0);
-  return Math.min(Math.max(Math.ceil(pills) + 8, MIN_WIDTH), MAX_WIDTH);
+  return Math.min(Math.max(Math.ceil(pills + BESIDE), MIN_WIDTH), MAX_WIDTH);
 }
 
 export function PickMany({ label, labelledBy, testId, custom, values, options, autoFocus, onChange, ...rest }: PickManyProps) {
