@@ -2,7 +2,7 @@ import {
   type AbstractQuery,
   type AdHocVariableFilter,
   AppEvents,
-  type CoreApp,
+  CoreApp,
   type DataQueryError,
   type DataQueryRequest,
   type DataQueryResponse,
@@ -41,6 +41,7 @@ import { annotationSupport } from './dashboards/annotations';
 import { defaultLinks, defaultVariables } from './dashboards/defaults';
 import { applyGroupByKeys, groupByKeys, recommendDrilldowns } from './dashboards/drilldowns';
 import { readBoolean, readNumber } from './config/settings';
+import { watchSortOfPanels } from './editor/sortOfPanel';
 import { tail, tailProblem } from './live/tail';
 import { contextQuery, contextRequest, type ContextScope } from './logs/context';
 import { ContextScopePicker } from './logs/ContextScopePicker';
@@ -52,6 +53,7 @@ import { type Estimate, readEstimate } from './query/estimate';
 import { ALL_FIELDS, FIELD_NAMES, isFlagField, isListField } from './query/fields';
 import { hasFilter, toggleFilterFor, toggleFilterOut } from './query/filters';
 import { addNotices, type QueryNotice } from './query/notices';
+import { presentInExplore, presentLogs } from './query/present';
 import { includeScrolledInstant } from './query/scroll';
 import { MODIFICATIONS, modifyQuery } from './query/textFilter';
 import { readSuggestions, readValues, type SuggestionRequest } from './query/values';
@@ -96,6 +98,7 @@ export class AuditLogDataSource
     private readonly templates: () => Templates = getTemplateSrv as () => Templates
   ) {
     super(settings);
+    watchSortOfPanels();
     this.maxEvents = readNumber(settings.jsonData?.maxEvents) ?? DEFAULT_MAX_EVENTS;
     this.requestsPerFiveMinutes = readNumber(settings.jsonData?.requestsPerFiveMinutes) ?? DEFAULT_REQUESTS;
     this.queueEnabled = readBoolean(settings.jsonData?.queueEnabled);
@@ -272,7 +275,8 @@ export class AuditLogDataSource
     }
     const response = targets.length > 0 ? this.ask({ ...request, targets }) : of<DataQueryResponse>({ data: [] });
     const answer = notices.length > 0 ? response.pipe(map((part) => addNotices(part, notices))) : response;
-    return errors.length > 0 ? answer.pipe(map((part) => addErrors(part, errors))) : answer;
+    const presented = answer.pipe(map(presentLogs), map((part) => (request.app === CoreApp.Explore ? presentInExplore(part) : part)));
+    return errors.length > 0 ? presented.pipe(map((part) => addErrors(part, errors))) : presented;
   }
 
   private ask(request: DataQueryRequest<AuditLogQuery>): Observable<DataQueryResponse> {

@@ -1,4 +1,5 @@
-import { CoreApp, dateTime, type TimeRange } from '@grafana/data';
+import { CoreApp, dateTime, EventBusSrv, LogSortOrderChangeEvent, LogsSortOrder, type TimeRange } from '@grafana/data';
+import { setAppEvents } from '@grafana/runtime';
 import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
@@ -9,6 +10,7 @@ import { queryProblems, queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { DraftField } from './DraftField';
 import { QueryEditor } from './QueryEditor';
+import { watchSortOfPanels } from './sortOfPanel';
 
 const texts = queryStrings;
 
@@ -68,7 +70,7 @@ describe('query type', () => {
   });
 
   it.each<[AuditLogQuery['queryType'], string[], string[]]>([
-    ['events', [texts.sort.label, texts.format.label], []],
+    ['events', [texts.sort.label, texts.format.label, texts.line.label], []],
     ['count', [], [texts.groupBy.label]],
     ['series', [], [texts.groupBy.label]],
     ['top', [], [texts.groupBy.label]],
@@ -94,6 +96,55 @@ describe('query type', () => {
     await user.type(baseline, 'x');
     expect(screen.getByText(/such as 12h, 30d or 4w/)).toBeInTheDocument();
     expect(last()).toMatchObject({ baseline: '4w' });
+  });
+});
+
+describe('the line of a log', () => {
+  it('shows the description alone, or who, too', async () => {
+    const { user, last } = await setup();
+    await openOptions(user);
+    const choose = (name: string) => user.click(within(screen.getByRole('radiogroup', { name: texts.line.label })).getByRole('radio', { name }));
+    await choose('Description');
+    expect(last()).toEqual({ refId: 'A', schemaVersion: 1, line: 'description' });
+    await choose('Who and what');
+    expect(last()).toEqual({ refId: 'A', schemaVersion: 1 });
+  });
+
+  it('is no matter of a table', async () => {
+    const { user } = await setup({ format: 'table' });
+    await openOptions(user);
+    expect(screen.queryByRole('radiogroup', { name: texts.line.label })).not.toBeInTheDocument();
+  });
+});
+
+describe('the order of a logs panel', () => {
+  const announce = (order: LogsSortOrder) => act(() => bus.publish(new LogSortOrderChangeEvent({ order })));
+  const bus = new EventBusSrv();
+  beforeAll(() => {
+    setAppEvents(bus);
+    watchSortOfPanels();
+    announce(LogsSortOrder.Descending);
+  });
+  beforeEach(() => announce(LogsSortOrder.Descending));
+
+  it('is followed when it changes, not when it is announced', async () => {
+    const { last, run } = await setup({ sort: 'asc' });
+    announce(LogsSortOrder.Descending);
+    expect(run).not.toHaveBeenCalled();
+    announce(LogsSortOrder.Ascending);
+    expect(run).not.toHaveBeenCalled(); // The query has that order already.
+    announce(LogsSortOrder.Descending);
+    expect(last()).toMatchObject({ sort: 'desc' });
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, Partial<AuditLogQuery>, Setup]>([
+    ['a query that lists no events', { queryType: 'count' }, {}],
+    ['Explore', {}, { app: CoreApp.Explore }],
+  ])('means nothing to %s', async (_, query, options) => {
+    const { run } = await setup(query, options);
+    announce(LogsSortOrder.Ascending);
+    expect(run).not.toHaveBeenCalled();
   });
 });
 

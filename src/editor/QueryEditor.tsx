@@ -3,7 +3,7 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Alert, Button, useStyles2 } from '@grafana/ui';
 import { useEffect, useRef } from 'react';
 import { changeType } from '../query/changeType';
-import { isAlertApp, isPluginQuery, SCHEMA_VERSION, withDefaults, type CompleteQuery } from '../query/defaults';
+import { isAlertApp, isPanelApp, isPluginQuery, SCHEMA_VERSION, withDefaults, type CompleteQuery } from '../query/defaults';
 import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
 import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
@@ -20,6 +20,7 @@ import type { EditorProps, TypeEditorProps } from './props';
 import { EDITORS } from './queryTypes';
 import { Sentence } from './Sentence';
 import { shownRange } from './shownRange';
+import { useSortOfPanel } from './sortOfPanel';
 import { type ReadValues, Suggest } from './suggest';
 
 const texts = queryStrings;
@@ -54,6 +55,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
     edit(change);
     run();
   };
+  useSortOfPanel(queryType === 'events' && isPanelApp(app), (order) => order !== withDefaults(latest.current).sort && editAndRun({ sort: order }));
   // A stored query of an unknown type is edited like a list of events, until another type is chosen.
   const editor = queryType in EDITORS ? EDITORS[queryType] : EDITORS.events;
   const props: TypeEditorProps = { query: complete, datasource, forAlert, problemAt, edit, editAndRun, onRunQuery: run };
@@ -118,7 +120,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
   );
 }
 
-const OPTION_KEYS: ProblemKey[] = ['format', 'sort', 'limit', 'fold'];
+const OPTION_KEYS: ProblemKey[] = ['format', 'sort', 'line', 'limit', 'fold'];
 
 /** Reports whether an option has a problem or a note. */
 function needsOptions({ limit }: CompleteQuery, maxEvents: number, problemAt: TypeEditorProps['problemAt']): boolean {

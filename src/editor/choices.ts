@@ -14,6 +14,7 @@ function choicesOf<T extends string>(choices: Record<T, { label: string; descrip
 const QUERY_TYPES: Choice<QueryType>[] = choicesOf(queryStrings.queryType.choices);
 const SOURCES: Choice<QuerySource>[] = choicesOf(queryStrings.source.choices);
 export const FORMATS: Choice<EventFormat>[] = choicesOf(queryStrings.format.choices);
+export const LINES: Choice<'full' | 'description'>[] = choicesOf(queryStrings.line.choices);
 export const ORDERS: Choice<SortOrder>[] = choicesOf(queryStrings.sort.choices);
 
 // Queries about the plugin itself are not offered: one dashboard consists of them.

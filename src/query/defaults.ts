@@ -1,4 +1,4 @@
-import { CoreApp } from '@grafana/data';
+import { CoreApp, LogsSortOrder, store } from '@grafana/data';
 import type { AuditLogQuery, EventFormat, FilterField, Filters, QueryType, QuerySource, SortOrder } from '../types';
 
 export const SCHEMA_VERSION = 1;
@@ -33,7 +33,7 @@ export function defaultQuery(app: CoreApp | undefined, maxEvents: number): Parti
     format: 'logs',
     query: '',
     limit: defaultLimit(maxEvents),
-    sort: 'desc',
+    sort: defaultSort(app),
   };
 }
 
@@ -45,6 +45,19 @@ export function isPluginQuery(queryType: string): queryType is 'status' | 'calle
 /** Reports whether the editor is part of an alert rule. */
 export function isAlertApp(app: CoreApp | string | undefined): boolean {
   return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+}
+
+/** Reports whether the editor is part of a panel. */
+export function isPanelApp(app: CoreApp | string | undefined): boolean {
+  return app === CoreApp.PanelEditor || app === CoreApp.Dashboard;
+}
+
+/** Where Grafana remembers in which order Explore shows logs. */
+const EXPLORE_ORDER = 'grafana.explore.logs.sortOrder';
+
+/** Returns the order of a new query: in Explore, the one in which logs are shown. */
+function defaultSort(app: CoreApp | undefined): SortOrder {
+  return app === CoreApp.Explore && store.get(EXPLORE_ORDER) === LogsSortOrder.Ascending ? 'asc' : 'desc';
 }
 
 function defaultLimit(maxEvents: number): number {

@@ -5,7 +5,7 @@ import { FIELD_NAMES, isFlagField, isListField } from './fields';
 import { isBrokenNetwork } from './networks';
 
 /** The control of the editor that a problem belongs to. */
-export type ProblemKey = 'queryType' | 'source' | 'lucene' | 'format' | 'sort' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'after' | 'filters' | 'keys';
+export type ProblemKey = 'queryType' | 'source' | 'lucene' | 'format' | 'sort' | 'line' | 'limit' | 'groupBy' | 'baseline' | 'fold' | 'after' | 'filters' | 'keys';
 
 /** What is wrong with a query. */
 export interface Problem {
@@ -45,6 +45,7 @@ export function findProblems(query: AuditLogQuery, abilities: Abilities): Proble
     const offered = allowed.filter((choice) => !isPluginQuery(choice));
     add(at, allowed.includes(value) ? undefined : queryProblems.unknownChoice(value, offered));
   }
+  add('line', [undefined, 'description'].includes(complete.line) ? undefined : queryProblems.line);
   if (complete.source === 'queue') {
     add('source', abilities.queueEnabled ? undefined : queryProblems.queueDisabled);
     add('lucene', complete.query === '' ? undefined : queryProblems.luceneOnQueue);

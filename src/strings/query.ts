@@ -121,6 +121,14 @@ export const queryStrings = {
       table: { label: 'Table', description: 'One column per field' },
     },
   },
+  line: {
+    label: 'Line',
+    testId: 'data-testid cbc line',
+    choices: {
+      full: { label: 'Who and what', description: 'The account and the address, then the description' },
+      description: { label: 'Description', description: 'The description as Carbon Black Cloud wrote it' },
+    },
+  },
   baseline: {
     label: 'Not seen in the last',
     testId: 'data-testid cbc baseline',
@@ -228,6 +236,7 @@ export const queryProblems = {
   groupByMissing: 'First seen needs groups: group by at least one field, such as account.',
   baseline: 'Enter a duration such as 12h, 30d or 4w, up to 90d.',
   fold: 'fold is either true or false.',
+  line: 'line is either description or left out.',
   unknownKeys: (keys: string[]) => `This query has unknown keys: ${keys.join(', ')}.`,
   count: (max: number) => `Enter a whole number from 1 to ${number(max)}.`,
   keepsValue: (value: string) => ` The query keeps ${value} until then.`,

@@ -1,5 +1,5 @@
 import { queryStrings } from '../../strings/query';
-import { FORMATS, ORDERS } from '../choices';
+import { FORMATS, LINES, ORDERS } from '../choices';
 import { Choice, Fold, Limit } from '../controls';
 import type { TypeEditor, TypeEditorProps } from '../props';
 
@@ -8,10 +8,11 @@ const texts = queryStrings;
 /** A list of events. */
 export const eventsEditor: TypeEditor = {
   Options: EventsOptions,
-  summary: ({ sort, limit, format, fold }, forAlert) => [
+  summary: ({ sort, limit, format, line, fold }, forAlert) => [
     texts.sort.choices[sort]?.label ?? sort,
     texts.options.limit(limit),
     ...(forAlert ? [] : [texts.format.choices[format]?.label ?? format]),
+    ...(line === 'description' && format === 'logs' && !forAlert ? [texts.line.choices.description.label] : []),
     ...(fold === true ? [texts.options.folded] : []),
   ],
 };
@@ -29,6 +30,15 @@ function EventsOptions(props: TypeEditorProps) {
           value={query.format}
           error={problemAt('format')}
           onChange={(format) => editAndRun({ format })}
+        />
+      )}
+      {!forAlert && query.format === 'logs' && (
+        <Choice
+          texts={texts.line}
+          options={LINES}
+          value={query.line ?? 'full'}
+          error={problemAt('line')}
+          onChange={(line) => editAndRun({ line: line === 'description' ? line : undefined })}
         />
       )}
       <Fold {...props} />
