@@ -30,8 +30,9 @@ var allowedImports = map[string][]string{
 	"pkg/export":   {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/history"},
 	"pkg/tail":     {"pkg/auditlog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
 	"pkg/query":    {"pkg/auditlog"},
+	"pkg/archive":  {"pkg/auditlog", "pkg/cbc", "pkg/history", "pkg/store"},
 	"pkg/answer":   {"pkg/query", "pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame"},
-	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/query", "pkg/answer", "pkg/tail", "pkg/export"},
+	"pkg/plugin":   {"pkg/auditlog", "pkg/catalog", "pkg/cbc", "pkg/ratelimit", "pkg/history", "pkg/queue", "pkg/store", "pkg/frame", "pkg/query", "pkg/answer", "pkg/archive", "pkg/tail", "pkg/export"},
 
 	"pkg/ratelimit": {},
 

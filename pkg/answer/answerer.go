@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
-	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/query"
@@ -17,14 +16,13 @@ import (
 type Classifier interface {
 	ClassifyEvent(e *auditlog.Event) auditlog.Class
 	Subjects
-	// Prefilter returns a Lucene query that finds everything that the filter's derived keys select, if there is one.
-	Prefilter(f auditlog.Filter) (catalog.Prefilter, bool)
 }
 
 // Answerer answers the queries of one data source.
 type Answerer struct {
 	History    History
-	Queue      Queue // nil when the settings do not enable it
+	Archive    Archive // nil when the settings do not enable it
+	Queue      Queue   // nil when the settings do not enable it
 	Classifier Classifier
 	SearchPath string // where searches go, for the query inspector
 	MaxEvents  int    // maximum events that one answer reads
@@ -34,7 +32,6 @@ type Answerer struct {
 	Settle     time.Duration     // how late an event may become visible: older events no longer change
 	Fresh      time.Duration     // how old the end of the log may be without a notice
 	Memory     *Memory           // of the groups that were looked up; nil remembers nothing
-	Words      *WordSearch       // nil never searches for words of descriptions
 	Observe    func(frame.Stats) // records what an answer took; may be nil
 	BudgetLeft func() int        // requests that may still be sent in the present five minutes; may be nil
 }

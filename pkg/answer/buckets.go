@@ -109,6 +109,15 @@ func (b buckets) part(i int, w auditlog.TimeRange) auditlog.TimeRange {
 	return auditlog.TimeRange{From: max(b.edge(i), w.From), To: min(b.edge(i+1), w.To)}
 }
 
+// edges returns the starts of the buckets, in milliseconds.
+func (b buckets) edges() []int64 {
+	edges := make([]int64, b.n)
+	for i := range edges {
+		edges[i] = b.edge(i)
+	}
+	return edges
+}
+
 // times returns the starts of the buckets.
 func (b buckets) times() []time.Time {
 	times := make([]time.Time, b.n)

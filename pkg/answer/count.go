@@ -13,7 +13,7 @@ import (
 
 // count makes one number per group.
 func (x *execution) count(ctx context.Context) (Result, error) {
-	if x.plan.Count != nil && len(x.plan.Query.GroupBy) == 0 {
+	if x.plan.Count != nil && len(x.plan.Query.GroupBy) == 0 && !x.isArchived(ctx) {
 		return x.total(ctx, *x.plan.Count)
 	}
 	shown, r, err := x.largestGroups(ctx)

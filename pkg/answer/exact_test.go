@@ -194,17 +194,25 @@ func truth(sim *simulator.Server, f auditlog.Filter, w auditlog.TimeRange) []aud
 }
 
 func TestAnswersEqualBruteForce(t *testing.T) {
+	checkAnswers(t, func(*rapid.T, *answer.Answerer, *simulator.Server) {})
+}
+
+// checkAnswers compares answers with brute force. prepare may change where they come from.
+func checkAnswers(t *testing.T, prepare func(*rapid.T, *answer.Answerer, *simulator.Server)) {
 	rapid.Check(t, func(t *rapid.T) {
 		digits := rapid.SampledFrom([]string{"3", "6", "9", "trim"}).Draw(t, "timeDigits")
 		events := drawEvents(t, digits == "9")
 		switches := drawSwitches(t, reachFor(events), digits)
 		p, sim := newPanel(t, events, switches)
+		prepare(t, p, sim)
 		filter, window := drawFilter(t), drawWindow(t)
 		want := truth(sim, filter, window)
 
 		ask := func(q query.Query) frame.Frames {
 			if rapid.Bool().Draw(t, "cold") {
+				archive := p.Archive
 				p, _ = newPanel(t, events, switches)
+				p.Archive = archive
 			}
 			q.Filter, q.Source, q.Oldest = filter, query.SourceSearch, rapid.Bool().Draw(t, "oldest")
 			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Range: window, Interval: 100 * time.Millisecond, MaxDataPoints: 50})

@@ -38,22 +38,20 @@ var aggregators = map[query.Type]func(*execution, context.Context) (Result, erro
 	query.TypeFirstSeen: (*execution).firstSeen,
 }
 
-// execute answers a plan, by words of descriptions where too many events would have to be read otherwise.
+// execute answers a plan.
 func (s *Answerer) execute(ctx context.Context, p Plan, reserve func(context.Context, int64) error, cost *history.Cost) (Result, error) {
 	x := s.newExecution(p, cost)
 	x.reserve = reserve
-	if words, ok := x.prefilter(); ok && x.exceedsMaxEvents(ctx, words.Sure) {
-		if result, ok := x.answerByWords(ctx, words); ok {
-			return result, nil
-		}
-	}
 	return aggregators[p.Query.Type](x, ctx)
 }
 
 func (s *Answerer) newExecution(p Plan, cost *history.Cost) *execution {
 	x := &execution{Answerer: s, plan: p, cost: cost, source: search{s.History}, notices: p.Notices[:len(p.Notices):len(p.Notices)]}
-	if p.Query.Source == query.SourceQueue {
+	switch {
+	case p.Query.Source == query.SourceQueue:
 		x.source = queueSource{s.Queue}
+	case s.usesArchive(p):
+		x.source = &archiveSource{search: search{s.History}, archive: s.Archive}
 	}
 	return x
 }
@@ -82,19 +80,16 @@ func (r reading) failed() bool { return r.partial != nil || r.Failure != nil }
 type taker = func(*auditlog.Event, auditlog.Class) (more bool)
 
 // visit passes the events that match to take, until it wants no more: a batch is always finished.
-func (x *execution) visit(ctx context.Context, q history.Question, matcher auditlog.Matcher, take taker) (r reading, err error) {
+func (x *execution) visit(ctx context.Context, source Source, q history.Question, matcher auditlog.Matcher, take taker) (r reading, err error) {
 	unknown := catalog.Unknown()
-	for batch, failure := range x.source.Read(ctx, q, &r.Report, x.cost) {
+	for batch, failure := range source.Read(ctx, q, &r.Report, x.cost) {
 		if failure != nil {
 			err = failure
 			break
 		}
 		more := true
 		for e := range batch {
-			var class auditlog.Class
-			if x.plan.Classify {
-				class = x.Classifier.ClassifyEvent(e)
-			}
+			class := x.classify(e)
 			if !matcher.Match(e, class) {
 				continue
 			}
@@ -114,15 +109,19 @@ func (x *execution) visit(ctx context.Context, q history.Question, matcher audit
 // read passes the events of the plan to take, folded if the query says so. It requests at most maxPages pages if that is above 0. What
 // was read before a failure is kept, except where numbers are needed.
 func (x *execution) read(ctx context.Context, maxPages int, take taker) (reading, error) {
+	return x.readFrom(ctx, x.source, maxPages, take)
+}
+
+func (x *execution) readFrom(ctx context.Context, source Source, maxPages int, take taker) (reading, error) {
 	p := x.plan
 	q := history.Question{Filter: p.Cloud, Range: p.Range, Order: p.Order, MaxEvents: p.MaxEvents, MaxPages: maxPages}
 	if !p.Query.Fold {
-		r, err := x.visit(ctx, q, p.Local, take)
+		r, err := x.visit(ctx, source, q, p.Local, take)
 		return r, x.judge(&r, q.Range, err)
 	}
 	f := &folder{subjects: x.Classifier, span: p.Range, take: take, more: true, others: map[*auditlog.Event][]*auditlog.Event{}}
 	q.Range = wholeSeconds(p.Range)
-	r, err := x.visit(ctx, q, p.Local, f.add)
+	r, err := x.visit(ctx, source, q, p.Local, f.add)
 	f.flush()
 	r.matched, r.unknown, r.folded = f.matched, f.unknown, f.others
 	err = x.judge(&r, q.Range, err)

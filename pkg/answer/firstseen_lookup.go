@@ -25,10 +25,11 @@ const (
 	someRows = 1000
 )
 
-// search looks the groups up: among cached events, then, for groups that cannot be searched for, among all events of the filter, and
+// search looks the groups up: in the archive, among cached events, then, for groups that cannot be searched for, among all events of the filter, and
 // then by searches for the groups. Such a search also covers the group's first event of the time range: if it does not find that,
 // whatever the reason, Carbon Black Cloud does not find the group by its values.
 func (l *lookup) search(ctx context.Context) error {
+	l.searchArchive(ctx)
 	if err := l.read(ctx, l.pending(), history.Question{Filter: l.cloud, Mode: history.CacheOnly}); err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func (l *lookup) read(ctx context.Context, groups []*candidate, q history.Questi
 
 // visitBaseline reads the events of a question and notes which groups are among them.
 func (l *lookup) visitBaseline(ctx context.Context, groups []*candidate, q history.Question) (reading, error) {
-	r, err := l.visit(ctx, q, l.plan.Local, func(e *auditlog.Event, c auditlog.Class) bool {
+	r, err := l.visit(ctx, l.source, q, l.plan.Local, func(e *auditlog.Event, c auditlog.Class) bool {
 		l.note(e, c)
 		return slices.ContainsFunc(groups, (*candidate).open)
 	})

@@ -136,13 +136,6 @@ func (p *Plan) splitFilter() {
 	}
 }
 
-// withWords returns the plan with a search for words of descriptions.
-func (p Plan) withWords(lucene string, notices []frame.Notice) Plan {
-	p.Cloud.Query = lucene
-	p.Notices = notices
-	return p
-}
-
 func names(keys []auditlog.Key) string {
 	out := make([]string, len(keys))
 	for i, k := range keys {

@@ -56,6 +56,11 @@ func (x *execution) found(ctx context.Context, r reading) (found int, atLeast bo
 		return r.matched, false, nil
 	}
 	list := x.plan.Query.Type == query.TypeEvents
+	if list && x.isArchived(ctx) {
+		if _, all, err := x.groupBy(ctx, nil, buckets{}); err == nil && all.Complete && !all.failed() {
+			return all.matched, false, nil
+		}
+	}
 	if list && x.plan.Query.Source != query.SourceQueue && !r.failed() {
 		// If all is cached or one page away, reading is cheaper than counting.
 		all, err := x.readFirstPage(ctx)

@@ -13,7 +13,7 @@ const maxCells = 2_000_000
 // series counts by time.
 func (x *execution) series(ctx context.Context) (Result, error) {
 	b := x.plan.buckets
-	if x.plan.Count != nil && len(x.plan.Query.GroupBy) == 0 {
+	if x.plan.Count != nil && len(x.plan.Query.GroupBy) == 0 && !x.isArchived(ctx) {
 		r, cheaper, err := x.countingIsCheaper(ctx, *x.plan.Count)
 		if err != nil {
 			return Result{}, err

@@ -124,7 +124,7 @@ func (f Filter) Everything() Matcher {
 
 // ByClass returns a matcher for the part of the filter on which all events of a catalog row agree.
 func (f Filter) ByClass() Matcher {
-	return f.matcher(false, func(key Key, _ []string) bool { return key.fixedByRow() })
+	return f.matcher(false, func(key Key, _ []string) bool { return key.FixedByClass() })
 }
 
 func (f Filter) matcher(byPhrase bool, take func(Key, []string) bool) Matcher {

@@ -41,10 +41,10 @@ func Keys() []Key { return slices.Clone(keys) }
 func (k Key) Derived() bool { return k == KeyAccount || k == KeyAddress || k.NeedsClass() }
 
 // NeedsClass reports whether the key's values come from the [Class] of an event.
-func (k Key) NeedsClass() bool { return k.fixedByRow() || k == KeyTarget || k == KeyTargetType }
+func (k Key) NeedsClass() bool { return k.FixedByClass() || k == KeyTarget || k == KeyTargetType }
 
-// fixedByRow reports whether all events of a catalog row have the same value.
-func (k Key) fixedByRow() bool {
+// FixedByClass reports whether all events of a class have the same value.
+func (k Key) FixedByClass() bool {
 	switch k {
 	case KeyCategory, KeyAction, KeyOutcome, KeyCode, KeySeverity:
 		return true

@@ -3,8 +3,11 @@
 package catalog
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -177,4 +180,20 @@ func (c *Catalog) Codes() []string {
 
 func (r *Row) class() auditlog.Class {
 	return auditlog.Class{Category: r.Category, Action: r.Action, Outcome: r.Outcome, Severity: r.Severity, Code: r.Code}
+}
+
+// classifierVersion changes with every change of how a row matches, because classes that were kept are then out of date.
+const classifierVersion = 1
+
+// Fingerprint identifies the classes that the catalog gives: two catalogs with the same fingerprint classify alike.
+func (c *Catalog) Fingerprint() string {
+	hash := sha256.New()
+	fmt.Fprintln(hash, classifierVersion)
+	for ; c != nil; c = c.below {
+		for _, r := range c.rows {
+			fmt.Fprintf(hash, "%q %q %q %q %q %q %q\n", r.Code, r.Category, r.Action, r.Outcome, r.Severity, r.Evidence, r.Pattern)
+		}
+		fmt.Fprintln(hash)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16])
 }

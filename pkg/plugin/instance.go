@@ -148,7 +148,6 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 			Settle:     parsed.settle,
 			Fresh:      freshFor,
 			Memory:     lookups,
-			Words:      answer.NewWordSearch(time.Now),
 		},
 	}
 	if parsed.queueEnabled {

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	// ErrUnproved says that a data source may not see the queue's events yet, and that nothing was sent to find out.
-	ErrUnproved = errors.New("the API secret of this data source is not checked yet: run Save & test, or any query")
+	// ErrUnproved is [store.ErrUnproved].
+	ErrUnproved = store.ErrUnproved
 	// errReplaced ends what a data source does with a secret that another one has replaced.
 	errReplaced = errors.New("another API secret was accepted for this API key: the secret of this data source must be accepted again")
 	// errOtherStore refuses a second store.

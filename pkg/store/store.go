@@ -15,6 +15,9 @@ var ErrHeld = errors.New("another replica reads the queue")
 // ErrNotLeading is returned for a lease that another replica has taken over.
 var ErrNotLeading = errors.New("this replica does not lead any more")
 
+// ErrUnproved says that a data source may not see what a store holds yet, and that nothing was sent to find out.
+var ErrUnproved = errors.New("the API secret of this data source is not checked yet: run Save & test, or any query")
+
 // Secret identifies an API secret without revealing it.
 type Secret struct {
 	Fingerprint string // within this process

@@ -1,0 +1,160 @@
+// Package archive keeps what searches have found in the operator's PostgreSQL, and answers from it.
+//
+// One replica fills the archive, newest events first, and follows the settled end of the log. A range is covered once a search has
+// returned all events of it that it counted.
+package archive
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
+	"carbonblack-auditlog-datasource/pkg/store"
+)
+
+// Prover reports whether Carbon Black Cloud accepts the credential.
+type Prover interface {
+	// AcceptedAt returns when the last request was sent that was answered.
+	AcceptedAt() time.Time
+	// Verify sends a request to find out.
+	Verify(ctx context.Context) error
+}
+
+// Config describes an Archive.
+type Config struct {
+	Store    *store.Archive
+	Searcher history.Searcher // fills the archive
+	Prover   Prover
+	Secret   store.Secret
+	Days     int           // how long events are kept
+	Settle   time.Duration // how late an event may become visible: older events no longer change
+	Calls    int           // maximum searches in five minutes
+	Catalog  string        // fingerprint of the catalog
+	Class    func(*auditlog.Event) auditlog.Class
+	Now      func() time.Time // nil means time.Now
+	// Wait waits, and returns an error once ctx is done; nil means the real one.
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Archive is the archive of one credential, filled in the background until Close. It is safe for concurrent use.
+type Archive struct {
+	config Config
+	life   context.Context
+	end    context.CancelFunc
+	filler sync.WaitGroup
+	past   *history.History // for the filler alone: it learns how precise the times are
+
+	mu       sync.Mutex
+	provedAt time.Time // when it was last made sure that the store knows the secret
+	failedAt time.Time // when the store last failed
+	failure  error
+}
+
+// Open begins to fill an archive.
+func Open(c Config) *Archive {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Wait == nil {
+		c.Wait = wait
+	}
+	a := &Archive{config: c, past: history.New(history.Config{Searcher: c.Searcher, Settle: c.Settle, CacheBytes: 1, Now: c.Now})}
+	a.life, a.end = context.WithCancel(context.Background())
+	a.filler.Go(func() { a.fill(a.life) })
+	return a
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Close ends filling and closes the store.
+func (a *Archive) Close() {
+	a.end()
+	a.filler.Wait()
+	a.config.Store.Close()
+}
+
+// proofTime is how long a proof is taken as valid: another process may see another secret accepted.
+const proofTime = time.Minute
+
+// proved makes sure that the store was opened with this secret, or opens it with it after Carbon Black Cloud has accepted it now. send
+// permits to ask.
+func (a *Archive) proved(ctx context.Context, send bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	began := time.Now()
+	if !a.provedAt.IsZero() && began.Sub(a.provedAt) < proofTime {
+		return nil
+	}
+	known, err := a.config.Store.Knows(ctx, a.config.Secret)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if !send || a.config.Prover.AcceptedAt().IsZero() {
+			return store.ErrUnproved
+		}
+		if err := a.config.Prover.Verify(ctx); err != nil { // another secret may have been accepted since
+			return err
+		}
+		if err := a.config.Store.Trust(ctx, a.config.Secret); err != nil {
+			return err
+		}
+	}
+	a.provedAt = began
+	return nil
+}
+
+// quietTime is how long a database that failed is not asked again: answers are not held up by it.
+const quietTime = 10 * time.Second
+
+// State returns what the archive holds.
+func (a *Archive) State(ctx context.Context) (state store.ArchiveState, err error) {
+	if err := a.lastFailure(); err != nil {
+		return store.ArchiveState{}, err
+	}
+	if err = a.proved(ctx, false); err == nil {
+		state, err = a.config.Store.State(ctx)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnproved) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.failedAt, a.failure = time.Now(), err
+	}
+	return state, err
+}
+
+func (a *Archive) lastFailure() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failure != nil && time.Since(a.failedAt) < quietTime {
+		return a.failure
+	}
+	return nil
+}
+
+// Read is [store.Archive.Read].
+func (a *Archive) Read(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, order cbc.Order, visit func([]*auditlog.Event) (more bool)) error {
+	return a.config.Store.Read(ctx, f, w, order, visit)
+}
+
+// Group is [store.Archive.Group] with the classes of this archive's catalog.
+func (a *Archive) Group(ctx context.Context, g store.Grouping, take func(store.Grouped), single func(*auditlog.Event)) ([]auditlog.TimeRange, error) {
+	if err := a.proved(ctx, false); err != nil {
+		return nil, err
+	}
+	g.Catalog = a.config.Catalog
+	return a.config.Store.Group(ctx, g, take, single)
+}
