@@ -98,6 +98,7 @@ export interface AuditLogOptions extends DataSourceJsonData {
   queueEnabled?: Lenient<boolean>;
   queuePollSeconds?: Lenient<number>;
   store?: 'memory' | 'postgres';
+  archiveDays?: Lenient<number>;
   requestsPerFiveMinutes?: Lenient<number>;
   maxEvents?: Lenient<number>;
   settleSeconds?: Lenient<number>;

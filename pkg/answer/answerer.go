@@ -10,6 +10,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/query"
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // Classifier classifies events by their descriptions.
@@ -93,14 +94,24 @@ func (s *Answerer) Plan(r Request) (Plan, error) {
 	})
 }
 
-// Estimate returns the plan for a request and about how many API calls it needs, judged by what is cached and what earlier requests
-// found. It sends nothing.
-func (s *Answerer) Estimate(r Request) (Plan, Knowledge, error) {
+// Estimate returns the plan for a request and about how many API calls it needs, judged by what is archived, what is cached, and what
+// earlier requests found. It sends nothing to Carbon Black Cloud.
+func (s *Answerer) Estimate(ctx context.Context, r Request) (Plan, Knowledge, error) {
 	plan, err := s.Plan(r)
 	if err != nil || plan.Query.Source == query.SourceQueue {
 		return plan, Knowledge{}, err
 	}
 	known := Knowledge{PageSize: s.History.PageSize()}
-	known.Events, known.Cached = s.History.Estimate(plan.Cloud, plan.Range)
+	asked := plan.Range
+	if s.usesArchive(plan) {
+		if state, err := s.Archive.State(ctx); err == nil {
+			if covered := store.Within(state.Covered, asked); len(covered) == 1 && covered[0].From == asked.From {
+				known.Archived, asked.From = true, covered[0].To
+			}
+		}
+	}
+	if known.Cached = asked.From >= asked.To; !known.Cached {
+		known.Events, known.Cached = s.History.Estimate(plan.Cloud, asked)
+	}
 	return plan, known, nil
 }

@@ -15,13 +15,14 @@ import (
 type Knowledge struct {
 	Events   int  // about how many events Carbon Black Cloud finds; 0 if unknown
 	Cached   bool // all of them are cached
+	Archived bool // the others, older ones, are archived
 	PageSize int  // maximum events that one request reads
 }
 
 // Calls returns about how many API calls a plan needs. If the number of events is unknown, it assumes that they fit one page.
 func (p Plan) Calls(k Knowledge) int {
 	calls := p.callsForRange(k)
-	if p.Query.Type == query.TypeFirstSeen && p.Query.Source != query.SourceQueue {
+	if p.Query.Type == query.TypeFirstSeen && p.Query.Source != query.SourceQueue && !k.Archived {
 		calls++ // at least one search for the groups in the baseline
 	}
 	return calls
@@ -52,8 +53,12 @@ func (p Plan) Describe(k Knowledge) string {
 	switch {
 	case q.Source == query.SourceQueue:
 		return "Answered from the store of the queue."
+	case p.Calls(k) == 0 && k.Archived:
+		return "Answered from the archive."
 	case p.Calls(k) == 0:
 		return "Answered from the cache."
+	case k.Archived:
+		return fmt.Sprintf("Answered from the archive, and the last events by about %s.", amount(p.Calls(k), "request"))
 	}
 	var b strings.Builder
 	verb := "Reads"

@@ -122,6 +122,9 @@ func (s *Answerer) executed(p Plan, sent []cbc.SearchRequest) string {
 		return "answered from the store of the API key's queue; the plugin applied every filter"
 	}
 	var b strings.Builder
+	if len(sent) == 0 && s.usesArchive(p) {
+		return "nothing was sent: answered from the archive and the cache"
+	}
 	if len(sent) == 0 {
 		request := cbc.SearchRequest{Filter: p.Cloud, Start: p.Range.Start(), End: p.Range.End(), Order: p.Order, Rows: s.History.PageSize()}
 		fmt.Fprintf(&b, "nothing was sent: answered from the cache\nPOST %s\n%s", s.SearchPath, request.Body())

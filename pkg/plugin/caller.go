@@ -66,7 +66,9 @@ func (d *Instance) getStatus(w http.ResponseWriter, r *http.Request) {
 		Shared *ratelimit.PoolStatus `json:"sharedBudget"`
 		Cache  history.Status        `json:"cache"`
 		Queue  *queueStatus          `json:"queue"`
-	}{d.limits(r.Context()), d.sharedStatus(), d.history.Status(), d.queueStatus(r.Context())})
+		// Archive is null when it is off.
+		Archive *archiveStatus `json:"archive"`
+	}{d.limits(r.Context()), d.sharedStatus(), d.history.Status(), d.queueStatus(r.Context()), d.archiveStatus(r.Context())})
 }
 
 // sharedStatus describes the budget that replicas share; nil without one.

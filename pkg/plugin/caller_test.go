@@ -116,7 +116,7 @@ func TestStatusRoute(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"budget":{"limit":600,"used":0,"left":600,"windowSeconds":300},"pausedUntil":null,"inFlight":0,
 		"waiting":{"alert":0,"panel":0,"background":0},"calls":0,"throttled":0,"waitedMs":0,"origins":[],
-		"cache":{"bytes":0,"maxBytes":67108864,"events":0,"windows":0,"filters":0},"sharedBudget":null,"queue":null}`, string(raw))
+		"cache":{"bytes":0,"maxBytes":67108864,"events":0,"windows":0,"filters":0},"sharedBudget":null,"queue":null,"archive":null}`, string(raw))
 
 	ask(t, d, map[string]string{"http_X-Dashboard-Uid": "board", "http_X-Panel-Id": "7"}, `{"refId":"A"}`, `{"refId":"B","queryType":"count"}`)
 	status := statusOfInstance(t, d)

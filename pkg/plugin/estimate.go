@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (d *Instance) postEstimate(w http.ResponseWriter, r *http.Request) {
 		sendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	estimated, err := d.estimate(asked, timeRange)
+	estimated, err := d.estimate(r.Context(), asked, timeRange)
 	if err != nil {
 		status, _ := classify(err)
 		sendError(w, int(status), err.Error())
@@ -66,14 +67,14 @@ func (d *Instance) readEstimate(w http.ResponseWriter, r *http.Request) (query.Q
 }
 
 // estimate describes how a query would be answered.
-func (d *Instance) estimate(q query.Query, requested auditlog.TimeRange) (estimate, error) {
+func (d *Instance) estimate(ctx context.Context, q query.Query, requested auditlog.TimeRange) (estimate, error) {
 	switch {
 	case q.Type == query.TypeStatus || q.Type == query.TypeCallers:
 		return estimate{Plan: "Answered by the plugin itself."}, nil
 	case q.Source == query.SourceQueue:
 		return estimate{Plan: "Answered from the store of the queue. Reads of the queue are not counted."}, nil
 	}
-	plan, known, err := d.answerer.Estimate(answer.Request{Query: q, Range: requested, Now: time.Now()})
+	plan, known, err := d.answerer.Estimate(ctx, answer.Request{Query: q, Range: requested, Now: time.Now()})
 	if err != nil {
 		return estimate{}, err
 	}

@@ -39,7 +39,7 @@ func (d *Instance) CheckHealth(ctx context.Context, _ *backend.CheckHealthReques
 	found, cloud, err := d.checkCloud(ctx)
 	checking.Wait()
 	steps := append([]step{passed("settings", "Complete.")}, cloud...)
-	steps = append(steps, stored, d.checkLease(ctx, err == nil), d.checkBudget(ctx))
+	steps = append(steps, stored, d.checkLease(ctx, err == nil), d.checkArchive(ctx, err == nil), d.checkBudget(ctx))
 	return healthResult(steps, found, err), nil
 }
 

@@ -32,7 +32,7 @@ const (
 )
 
 // stepOrder is the order in which the steps are checked and shown.
-var stepOrder = []string{"settings", "name", "tls", "api", "clock", "orgKey", "apiKey", "org.audits", "jobs.status", "store", "lease", "budget"}
+var stepOrder = []string{"settings", "name", "tls", "api", "clock", "orgKey", "apiKey", "org.audits", "jobs.status", "store", "lease", "archive", "budget"}
 
 var stepTitles = map[string]string{
 	"settings":    "Settings",
@@ -46,6 +46,7 @@ var stepTitles = map[string]string{
 	"jobs.status": "Permission jobs.status",
 	"store":       "Store of the queue",
 	"lease":       "Reader of the queue",
+	"archive":     "Archive",
 	"budget":      "Request budget",
 }
 

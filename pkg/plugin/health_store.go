@@ -31,9 +31,9 @@ func (d *Instance) checkStore(ctx context.Context) step {
 	case state.Version > state.Wanted:
 		return failed("store", fmt.Sprintf("The schema of the database has version %d, newer than the %d of this plugin.", state.Version, state.Wanted), "Update the plugin on this Grafana server.")
 	case state.Version == 0:
-		return passed("store", "PostgreSQL is reachable. The tables are created when the queue is first used.")
+		return passed("store", "PostgreSQL is reachable. The tables are created when the queue or the archive is first used.")
 	case state.Version < state.Wanted:
-		return passed("store", fmt.Sprintf("PostgreSQL is reachable. The schema has version %d and is updated to %d when the queue is next used.", state.Version, state.Wanted))
+		return passed("store", fmt.Sprintf("PostgreSQL is reachable. The schema has version %d and is updated to %d when the queue or the archive is next used.", state.Version, state.Wanted))
 	}
 	return passed("store", fmt.Sprintf("PostgreSQL is reachable, schema version %d.", state.Version))
 }

@@ -46,7 +46,7 @@ func TestHealthStepsOfAWorkingDataSource(t *testing.T) {
 		result, steps := check(t, settingsOf(sim, url, 0, map[string]any{"queueEnabled": queue}))
 		require.Equal(t, backend.HealthStatusOk, result.Status, result.Message)
 		for name, s := range steps {
-			if !queue && (name == "store" || name == "lease") {
+			if name == "archive" || !queue && (name == "store" || name == "lease") {
 				require.Equal(t, stepSkipped, s.Status, s)
 			} else {
 				require.Equal(t, stepOK, s.Status, s)

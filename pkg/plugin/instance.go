@@ -12,6 +12,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/build/buildinfo"
 
 	"carbonblack-auditlog-datasource/pkg/answer"
+	"carbonblack-auditlog-datasource/pkg/archive"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
 	"carbonblack-auditlog-datasource/pkg/export"
@@ -50,7 +51,8 @@ type Instance struct {
 	detach   func()          // from the limiter of the host
 	catalog  *catalog.Catalog
 	history  *history.History
-	queue    *queue.Queue // nil unless the settings enable it
+	queue    *queue.Queue     // nil unless the settings enable it
+	archive  *archive.Archive // nil unless the settings enable it
 	answerer *answer.Answerer
 	streams  lifetime
 	exports  *export.Service
@@ -158,6 +160,14 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		}
 		d.queue, d.answerer.Queue = opened, opened
 	}
+	if parsed.archiveDays > 0 {
+		opened, err := openArchive(parsed, identity, secret, client, classifier)
+		if err != nil {
+			d.Dispose()
+			return nil, err
+		}
+		d.archive, d.answerer.Archive = opened, opened
+	}
 	d.answerer.Observe, d.answerer.BudgetLeft = countEventsRead, d.budgetLeft
 	if d.links, err = parsed.frameLinks(); err != nil {
 		d.Dispose()
@@ -175,6 +185,9 @@ func (d *Instance) Dispose() {
 	d.detach()
 	if d.queue != nil {
 		d.queue.Close()
+	}
+	if d.archive != nil {
+		d.archive.Close()
 	}
 	d.idle()
 }

@@ -31,7 +31,8 @@ func (d *Instance) measure(ctx context.Context, shape query.Type) frame.Frames {
 		{Name: "cacheEvents", Value: number(cache.Events)},
 		{Name: "cacheBytes", Value: number(cache.Bytes)},
 	}
-	return frame.Status(append(numbers, queueNumbers(d.queueStatus(ctx), now)...))
+	numbers = append(numbers, queueNumbers(d.queueStatus(ctx), now)...)
+	return frame.Status(append(numbers, archiveNumbers(d.archiveStatus(ctx), now)...))
 }
 
 // queueNumbers are nothing while the queue is off.
@@ -54,6 +55,22 @@ func queueNumbers(s *queueStatus, now time.Time) []frame.Number {
 		{Name: "queueEvents", Value: events},
 		{Name: "queueGaps", Value: gaps},
 		{Name: "queueMissing", Value: missing},
+	}
+}
+
+// archiveNumbers are nothing while the archive is off.
+func archiveNumbers(s *archiveStatus, now time.Time) []frame.Number {
+	var events, age, remaining *float64
+	if s != nil && s.To != nil {
+		events, age = number(s.Events), some(now.Sub(time.UnixMilli(*s.To)).Seconds())
+		if s.RemainingSeconds != nil {
+			remaining = number(*s.RemainingSeconds)
+		}
+	}
+	return []frame.Number{
+		{Name: "archiveEvents", Value: events},
+		{Name: "archiveAgeSeconds", Value: age},
+		{Name: "archiveRemainingSeconds", Value: remaining},
 	}
 }
 

@@ -75,6 +75,11 @@ func (b background) Queue(ctx context.Context) (cbc.Batch, error) {
 	return b.client.Queue(ratelimit.WithOrigin(ctx, b.origin))
 }
 
+// Search sends one search of the archive's, behind everybody else.
+func (b background) Search(ctx context.Context, r cbc.SearchRequest) (cbc.Page, error) {
+	return b.client.Search(ratelimit.WithLane(ratelimit.WithOrigin(ctx, b.origin), ratelimit.LaneBackground), r)
+}
+
 // SearchAll visits every event of a window, asked for anew. The reader says how urgent it is.
 func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
 	var coverage history.Coverage

@@ -30,6 +30,7 @@ type settings struct {
 	queuePoll              time.Duration
 	store                  string
 	storeDSN               string
+	archiveDays            int // 0: no archive
 	requestsPerFiveMinutes int
 	maxEvents              int
 	settle                 time.Duration
@@ -58,6 +59,7 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		queuePoll:              time.Duration(r.number("queuePollSeconds", 60, 10, 86_400)) * time.Second,
 		store:                  r.text("store", "memory"),
 		storeDSN:               strings.TrimSpace(s.DecryptedSecureJSONData["storeDsn"]),
+		archiveDays:            r.number("archiveDays", 0, 0, 3660),
 		requestsPerFiveMinutes: r.number("requestsPerFiveMinutes", 600, 1, 1_000_000),
 		maxEvents:              r.number("maxEvents", 100_000, 1, 10_000_000),
 		settle:                 time.Duration(r.number("settleSeconds", 60, 0, 86_400)) * time.Second,
@@ -117,6 +119,8 @@ func (s settings) check() error {
 		return fmt.Errorf("orgKey is missing: the console shows it under Settings > API Access")
 	case s.store != "memory" && s.store != "postgres":
 		return fmt.Errorf("store has an unknown value %q: allowed are memory, postgres", s.store)
+	case s.archiveDays > 0 && s.store != "postgres":
+		return fmt.Errorf("archiveDays needs store postgres: set store and storeDsn, or archiveDays to 0")
 	}
 	if err := s.checkCredential(); err != nil {
 		return err

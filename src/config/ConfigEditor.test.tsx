@@ -127,8 +127,7 @@ describe('queue', () => {
     await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '5');
     expect(screen.getByText(/from 10 to/)).toBeInTheDocument();
     await user.type(screen.getByTestId(texts.queuePollSeconds.testId), '0');
-    await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
-    expect(state.options.jsonData).toEqual({ queueEnabled: true, queuePollSeconds: 50, store: 'postgres' });
+    expect(state.options.jsonData).toEqual({ queueEnabled: true, queuePollSeconds: 50 });
   });
 
   it('stays off when the confirmation is declined, and goes off without one', async () => {
@@ -195,7 +194,18 @@ describe('queue', () => {
 
   it('is open when only the address of a database is stored', () => {
     setup({ secureJsonFields: { storeDsn: true } });
-    expect(screen.getByTestId(texts.queueEnabled.testId)).not.toBeChecked();
+    expect(screen.getByRole('radio', { name: 'Memory' })).toBeChecked();
+  });
+
+  it('keeps an archive in PostgreSQL, which then needs its address', async () => {
+    const { state, user } = setup();
+    await open(user, texts.stores);
+    expect(screen.queryByTestId(texts.archiveDays.testId)).not.toBeInTheDocument();
+    await user.click(screen.getByRole('radio', { name: 'PostgreSQL' }));
+    expect(screen.queryByText(`${texts.storeDsn.label} *`)).not.toBeInTheDocument();
+    await user.type(screen.getByTestId(texts.archiveDays.testId), '365');
+    expect(state.options.jsonData).toEqual({ store: 'postgres', archiveDays: 365 });
+    expect(screen.getByLabelText(`${texts.storeDsn.label} *`, { exact: false })).toBe(screen.getByTestId(texts.storeDsn.testId));
   });
 
   it('is on when provisioning says "true"', () => {

@@ -11,6 +11,7 @@ import { HttpSection } from './HttpSection';
 import { LimitsSection } from './LimitsSection';
 import { ProblemContext, useProblems } from './problems';
 import { QueueSection } from './QueueSection';
+import { StoreSection } from './StoreSection';
 import { useSettings } from './useSettings';
 
 export type Props = DataSourcePluginOptionsEditorProps<AuditLogOptions, AuditLogSecrets>;
@@ -25,6 +26,7 @@ export function ConfigEditor(props: Props) {
         <ConnectionSection settings={settings} />
         <LimitsSection settings={settings} />
         <QueueSection settings={settings} />
+        <StoreSection settings={settings} />
         <DataLinksSection settings={settings} />
         <HttpSection settings={settings} />
       </fieldset>

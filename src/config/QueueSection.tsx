@@ -1,49 +1,30 @@
-import { css } from '@emotion/css';
-import { Alert, ConfirmModal, Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import { Alert, ConfirmModal } from '@grafana/ui';
 import { useState } from 'react';
 import { configStrings } from '../strings/config';
 import type { AuditLogOptions } from '../types';
-import { NumberField, SecretField, SwitchField } from './fields';
+import { NumberField, SwitchField } from './fields';
 import { Section } from './Section';
 import { readBoolean } from './settings';
 import type { Settings } from './useSettings';
-import { storeDsnProblem } from './validation';
 
 const texts = configStrings;
 
-const STORES = [
-  { value: 'memory' as const, label: texts.store.memory },
-  { value: 'postgres' as const, label: texts.store.postgres },
-];
-
 export function QueueSection({ settings }: { settings: Settings }) {
-  const { json, setJson, secret } = settings;
-  const dsn = secret('storeDsn');
-  const stored = usesQueue(json) || dsn.isConfigured;
+  const { json, setJson } = settings;
+  const used = usesQueue(json);
   return (
-    <Section texts={texts.queue} open={stored}>
+    <Section texts={texts.queue} open={used}>
       <QueueWarning />
       <QueueSwitch enabled={json.queueEnabled} onChange={(queueEnabled) => setJson({ queueEnabled })} />
-      {stored && (
-        <>
-          <NumberField
-            texts={texts.queuePollSeconds}
-            value={json.queuePollSeconds}
-            byDefault={60}
-            min={10}
-            max={86_400}
-            onChange={(queuePollSeconds) => setJson({ queuePollSeconds })}
-          />
-          <StoreField store={json.store} onChange={(store) => setJson({ store })} />
-          {json.store === 'postgres' && (
-            <SecretField
-              texts={texts.storeDsn}
-              required={readBoolean(json.queueEnabled)}
-              secret={dsn}
-              problem={storeDsnProblem}
-            />
-          )}
-        </>
+      {used && (
+        <NumberField
+          texts={texts.queuePollSeconds}
+          value={json.queuePollSeconds}
+          byDefault={60}
+          min={10}
+          max={86_400}
+          onChange={(queuePollSeconds) => setJson({ queuePollSeconds })}
+        />
       )}
     </Section>
   );
@@ -70,29 +51,6 @@ function QueueSwitch({ enabled, onChange }: QueueSwitchProps) {
   );
 }
 
-type Store = AuditLogOptions['store'];
-
-function StoreField({ store, onChange }: { store: Store; onChange: (store: Store) => void }) {
-  const styles = useStyles2(getStyles);
-  const description = (
-    <>
-      <span className={styles.line}>{texts.store.memoryHint}</span>
-      <span className={styles.line}>{texts.store.postgresHint}</span>
-    </>
-  );
-  return (
-    <Field label={texts.store.label} description={description}>
-      <RadioButtonGroup
-        aria-label={texts.store.label}
-        data-testid={texts.store.testId}
-        options={STORES}
-        value={store ?? 'memory'}
-        onChange={onChange}
-      />
-    </Field>
-  );
-}
-
 function QueueWarning() {
   return (
     <Alert severity="warning" title={texts.queueWarning.title}>
@@ -102,8 +60,6 @@ function QueueWarning() {
 }
 
 /** Reports whether the queue is on, or has settings of its own. */
-function usesQueue({ queueEnabled, queuePollSeconds, store }: AuditLogOptions): boolean {
-  return readBoolean(queueEnabled) || queuePollSeconds !== undefined || store !== undefined;
+function usesQueue({ queueEnabled, queuePollSeconds }: AuditLogOptions): boolean {
+  return readBoolean(queueEnabled) || queuePollSeconds !== undefined;
 }
-
-const getStyles = () => ({ line: css({ display: 'block' }) });

@@ -82,6 +82,7 @@ export const configStrings = {
     testId: 'data-testid cbc queue poll seconds',
     description: 'The minimum time between two reads of the queue; a query in between is answered from what was read before.',
   },
+  stores: { label: 'Store and archive', testId: 'data-testid cbc stores' },
   store: {
     label: 'Store',
     testId: 'data-testid cbc store',
@@ -95,6 +96,12 @@ export const configStrings = {
     testId: 'data-testid cbc store dsn',
     placeholder: 'postgres://user:password@host:5432/database',
     description: 'Its user must be allowed to create tables; it is stored encrypted, because it contains a password.',
+  },
+  archiveDays: {
+    label: 'Archive in days',
+    testId: 'data-testid cbc archive days',
+    description:
+      'How long events are kept in PostgreSQL: queries of what is archived take no request, count all events, and go on after Carbon Black Cloud has deleted them; 0 keeps no archive.',
   },
   catalog: {
     label: 'Catalog rules',

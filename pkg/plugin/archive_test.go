@@ -1,0 +1,109 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/stretchr/testify/require"
+
+	"carbonblack-auditlog-datasource/dev/pgtest"
+	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/store"
+)
+
+// archived is a source with an archive.
+func archived(org int64, uid, secret, dsn string) source {
+	return source{org: org, uid: uid, secret: secret, dsn: dsn, jsonData: map[string]any{"queueEnabled": false, "store": "postgres", "archiveDays": 60, "settleSeconds": 0}}
+}
+
+// waitForArchive waits until the archive is complete.
+func waitForArchive(t *testing.T, d *Instance) *archiveStatus {
+	t.Helper()
+	var s *archiveStatus
+	require.Eventually(t, func() bool {
+		s = d.archiveStatus(context.Background())
+		return s.Complete
+	}, time.Minute, 50*time.Millisecond, "%+v", s)
+	return s
+}
+
+const byActor = `{"queryType":"top","groupBy":["actor"],"limit":1000}`
+
+// The archive answers like Carbon Black Cloud, at no request for what is settled, also to another data source with the same secret.
+func TestArchiveAnswersLikeTheCloud(t *testing.T) {
+	g, dsn := newGate(t), pgtest.New(t).DSN
+	plain := g.open(t, source{org: 1, uid: "p", secret: rightSecret})
+	d := g.open(t, archived(1, "a", rightSecret, dsn))
+	require.Equal(t, &archiveStatus{Error: some(store.ErrUnproved.Error())}, d.archiveStatus(context.Background()), "nothing is filled before the secret is accepted")
+	want := askFor(t, plain, byActor)
+	require.Equal(t, want, askFor(t, d, byActor))
+	s := waitForArchive(t, d)
+	require.EqualValues(t, len(g.Server.Events()), s.Events)
+	require.Nil(t, s.Error)
+
+	other := g.open(t, archived(1, "b", rightSecret, dsn))
+	for _, answers := range []*Instance{d, other} {
+		before := len(g.Server.Requests())
+		require.Equal(t, want, askFor(t, answers, byActor))
+		require.LessOrEqual(t, len(g.Server.Requests())-before, 1, "the end of the log")
+	}
+}
+
+// A wrong secret sees nothing of the archive, and leaves it alone.
+func TestArchiveIsClosedToAWrongSecret(t *testing.T) {
+	g, dsn := newGate(t), pgtest.New(t).DSN
+	d := g.open(t, archived(1, "a", rightSecret, dsn))
+	askFor(t, d, byActor)
+	held := waitForArchive(t, d)
+	for _, org := range []int64{1, 2} {
+		stranger := g.open(t, archived(org, "x", wrongSecret, dsn))
+		for _, query := range []string{byActor, `{}`, `{"queryType":"count"}`, `{"queryType":"series"}`} {
+			answer := askTable(t, stranger, query)
+			require.Error(t, answer.Error, query)
+			for _, f := range answer.Frames {
+				require.Zero(t, f.Rows(), query)
+			}
+		}
+		_, err := stranger.archive.Group(context.Background(), store.Grouping{Range: auditlog.TimeRange{To: time.Now().UnixMilli()}}, func(store.Grouped) { t.Error("a group") }, nil)
+		require.ErrorIs(t, err, store.ErrUnproved)
+		require.Equal(t, &archiveStatus{Error: some(store.ErrUnproved.Error())}, stranger.archiveStatus(context.Background()))
+	}
+	require.GreaterOrEqual(t, d.archiveStatus(context.Background()).Events, held.Events)
+}
+
+// askTable answers a query over the last 40 days.
+func askTable(t *testing.T, d *Instance, query string) backend.DataResponse {
+	t.Helper()
+	now := time.Now().Truncate(time.Hour)
+	resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{Queries: []backend.DataQuery{{
+		RefID: "A", JSON: json.RawMessage(query), TimeRange: backend.TimeRange{From: now.AddDate(0, 0, -40), To: now}, MaxDataPoints: 100,
+	}}})
+	require.NoError(t, err)
+	return resp.Responses["A"]
+}
+
+// askFor returns the content of an answer.
+func askFor(t *testing.T, d *Instance, query string) string {
+	t.Helper()
+	answer := askTable(t, d, query)
+	require.NoError(t, answer.Error)
+	for _, f := range answer.Frames {
+		f.Meta = nil
+	}
+	text, err := json.Marshal(answer.Frames)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestArchiveNeedsADatabase(t *testing.T) {
+	g := newGate(t)
+	settings := settingsOf(g.Server, g.url, 0, map[string]any{"archiveDays": 30})
+	_, err := NewInstance(context.Background(), settings)
+	require.ErrorContains(t, err, "archiveDays needs store postgres")
+	settings = settingsOf(g.Server, g.url, 0, map[string]any{"archiveDays": "30", "store": "postgres"})
+	_, err = NewInstance(context.Background(), settings)
+	require.ErrorContains(t, err, "storeDsn is missing")
+}
