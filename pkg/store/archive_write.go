@@ -3,13 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
@@ -93,9 +91,8 @@ func (a *Archive) createPartition(ctx context.Context, month partition) error {
 	if err == nil && !exists {
 		_, err = a.pool.Exec(ctx, month.create())
 	}
-	var failure *pgconn.PgError
-	if errors.As(err, &failure) && failure.Code == "42P07" {
-		err = nil // another replica was faster
+	if isCreatedMeanwhile(err) {
+		err = nil
 	}
 	if isForbidden(err) {
 		return fmt.Errorf("PostgreSQL: the user of storeDsn may not create the table %s: grant CREATE on the schema and make it the owner of cbc_audit_archived", month.name())

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,11 +62,17 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 func createMigrationTable(ctx context.Context, pool *pgxpool.Pool) error {
 	const create = `create table if not exists cbc_audit_migration (version integer primary key)`
 	_, err := pool.Exec(ctx, create)
-	var failure *pgconn.PgError
-	if errors.As(err, &failure) && (failure.Code == "23505" || failure.Code == "42P07") {
+	if isCreatedMeanwhile(err) {
 		_, err = pool.Exec(ctx, create)
 	}
 	return err
+}
+
+// isCreatedMeanwhile reports whether a table could not be created because somebody else just did: PostgreSQL notices it by the table, by
+// its type, or by a row of its own catalog.
+func isCreatedMeanwhile(err error) bool {
+	var failure *pgconn.PgError
+	return errors.As(err, &failure) && slices.Contains([]string{"23505", "42710", "42P07"}, failure.Code)
 }
 
 func isUndefinedTable(err error) bool {
