@@ -3,6 +3,7 @@ package answer_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,17 +68,61 @@ func TestRulesEvaluateEveryGroup(t *testing.T) {
 	}
 }
 
-func TestARuleWithTooManyGroupsFails(t *testing.T) {
-	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 100_000, events: failedLogins(10_001)})
+// groupedQueries has a query of each type that gives groups, as an alert rule or a numeric expression asks it.
+var groupedQueries = []string{
+	`{"queryType":"count","groupBy":["actor"]}`,
+	`{"queryType":"count","groupBy":["account","address","action"]}`,
+	`{"queryType":"series","groupBy":["actor"]}`,
+	`{"queryType":"firstSeen","groupBy":["actor"],"baseline":"1h"}`,
+	`{"queryType":"events"}`,
+}
+
+// A rule of any query type decides on every group, up to the bound. Beyond that it gets an error that names the bound.
+func TestRulesAndManyGroups(t *testing.T) {
 	hour := auditlog.NewTimeRange(origin.Add(-time.Hour), origin)
-	for _, text := range []string{`{"queryType":"count","groupBy":["actor"]}`, `{"queryType":"top","groupBy":["actor"]}`, `{"queryType":"events"}`} {
-		_, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, text, 100_000), Range: hour, Numbers: true, Alert: true, Now: w.now})
-		require.ErrorContains(t, err, "10001 groups, more than the 10000", text)
+	const bound = 10_000
+	for _, n := range []int{bound, bound + 1} {
+		w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 100_000, events: failedLogins(n)})
+		ask := func(text string, numbers, alert bool) (frame.Frames, error) {
+			return w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, text, 100_000), Range: hour, Numbers: numbers, Alert: alert,
+				Now: w.now, Interval: time.Hour, MaxDataPoints: 1})
+		}
+		for _, text := range append([]string{`{"queryType":"top","groupBy":["actor"]}`, `{"queryType":"events","format":"table"}`}, groupedQueries...) {
+			frames, err := ask(text[:len(text)-1]+`,"limit":3}`, true, true)
+			requireGroups(t, frames, err, n, bound, text)
+		}
+		for _, text := range groupedQueries {
+			frames, err := ask(text, true, false)
+			requireGroups(t, frames, err, n, bound, "expression "+text)
+		}
+		for _, text := range groupedQueries[:3] {
+			frames, err := ask(text[:len(text)-1]+`,"limit":100000}`, false, false)
+			require.NoError(t, err, text)
+			switch series := strings.Contains(text, "series"); {
+			case n == bound:
+				require.Equal(t, bound, len(frames), text)
+			case series:
+				require.Equal(t, bound+1, len(frames), "the others are one more series")
+			default:
+				require.Equal(t, bound, len(frames), text)
+				require.Contains(t, frames[0].Meta.Notices[0].Text, "10,000 largest of 10,001", text)
+			}
+		}
 	}
-	frames, err := w.panel.Answer(context.Background(), answer.Request{Query: parsed(t, `{"queryType":"count","groupBy":["actor"],"limit":100000}`, 100_000), Range: hour})
-	require.NoError(t, err)
-	require.Len(t, frames, 10_000, "a panel's groups become frames, and are bounded")
-	require.Contains(t, frames[0].Meta.Notices[0].Text, "10,000 largest of 10,001")
+}
+
+func requireGroups(t *testing.T, frames frame.Frames, err error, n, bound int, text string) {
+	t.Helper()
+	if n > bound {
+		require.ErrorContains(t, err, fmt.Sprintf("%d groups, more than the %d", n, bound), text)
+		return
+	}
+	require.NoError(t, err, text)
+	groups := len(frames)
+	if groups == 1 {
+		groups = frames[0].Rows()
+	}
+	require.Equal(t, n, groups, text)
 }
 
 // counts are the values of the one series of an answer.
