@@ -36,7 +36,7 @@ for (const react of ['19', '18']) {
           const { page, problems } = await openPage(browser, { viewport: { width, height: 1000 } });
           try {
             const boards = await (await fetch(`${workbench.url}/api/search`)).json();
-            assert.equal(boards.length, 6);
+            assert.equal(boards.length, 8);
             for (const { uid, title } of boards) {
               const before = await requestsSpent(workbench);
               await openBoard(page, `${workbench.url}/?theme=${theme}#/dashboard/${uid}`, title);

@@ -25,7 +25,7 @@ func TestDashboardsShareRequests(t *testing.T) {
 	}
 	boards, err := workbench.ListDashboards(context.Background(), http.DefaultClient, start(t, config).URL(), "audit")
 	require.NoError(t, err)
-	require.Len(t, boards, 6)
+	require.Len(t, boards, 8)
 	for _, board := range boards {
 		t.Run(board.UID, func(t *testing.T) {
 			bench := start(t, config) // a new plugin with an empty cache

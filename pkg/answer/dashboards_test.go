@@ -23,8 +23,17 @@ type board struct {
 	Links                   []any
 	Panels                  []boardPanel
 	Templating              struct {
-		List []struct{ Name, Type, Query string }
+		List []boardVariable
 	}
+}
+
+type boardVariable struct {
+	Name, Type string
+	Query      json.RawMessage
+	Multi      bool
+	IncludeAll bool
+	// AllowCustomValue lets a viewer enter what is not in the list, such as a range of addresses.
+	AllowCustomValue bool
 }
 
 type boardPanel struct {
@@ -72,7 +81,7 @@ func readBoards(t *testing.T) map[string]board {
 	t.Helper()
 	paths, err := filepath.Glob("../../provisioning/dashboards/*.json")
 	require.NoError(t, err)
-	require.Len(t, paths, 6)
+	require.Len(t, paths, 8)
 	boards := map[string]board{}
 	for _, path := range paths {
 		raw, err := os.ReadFile(path)
@@ -157,20 +166,63 @@ func TestDashboardsComeWithThePlugin(t *testing.T) {
 	}
 }
 
-// What a viewer can choose for the list of events is what the catalog has.
-func TestDashboardsOfferTheWordsOfTheCatalog(t *testing.T) {
-	classifier := catalog.Default()
-	words := map[string][]string{"category": classifier.Categories(), "action": classifier.Actions(), "outcome": classifier.Outcomes()}
-	offered := 0
+// What a viewer can choose is what the events of the time range have, so it includes what rules of the user's own say.
+func TestDashboardsOfferTheValuesOfEvents(t *testing.T) {
+	offered := map[string]int{}
 	for _, b := range readBoards(t) {
 		for _, v := range b.Templating.List {
-			if v.Type == "custom" {
-				require.Equal(t, strings.Join(words[v.Name], ","), v.Query, v.Name)
-				offered++
+			if v.Type == "datasource" || v.Type == "adhoc" {
+				continue
+			}
+			require.Equal(t, "query", v.Type, "%s of %s", v.Name, b.UID)
+			var values struct{ Field string }
+			require.NoError(t, json.Unmarshal(v.Query, &values))
+			require.Equal(t, v.Name, values.Field, b.UID)
+			require.True(t, v.Multi && v.IncludeAll && v.AllowCustomValue, "%s of %s", v.Name, b.UID)
+			offered[v.Name]++
+		}
+	}
+	require.Equal(t, map[string]int{"account": 2, "address": 2, "category": 1, "action": 1, "outcome": 1}, offered)
+}
+
+// A dashboard of events can be filtered by any field.
+func TestDashboardsOfEventsHaveFilters(t *testing.T) {
+	for uid, b := range readBoards(t) {
+		if uid == "cbc-audit-public" || uid == "cbc-audit-plugin" {
+			continue
+		}
+		filters := 0
+		for _, v := range b.Templating.List {
+			if v.Type == "adhoc" {
+				filters++
+			}
+		}
+		require.Equal(t, 1, filters, uid)
+	}
+}
+
+// Every account leads to the dashboard about it, and every address, in tables and in the details of a log line.
+func TestDashboardsLeadToAccountsAndAddresses(t *testing.T) {
+	about := map[string]string{
+		"account": "/d/cbc-audit-person?${__url_time_range}&${datasource:queryparam}&var-account=${__data.fields.account:percentencode}",
+		"address": "/d/cbc-audit-address?${__url_time_range}&${datasource:queryparam}&var-address=${__data.fields.address:percentencode}",
+	}
+	eachOverride(t, func(p boardPanel, o boardOverride, name string) {
+		if about[name] == "" {
+			return
+		}
+		var links []boardLink
+		require.True(t, o.property(t, "links", &links), "%q, column %s", p.Title, name)
+		require.Len(t, links, 1, p.Title)
+		require.Equal(t, about[name], links[0].URL, p.Title)
+	})
+	for uid, b := range readBoards(t) {
+		for _, p := range b.Panels {
+			if p.Type == "logs" {
+				require.Len(t, p.links(t), len(about), "%q of %s", p.Title, uid)
 			}
 		}
 	}
-	require.Equal(t, len(words), offered)
 }
 
 // A dashboard that everybody may see has nothing to choose, leads nowhere and names nobody.
@@ -226,7 +278,7 @@ func TestLinksLeadToTheEventsBehindANumber(t *testing.T) {
 		for _, p := range b.Panels {
 			for _, link := range p.links(t) {
 				require.NotEmpty(t, link.Title, p.Title)
-				for _, value := range []string{`DOMAIN\HOST`, `say "hi"`, "a+b@c", "x&var-actor=y#z%20", "zoë, ${actor}", ""} {
+				for _, value := range []string{`DOMAIN\HOST`, `say "hi"`, "a+b@c", "x&var-account=y#z%20", "zoë, ${account}", ""} {
 					got, err := url.Parse(filledIn(t, link.URL, value))
 					require.NoError(t, err, p.Title)
 					parameters, err := url.ParseQuery(got.RawQuery)
@@ -294,9 +346,9 @@ func checkBoardLink(t *testing.T, boards map[string]board, p boardPanel, got *ur
 		if strings.HasPrefix(name, "var-") {
 			require.True(t, names[name], "%q sets %s, which %s does not have", p.Title, name, uid)
 		}
-		if name == "var-actor" || name == "var-actor_ip" {
+		if name == "var-account" || name == "var-address" {
 			require.Len(t, values, 1, p.Title)
-			require.Contains(t, []string{value, ""}, values[0], p.Title)
+			require.Contains(t, []string{value, "$__all"}, values[0], p.Title)
 		}
 	}
 }

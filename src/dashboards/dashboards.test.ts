@@ -1,4 +1,5 @@
 import { type AnnotationEvent, type DataQueryRequest, FieldType, toDataFrame } from '@grafana/data';
+import { locationService, setTemplateSrv, type TemplateSrv } from '@grafana/runtime';
 import { firstValueFrom, of } from 'rxjs';
 import type { AuditLogQuery } from '../types';
 import { annotationSupport } from './annotations';
@@ -79,7 +80,28 @@ test('drilldowns that a dashboard has are not recommended again', () => {
   expect(recommendDrilldowns().filters).toHaveLength(3);
 });
 
-test('a new dashboard gets ad hoc filters and links', () => {
-  expect(defaultVariables({ type: 't', uid: 'u' })).toMatchObject([{ kind: 'AdhocVariable', group: 't', datasource: { name: 'u' } }]);
-  expect(defaultLinks()).toMatchObject([{ type: 'dashboards', tags: ['carbon black cloud'], includeVars: true, keepTime: true }]);
+describe('a dashboard with this data source', () => {
+  const variables: { type: string }[] = [];
+  beforeAll(() => setTemplateSrv({ getVariables: () => variables } as unknown as TemplateSrv));
+  beforeEach(() => {
+    variables.length = 0;
+    locationService.push('/d/mine/my-dashboard');
+  });
+
+  it('gets ad hoc filters and links', () => {
+    expect(defaultVariables({ type: 't', uid: 'u' })).toMatchObject([{ kind: 'AdhocVariable', group: 't', datasource: { name: 'u' } }]);
+    expect(defaultLinks()).toMatchObject([{ type: 'dashboards', tags: ['carbon black cloud'], includeVars: true, keepTime: true }]);
+  });
+
+  it('gets no second filters', () => {
+    variables.push({ type: 'datasource' }, { type: 'adhoc' });
+    expect(defaultVariables({ type: 't', uid: 'u' })).toEqual([]);
+    expect(defaultLinks()).toHaveLength(1);
+  });
+
+  it('gets nothing if it comes with the plugin', () => {
+    locationService.push('/grafana/d/cbc-audit-plugin/plugin-health?from=now-1h');
+    expect(defaultVariables({ type: 't', uid: 'u' })).toEqual([]);
+    expect(defaultLinks()).toEqual([]);
+  });
 });

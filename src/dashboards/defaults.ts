@@ -1,11 +1,18 @@
 import type { DataSourceApi } from '@grafana/data';
+import { getTemplateSrv, locationService } from '@grafana/runtime';
 import { dashboardStrings as texts } from '../strings/dashboards';
 
 type Variables = Awaited<ReturnType<NonNullable<DataSourceApi['getDefaultVariables']>>>;
 type Links = Awaited<ReturnType<NonNullable<DataSourceApi['getDefaultLinks']>>>;
 
-/** Returns the variables of a new dashboard: ad hoc filters for this data source. */
+/**
+ * Returns what Grafana adds to a dashboard with this data source: ad hoc filters, unless it has some. Grafana asks for every
+ * dashboard, each time that it is opened.
+ */
 export function defaultVariables({ type, uid }: { type: string; uid: string }): Variables {
+  if (isShipped() || getTemplateSrv().getVariables().some((variable) => variable.type === 'adhoc')) {
+    return [];
+  }
   return [
     {
       kind: 'AdhocVariable',
@@ -25,8 +32,11 @@ export function defaultVariables({ type, uid }: { type: string; uid: string }): 
   ];
 }
 
-/** Returns the links of a new dashboard: to the dashboards that come with the plugin. */
+/** Returns the links that Grafana adds to a dashboard with this data source: to those that come with the plugin. */
 export function defaultLinks(): Links {
+  if (isShipped()) {
+    return [];
+  }
   return [
     {
       title: texts.boards,
@@ -41,4 +51,9 @@ export function defaultLinks(): Links {
       url: '',
     },
   ];
+}
+
+/** Reports whether the dashboard on the screen is one that comes with the plugin: those have filters and links of their own. */
+function isShipped(): boolean {
+  return /\/d\/cbc-audit-/.test(locationService.getLocation().pathname);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from '@grafana/plugin-e2e';
 import { panel, saveDashboard } from '../grafana';
 
-for (const name of ['overview', 'access', 'changes', 'response', 'plugin', 'public']) {
+for (const name of ['overview', 'access', 'changes', 'response', 'person', 'address', 'plugin', 'public']) {
   test(`the dashboard ${name} shows no error`, async ({ gotoDashboardPage, page }) => {
     const failed: string[] = [];
     page.on('response', async (response) => {
