@@ -3,11 +3,16 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -106,4 +111,93 @@ func TestArchiveNeedsADatabase(t *testing.T) {
 	settings = settingsOf(g.Server, g.url, 0, map[string]any{"archiveDays": "30", "store": "postgres"})
 	_, err = NewInstance(context.Background(), settings)
 	require.ErrorContains(t, err, "storeDsn is missing")
+}
+
+// Every query of the shipped dashboards and rules has the same answer with an archive as without.
+func TestArchiveChangesNoShippedAnswer(t *testing.T) {
+	g, dsn := newGate(t), pgtest.New(t).DSN
+	plain := g.open(t, source{org: 1, uid: "p", secret: rightSecret, jsonData: map[string]any{"settleSeconds": 0}})
+	d := g.open(t, archived(1, "a", rightSecret, dsn))
+	askFor(t, d, byActor)
+	waitForArchive(t, d)
+	queries := shippedQueries(t)
+	require.Greater(t, len(queries), 60)
+	now := time.Now().Truncate(time.Hour)
+	for name, q := range queries {
+		for _, headers := range []map[string]string{nil, {"FromAlert": "true"}} {
+			ask := func(d *Instance) string {
+				resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{Headers: headers, Queries: []backend.DataQuery{{
+					RefID: "A", JSON: q, TimeRange: backend.TimeRange{From: now.Add(-30 * time.Hour), To: now}, MaxDataPoints: 100, Interval: time.Minute,
+				}}})
+				require.NoError(t, err)
+				answer := resp.Responses["A"]
+				for _, f := range answer.Frames {
+					f.Meta = nil
+				}
+				text, err := json.Marshal(answer.Frames)
+				require.NoError(t, err)
+				if answer.Error != nil {
+					return answer.Error.Error()
+				}
+				return string(text)
+			}
+			require.Equal(t, ask(plain), ask(d), "%s: %s", name, q)
+		}
+	}
+}
+
+// variables are lists of values of which none is chosen.
+var variables = regexp.MustCompile(`"\$\w+"`)
+
+// shippedQueries returns the queries of the dashboards and of the alert rules.
+func shippedQueries(t *testing.T) map[string]json.RawMessage {
+	t.Helper()
+	queries := map[string]json.RawMessage{}
+	paths, err := filepath.Glob("../../provisioning/dashboards/*.json")
+	require.NoError(t, err)
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		require.NoError(t, err)
+		var board struct {
+			Panels []struct {
+				Title   string
+				Targets []json.RawMessage
+			}
+		}
+		require.NoError(t, json.Unmarshal(raw, &board))
+		for _, p := range board.Panels {
+			for i, target := range p.Targets {
+				if text := variables.ReplaceAll(target, nil); !regexp.MustCompile(`"queryType":\s*"(status|callers)"|"source":\s*"queue"`).Match(text) {
+					queries[fmt.Sprint(path, p.Title, i)] = text
+				}
+			}
+		}
+	}
+	raw, err := os.ReadFile("../../provisioning/alerting/carbonblack-audit-rules.yaml")
+	require.NoError(t, err)
+	var alerting struct {
+		Groups []struct {
+			Rules []struct {
+				Title string
+				Data  []struct {
+					DatasourceUID string `yaml:"datasourceUid"`
+					Model         map[string]any
+				}
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &alerting))
+	for _, group := range alerting.Groups {
+		for _, rule := range group.Rules {
+			for i, data := range rule.Data {
+				if data.DatasourceUID == "__expr__" || data.Model["queryType"] == "status" {
+					continue
+				}
+				model, err := json.Marshal(data.Model)
+				require.NoError(t, err)
+				queries[fmt.Sprint(rule.Title, i)] = model
+			}
+		}
+	}
+	return queries
 }
