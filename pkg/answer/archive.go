@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
@@ -25,11 +26,18 @@ type Archive interface {
 	Group(ctx context.Context, g store.Grouping, take func(store.Grouped), single func(*auditlog.Event)) (held []auditlog.TimeRange, err error)
 }
 
+// SharedEnd is an [Archive] whose replicas share the end of the log, which is not settled: one reads it for all.
+type SharedEnd interface {
+	// End returns the events of the end, nil where they have to be read.
+	End(ctx context.Context, r auditlog.TimeRange, fresh time.Duration, read func(context.Context, auditlog.TimeRange) ([]auditlog.Event, bool)) *store.End
+}
+
 // archiveSource is the source of archived events where there are some, and of searches elsewhere.
 type archiveSource struct {
 	search  search
 	archive Archive
 	grouped []auditlog.TimeRange // parts that are answered already: they are not read
+	fresh   time.Duration        // how old the end of the log may be without a notice
 
 	once    sync.Once
 	covered []auditlog.TimeRange
@@ -167,7 +175,9 @@ func (r *archiveReader) run() {
 				r.search(left)
 			}
 		default:
-			r.search(p.TimeRange)
+			if !r.sharedEnd(p.TimeRange) {
+				r.search(p.TimeRange)
+			}
 		}
 		if r.stopped {
 			return
@@ -206,6 +216,50 @@ func pointers(events []*auditlog.Event) history.Batch {
 			}
 		}
 	}
+}
+
+// maxEnd bounds the end of the log that is read for all replicas: the archive follows it.
+const maxEnd = 15 * time.Minute
+
+// sharedEnd returns a part as one replica has read it for all. It returns false if the part has to be searched.
+func (r *archiveReader) sharedEnd(p auditlog.TimeRange) bool {
+	shared, ok := r.source.archive.(SharedEnd)
+	if !ok || p.To != r.question.Range.To || p.From == r.question.Range.From || p.Duration() > maxEnd || r.question.Mode == history.CacheOnly {
+		return false
+	}
+	end := shared.End(r.ctx, p, r.source.fresh, r.readEnd)
+	if end == nil || len(end.Events) > r.question.MaxEvents {
+		return false
+	}
+	events := make([]*auditlog.Event, len(end.Events))
+	for i := range events {
+		events[i] = &end.Events[i]
+	}
+	if r.backwards() {
+		slices.Reverse(events)
+	}
+	r.report.Read += len(events)
+	r.report.FromCache += len(events)
+	r.searched += len(events)
+	now := time.Now()
+	r.report.add(Report{Coverage: history.Coverage{AsOf: now.Add(-end.Age).UTC(), Until: now.Add(r.source.fresh - end.Age).UTC()}})
+	r.reached(p)
+	r.stopped = len(events) > 0 && !r.yield(pointers(events), nil)
+	return true
+}
+
+// readEnd reads a time range that ends now, by a search without a filter.
+func (r *archiveReader) readEnd(ctx context.Context, w auditlog.TimeRange) (events []auditlog.Event, whole bool) {
+	var report Report
+	for batch, err := range r.source.search.Read(ctx, history.Question{Range: w, Order: cbc.OldestFirst, MaxEvents: cbc.MaxRows}, &report, r.cost) {
+		if err != nil {
+			return nil, false
+		}
+		for e := range batch {
+			events = append(events, *e)
+		}
+	}
+	return events, report.Complete && report.Failure == nil && report.Bad == nil && !report.Coarse
 }
 
 // search reads a part by searches.
@@ -295,7 +349,7 @@ func (x *execution) groupArchived(ctx context.Context, g *grouping) (reading, So
 	}
 	*g = *all
 	r.Read, r.FromCache = r.matched, r.matched
-	return r, &archiveSource{search: s.search, archive: s.archive, grouped: held}
+	return r, &archiveSource{search: s.search, archive: s.archive, grouped: held, fresh: s.fresh}
 }
 
 // classify classifies an event if the plan needs it.

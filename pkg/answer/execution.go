@@ -51,7 +51,7 @@ func (s *Answerer) newExecution(p Plan, cost *history.Cost) *execution {
 	case p.Query.Source == query.SourceQueue:
 		x.source = queueSource{s.Queue}
 	case s.usesArchive(p):
-		x.source = &archiveSource{search: search{s.History}, archive: s.Archive}
+		x.source = &archiveSource{search: search{s.History}, archive: s.Archive, fresh: s.Fresh}
 	}
 	return x
 }

@@ -48,6 +48,8 @@ type Archive struct {
 	filler sync.WaitGroup
 	past   *history.History // for the filler alone: it learns how precise the times are
 
+	last lastEnd
+
 	mu       sync.Mutex
 	provedAt time.Time // when it was last made sure that the store knows the secret
 	failedAt time.Time // when the store last failed
