@@ -323,6 +323,22 @@ func (x *execution) isArchived(ctx context.Context) bool {
 	return ok
 }
 
+// addHorizon says where the time range has events that Carbon Black Cloud no longer has.
+func (x *execution) addHorizon(ctx context.Context) {
+	if x.Archive == nil || x.plan.Query.Source == query.SourceQueue {
+		return
+	}
+	state, err := x.Archive.State(ctx)
+	if err != nil || state.CloudFrom <= x.plan.Range.From {
+		return
+	}
+	if x.usesArchive(x.plan) {
+		x.inform("events before %s come from the archive: Carbon Black Cloud no longer has them", formatMillis(state.CloudFrom))
+	} else {
+		x.warn("events before %s are missing: Carbon Black Cloud no longer has them, and the archive cannot evaluate this query", formatMillis(state.CloudFrom))
+	}
+}
+
 // groupArchived adds the groups of the archived part of the plan's time range, and returns the source of the rest.
 func (x *execution) groupArchived(ctx context.Context, g *grouping) (reading, Source) {
 	s, ok := x.archived(ctx, x.plan.Filter, g.keys, x.plan.Range)

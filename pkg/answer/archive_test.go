@@ -215,3 +215,35 @@ func TestFailingArchiveIsReplacedBySearches(t *testing.T) {
 		})
 	}
 }
+
+// horizon is an archive of which Carbon Black Cloud no longer has everything.
+type horizon struct {
+	classified
+	from int64
+}
+
+func (h horizon) State(ctx context.Context) (store.ArchiveState, error) {
+	s, err := h.classified.State(ctx)
+	s.CloudFrom = h.from
+	return s, err
+}
+
+// An answer says which of its events only the archive has, and a Lucene query, which cannot see them, says that.
+func TestAnswersSayWhatTheCloudHasDeleted(t *testing.T) {
+	p, a, sim, hour := archivedHour(t)
+	fillArchive(t, a, sim, hour)
+	p.Archive = horizon{a, hour.From + 600_000}
+	for lucene, want := range map[string]string{"": "come from the archive", "description:login": "are missing"} {
+		q := query.Query{Type: query.TypeTop, Source: query.SourceSearch, Limit: 10, Filter: auditlog.Filter{Query: lucene}}
+		for from, says := range map[int64]bool{hour.From: true, hour.From + 600_000: false} {
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Range: auditlog.TimeRange{From: from, To: hour.To}})
+			require.NoError(t, err)
+			text := fmt.Sprint(frames[0].Meta.Notices)
+			if says {
+				require.Contains(t, text, "Events before 2026-03-10T10:09:59.000Z "+want)
+			} else {
+				require.NotContains(t, text, "Events before")
+			}
+		}
+	}
+}

@@ -42,6 +42,7 @@ var aggregators = map[query.Type]func(*execution, context.Context) (Result, erro
 func (s *Answerer) execute(ctx context.Context, p Plan, reserve func(context.Context, int64) error, cost *history.Cost) (Result, error) {
 	x := s.newExecution(p, cost)
 	x.reserve = reserve
+	x.addHorizon(ctx)
 	return aggregators[p.Query.Type](x, ctx)
 }
 

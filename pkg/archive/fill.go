@@ -98,11 +98,7 @@ func (f *filler) step(ctx context.Context) (pause time.Duration, err error) {
 	}
 	gap, found := nextGap(state, auditlog.TimeRange{From: floor, To: settledUntil(now, state.Now, f.config.Settle)})
 	if !found {
-		more, err := f.lease.Classify(ctx, f.config.Catalog, f.config.Class)
-		if more || err != nil {
-			return 0, err
-		}
-		return retryEvery, nil
+		return f.maintain(ctx, state)
 	}
 	if pause := max(f.calls.wait(now, f.config.Calls), f.until.Sub(now)); pause > 0 {
 		return min(pause, retryEvery), nil // the lease is renewed meanwhile
@@ -112,6 +108,17 @@ func (f *filler) step(ctx context.Context) (pause time.Duration, err error) {
 	}
 	f.failed = 0
 	return 0, nil
+}
+
+// maintain does what can wait until everything is filled.
+func (f *filler) maintain(ctx context.Context, s store.ArchiveState) (pause time.Duration, err error) {
+	if more, err := f.lease.Classify(ctx, f.config.Catalog, f.config.Class); more || err != nil {
+		return 0, err
+	}
+	if len(s.Covered) > 0 && s.Now-s.Probed >= probeEvery.Milliseconds() && f.calls.wait(f.config.Now(), f.config.Calls) == 0 {
+		return retryEvery, f.probe(ctx, s)
+	}
+	return retryEvery, nil
 }
 
 // settledUntil returns up to when events no longer change, in milliseconds. A clock that is ahead must not settle anything too early.

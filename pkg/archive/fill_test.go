@@ -240,7 +240,9 @@ func TestFillerLeavesOutWhatCannotBeRead(t *testing.T) {
 			state, err := a.State(context.Background())
 			require.NoError(t, err)
 			require.True(t, test.hole(state), "%+v", state)
-			require.Equal(t, 1, c.calls, "it is not asked for again and again")
+			calls := c.calls
+			f.fillAll(t)
+			require.Equal(t, calls, c.calls, "it is not asked for again and again")
 		})
 	}
 }
@@ -300,4 +302,34 @@ func TestPaceKeepsTheNumberOfCallsInAnyWindow(t *testing.T) {
 			require.LessOrEqual(t, within, most)
 		}
 	})
+}
+
+// What Carbon Black Cloud has deleted meanwhile is found out, to half a day.
+func TestFillerFindsTheHorizon(t *testing.T) {
+	c := &cloud{reach: 1000}
+	w := newWorld(t, pgtest.New(t), "A", c)
+	w.config.Days = 60
+	for i := range 60 * 24 {
+		c.events = append(c.events, auditlog.Event{CreateTime: w.now.Add(-time.Duration(i)*time.Hour - 2*time.Minute), Description: fmt.Sprint(i)})
+	}
+	f, a := w.replica(t)
+	defer a.Close()
+	f.fillAll(t)
+	state, err := a.State(context.Background())
+	require.NoError(t, err)
+	require.Zero(t, state.CloudFrom, "nothing is deleted")
+	require.NotZero(t, state.Probed)
+
+	horizon := w.now.AddDate(0, 0, -40)
+	c.events = slices.DeleteFunc(c.events, func(e auditlog.Event) bool { return e.CreateTime.Before(horizon) })
+	_, err = f.lease.Update(context.Background(), func(s *store.ArchiveState) { s.Probed = 0 })
+	require.NoError(t, err)
+	calls := c.calls
+	f.fillAll(t)
+	state, err = a.State(context.Background())
+	require.NoError(t, err)
+	require.WithinDuration(t, horizon, time.UnixMilli(state.CloudFrom), probePrecision)
+	require.LessOrEqual(t, c.calls-calls, 10)
+	f.fillAll(t)
+	require.LessOrEqual(t, c.calls-calls, 10, "once a day")
 }

@@ -40,6 +40,8 @@ type ArchiveState struct {
 	Floor      int64                `json:"floor,omitempty"`      // older events are not kept
 	DropAfter  int64                `json:"dropAfter,omitempty"`  // no partition is deleted before, because somebody may be reading it
 	Holes      []auditlog.TimeRange `json:"holes,omitempty"`      // not covered, because they have records that cannot be read, or too many
+	CloudFrom  int64                `json:"cloudFrom,omitempty"`  // Carbon Black Cloud no longer has older events; 0: it has all of Covered
+	Probed     int64                `json:"probed,omitempty"`     // when that was found out
 	Fill       FillProgress         `json:"fill,omitzero"`
 }
 
