@@ -23,7 +23,7 @@ const (
 var maxWords = map[string]int{
 	"README.md": 800, "docs/quickstart.md": 500, "docs/operations.md": 1500, "docs/exactness.md": 900, "docs/scale.md": 800,
 	"docs/how-to/alert.md": 600, "docs/how-to/catalog-rules.md": 600, "docs/how-to/dashboards.md": 600, "docs/how-to/export.md": 600,
-	"docs/how-to/queue.md": 600,
+	"docs/how-to/queue.md": 600, "docs/how-to/panels.md": 600,
 }
 
 var (
