@@ -3,6 +3,7 @@ package plugin
 import (
 	"testing"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/stretchr/testify/require"
 
@@ -30,6 +31,19 @@ func TestStatusAndCallers(t *testing.T) {
 	require.Zero(t, *field(t, status.Frames[0], "pausedSeconds").At(0).(*float64))
 	require.Nil(t, field(t, status.Frames[0], "queueEvents").At(0), "the queue is off")
 	require.Len(t, sim.Requests(), sent, "nothing is sent")
+}
+
+// Grafana says "input data must be a wide series" of a table in an alert rule, which helps nobody.
+func TestStatusIsNoRule(t *testing.T) {
+	sim, url := cloud(t, simulator.Config{})
+	d := newInstance(t, settingsOf(sim, url, 0, nil))
+	for _, queryType := range []string{"status", "callers"} {
+		text := `{"queryType":"` + queryType + `"}`
+		failed := ask(t, d, map[string]string{"FromAlert": "true"}, text)["A"]
+		require.ErrorContains(t, failed.Error, `"queryType":"`+queryType+`" is a table about the plugin, and an alert rule needs numbers`)
+		require.Equal(t, backend.StatusBadRequest, failed.Status)
+		require.NoError(t, ask(t, d, map[string]string{"http_X-Grafana-From-Expr": "true"}, text)["A"].Error, "a SQL expression reads tables")
+	}
 }
 
 func field(t *testing.T, f *data.Frame, name string) *data.Field {

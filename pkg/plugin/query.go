@@ -110,6 +110,9 @@ func (d *Instance) answer(ctx context.Context, q backend.DataQuery, from callerK
 		return nil, err
 	}
 	if parsed.Type == query.TypeStatus || parsed.Type == query.TypeCallers {
+		if from.alert {
+			return nil, query.Errorf(`"queryType":"%s" is a table about the plugin, and an alert rule needs numbers: use "count", "series", "top", "firstSeen" or "events"`, parsed.Type)
+		}
 		return d.measure(ctx, parsed.Type), nil
 	}
 	frames, err := d.answerer.Answer(ctx, answer.Request{
