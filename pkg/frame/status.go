@@ -23,9 +23,10 @@ func Status(numbers []Number) Frames {
 
 // Caller is what one panel or alert rule has spent.
 type Caller struct {
-	Dashboard, Panel, Rule string
-	Calls, Throttled       int64
-	Waited                 time.Duration
+	Dashboard, Panel, Rule                string // UIDs
+	DashboardTitle, PanelTitle, RuleTitle string // or the UID
+	Calls, Throttled                      int64
+	Waited                                time.Duration
 }
 
 // Callers makes a table of the callers.
@@ -42,6 +43,9 @@ func Callers(callers []Caller) Frames {
 		number("calls", "short", func(c Caller) int64 { return c.Calls }),
 		number("waited", "ms", func(c Caller) int64 { return c.Waited.Milliseconds() }),
 		number("throttled", "short", func(c Caller) int64 { return c.Throttled }),
+		column("dashboardTitle", callers, func(c Caller) string { return c.DashboardTitle }),
+		column("panelTitle", callers, func(c Caller) string { return c.PanelTitle }),
+		column("ruleTitle", callers, func(c Caller) string { return c.RuleTitle }),
 	})
 }
 

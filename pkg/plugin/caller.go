@@ -20,12 +20,14 @@ func (d *Instance) withCaller(ctx context.Context, req *backend.QueryDataRequest
 	if fromAlert(req) {
 		lane = ratelimit.LaneAlert
 	}
-	return ratelimit.WithLane(ratelimit.WithOrigin(ctx, ratelimit.Origin{
+	origin := ratelimit.Origin{
 		Tenant:    d.tenant(req.PluginContext.OrgID),
 		Dashboard: uid(req, "X-Dashboard-Uid"),
 		Panel:     uid(req, "X-Panel-Id"),
 		Rule:      uid(req, "X-Rule-Uid"),
-	}), lane)
+	}
+	knownTitles.record(origin, req)
+	return ratelimit.WithLane(ratelimit.WithOrigin(ctx, origin), lane)
 }
 
 // tenant is whose requests those of a Grafana organization are.

@@ -28,6 +28,7 @@ func (d *Instance) measure(ctx context.Context, shape query.Type) frame.Frames {
 		{Name: "pausedSeconds", Value: &paused},
 		{Name: "calls", Value: number(limits.Calls)},
 		{Name: "throttled", Value: number(limits.Throttled)},
+		{Name: "waitedSeconds", Value: some((time.Duration(limits.WaitedMS) * time.Millisecond).Seconds())},
 		{Name: "cacheEvents", Value: number(cache.Events)},
 		{Name: "cacheBytes", Value: number(cache.Bytes)},
 	}
@@ -76,13 +77,16 @@ func archiveNumbers(s *archiveStatus, now time.Time) []frame.Number {
 
 func number[N int | int64](n N) *float64 { return some(float64(n)) }
 
-// callers tells who has spent the requests.
+// callers lists who has used the requests.
 func (d *Instance) callers(ctx context.Context) frame.Frames {
 	origins := d.limits(ctx).Origins
 	callers := make([]frame.Caller, len(origins))
 	for i, o := range origins {
+		named := knownTitles.of(o.Origin)
 		callers[i] = frame.Caller{
-			Dashboard: o.Dashboard, Panel: o.Panel, Rule: o.Rule, Calls: o.Calls, Throttled: o.Throttled, Waited: time.Duration(o.WaitedMS) * time.Millisecond,
+			Dashboard: o.Dashboard, Panel: o.Panel, Rule: o.Rule,
+			DashboardTitle: named.dashboard, PanelTitle: named.panel, RuleTitle: named.rule,
+			Calls: o.Calls, Throttled: o.Throttled, Waited: time.Duration(o.WaitedMS) * time.Millisecond,
 		}
 	}
 	return frame.Callers(callers)
