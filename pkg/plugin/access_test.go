@@ -98,6 +98,10 @@ var actions = map[string]func(s site, v visitor) bool{
 		status, _ := s.call(v, "DELETE", "exports/"+s.exportID, "")
 		return status < 300
 	},
+	"Estimate an archive": func(s site, v visitor) bool {
+		status, _ := s.call(v, "POST", "archive/estimate", `{"days":1}`)
+		return status == http.StatusOK
+	},
 	"Change settings": func(s site, v visitor) bool {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 			for _, path := range []string{"settings", "catalog", "status", "queue", ""} {

@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/archive"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/catalog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 // archiveShare is the part of the budget that filling the archive may take.
 const archiveShare = 5
+
+// maxArchiveDays is the longest time for which an archive keeps events, as the settings permit.
+const maxArchiveDays = 3660
 
 // openArchive opens the archive of the data source's credential. It sends nothing: the archive is filled once Carbon Black Cloud has
 // accepted the credential.
@@ -109,4 +114,45 @@ func (d *Instance) checkArchive(ctx context.Context, accepted bool) step {
 		return passed("archive", fmt.Sprintf("Complete for %d days: %d events.", d.settings.archiveDays, s.Events))
 	}
 	return passed("archive", fmt.Sprintf("Holds %d events since %s. Filling goes on.", s.Events, time.UnixMilli(*s.From).UTC().Format(time.RFC3339)))
+}
+
+// archiveEstimate is what an archive would take.
+type archiveEstimate struct {
+	Events  int64 `json:"events"`
+	Calls   int64 `json:"calls"`
+	Seconds int64 `json:"seconds"` // to fill it
+	Bytes   int64 `json:"bytes"`   // on the disk of the database
+}
+
+// bytesPerEvent is what an archived event takes on the disk, indexes included.
+const bytesPerEvent = 250
+
+// postArchiveEstimate estimates an archive of some days by the events of the last one, which takes a request or two. It changes nothing.
+func (d *Instance) postArchiveEstimate(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Days int64 `json:"days"`
+	}
+	if !mayChange(r) {
+		sendError(w, http.StatusForbidden, "this requires the role Editor or Admin")
+		return
+	}
+	if err := readBody(w, r, &body); err != nil || body.Days < 1 || body.Days > maxArchiveDays {
+		sendError(w, http.StatusBadRequest, fmt.Sprintf(`the body must be {"days":n} with n from 1 to %d`, maxArchiveDays))
+		return
+	}
+	end := time.Now().Add(-d.settings.settle).Truncate(time.Minute)
+	perDay, err := d.history.Count(r.Context(), auditlog.Filter{}, auditlog.NewTimeRange(end.AddDate(0, 0, -1), end), &history.Cost{})
+	if err != nil {
+		status, _ := classify(err)
+		sendError(w, int(status), err.Error())
+		return
+	}
+	sendJSON(w, http.StatusOK, estimateArchive(int64(perDay)*body.Days, int64(d.settings.requestsPerFiveMinutes)))
+}
+
+func estimateArchive(events, requestsPerFiveMinutes int64) archiveEstimate {
+	calls := (events + cbc.MaxRows - 1) / cbc.MaxRows
+	share := max(requestsPerFiveMinutes/archiveShare, 1)
+	windows := max(calls-1, 0) / share // the first ones start at once
+	return archiveEstimate{Events: events, Calls: calls, Seconds: windows*300 + min(calls, share), Bytes: events * bytesPerEvent}
 }

@@ -201,3 +201,35 @@ func shippedQueries(t *testing.T) map[string]json.RawMessage {
 	}
 	return queries
 }
+
+func TestArchiveEstimate(t *testing.T) {
+	require.Equal(t, archiveEstimate{}, estimateArchive(0, 600))
+	require.Equal(t, archiveEstimate{Events: 1_000_001, Calls: 101, Seconds: 101, Bytes: 250_000_250}, estimateArchive(1_000_001, 600))
+	require.Equal(t, archiveEstimate{Events: 10_000_000, Calls: 1000, Seconds: 8*300 + 120, Bytes: 2_500_000_000}, estimateArchive(10_000_000, 600))
+
+	g := newGate(t)
+	d := g.open(t, source{org: 1, uid: "p", secret: rightSecret})
+	status, body := callResource(t, d, "Admin", `{"days":10}`)
+	require.Equal(t, 200, status, body)
+	var e archiveEstimate
+	require.NoError(t, json.Unmarshal([]byte(body), &e))
+	require.InDelta(t, 3000, e.Events, 1500, "about 300 a day")
+	for _, wrong := range []string{``, `{}`, `{"days":0}`, `{"days":3661}`, `{"days":"x"}`, `{"day":1}`} {
+		status, _ := callResource(t, d, "Admin", wrong)
+		require.Equal(t, 400, status, wrong)
+	}
+	status, _ = callResource(t, d, "Viewer", `{"days":10}`)
+	require.Equal(t, 403, status)
+}
+
+func callResource(t *testing.T, d *Instance, role, body string) (int, string) {
+	t.Helper()
+	var answer *backend.CallResourceResponse
+	require.NoError(t, d.CallResource(context.Background(), &backend.CallResourceRequest{
+		PluginContext: backend.PluginContext{OrgID: 1, User: &backend.User{Login: "x", Role: role}}, Method: "POST", Path: "archive/estimate", URL: "archive/estimate", Body: []byte(body),
+	}, backend.CallResourceResponseSenderFunc(func(r *backend.CallResourceResponse) error {
+		answer = r
+		return nil
+	})))
+	return answer.Status, string(answer.Body)
+}

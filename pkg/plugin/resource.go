@@ -18,6 +18,7 @@ func (d *Instance) routes() backend.CallResourceHandler {
 	mux.HandleFunc("GET /values", d.getValues)
 	mux.HandleFunc("POST /values", d.postValues)
 	mux.HandleFunc("POST /estimate", d.postEstimate)
+	mux.HandleFunc("POST /archive/estimate", d.postArchiveEstimate)
 	d.exportRoutes(mux)
 	mux.HandleFunc("/", notFound)
 	return breakable{httpadapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ import { css } from '@emotion/css';
 import { Field, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import { configStrings } from '../strings/config';
 import type { AuditLogOptions } from '../types';
+import { ArchiveEstimate } from './ArchiveEstimate';
 import { NumberField, SecretField } from './fields';
 import { Section } from './Section';
 import { readBoolean, readNumber } from './settings';
@@ -16,7 +17,7 @@ const STORES = [
 ];
 
 /** Where events are kept: those of the queue, and the archive. */
-export function StoreSection({ settings: { json, setJson, secret } }: { settings: Settings }) {
+export function StoreSection({ settings: { options, json, setJson, secret } }: { settings: Settings }) {
   const dsn = secret('storeDsn');
   const { store, archiveDays, queueEnabled } = json;
   const archived = (readNumber(archiveDays) ?? 0) > 0;
@@ -35,6 +36,7 @@ export function StoreSection({ settings: { json, setJson, secret } }: { settings
             max={3660}
             onChange={(value) => setJson({ archiveDays: value })}
           />
+          {archived && <ArchiveEstimate uid={options.uid} days={readNumber(archiveDays) ?? 0} />}
         </>
       )}
     </Section>

@@ -103,6 +103,15 @@ export const configStrings = {
     description:
       'How long events are kept in PostgreSQL: queries of what is archived take no request, count all events, and go on after Carbon Black Cloud has deleted them; 0 keeps no archive.',
   },
+  archiveEstimate: {
+    label: 'Estimate',
+    testId: 'data-testid cbc archive estimate',
+    hint: 'Counts the events of the last day; nothing is filled.',
+    result: (days: number, events: number, calls: number, minutes: number, megabytes: number) =>
+      `An archive of ${days.toLocaleString('en')} days would hold about ${events.toLocaleString('en')} events in ${megabytes.toLocaleString('en')} MB. ` +
+      `Filling takes about ${calls.toLocaleString('en')} requests and ${minutes.toLocaleString('en')} minutes.`,
+    unsaved: 'Save the data source first.',
+  },
   catalog: {
     label: 'Catalog rules',
     testId: 'data-testid cbc catalog',
