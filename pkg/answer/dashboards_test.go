@@ -201,7 +201,7 @@ func TestDashboardsOfEventsHaveFilters(t *testing.T) {
 	}
 }
 
-// Every account leads to the dashboard about it, and every address, in tables and in the details of a log line.
+// Every account in a table leads to the dashboard about it, and every address.
 func TestDashboardsLeadToAccountsAndAddresses(t *testing.T) {
 	about := map[string]string{
 		"account": "/d/cbc-audit-person?${__url_time_range}&${datasource:queryparam}&var-account=${__data.fields.account:percentencode}",
@@ -219,7 +219,7 @@ func TestDashboardsLeadToAccountsAndAddresses(t *testing.T) {
 	for uid, b := range readBoards(t) {
 		for _, p := range b.Panels {
 			if p.Type == "logs" {
-				require.Len(t, p.links(t), len(about), "%q of %s", p.Title, uid)
+				require.Empty(t, p.links(t), "%q of %s: Grafana ignores the fields' settings of a logs panel", p.Title, uid)
 			}
 		}
 	}
