@@ -43,7 +43,7 @@ func largeCheckpoint(t *testing.T) tail.Checkpoint {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	deliver := func([]frame.Row, []frame.Notice) error { cancel(); return nil }
-	c, err := tail.Ledger{Queue: burstQueue{}, Classifier: catalog.Default()}.Run(ctx, tail.Checkpoint{}, deliver)
+	c, err := tail.Store{Queue: burstQueue{}, Classifier: catalog.Default()}.Run(ctx, tail.Checkpoint{}, deliver)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Greater(t, c.Size(), int64(1<<20))
 	return c

@@ -103,7 +103,7 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 // run tails the source that the query names.
 func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, deliver tail.Deliver) (tail.Checkpoint, error) {
 	if l.query.Source == query.SourceQueue {
-		return d.ledgerTail(l).Run(ctx, from, deliver)
+		return d.storeTail(l).Run(ctx, from, deliver)
 	}
 	search := tail.Search{
 		History: d.history, Classifier: d.catalog, Filter: l.query.Filter,
@@ -115,9 +115,9 @@ func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, delive
 	return search.Run(ctx, from, deliver)
 }
 
-// ledgerTail follows the store. What the queue gives is as old as the poll interval is long, and news all the same.
-func (d *Instance) ledgerTail(l live) tail.Ledger {
-	return tail.Ledger{Queue: d.queue, Classifier: d.catalog, Filter: l.query.Filter, Settle: d.settings.settle + d.settings.queuePoll}
+// storeTail follows the store. What the queue gives is as old as the poll interval is long, and news all the same.
+func (d *Instance) storeTail(l live) tail.Store {
+	return tail.Store{Queue: d.queue, Classifier: d.catalog, Filter: l.query.Filter, Settle: d.settings.settle + d.settings.queuePoll}
 }
 
 // queryText is the text of the query that a subscription brings along, if it is what the path says.

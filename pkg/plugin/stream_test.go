@@ -239,7 +239,7 @@ func TestStreamsOutliveTheirInstance(t *testing.T) {
 func TestTailOfASeldomReadQueue(t *testing.T) {
 	sim, url := liveCloud(t)
 	d := newInstance(t, settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "queuePollSeconds": 7200}))
-	require.GreaterOrEqual(t, d.ledgerTail(live{}).Settle, 2*time.Hour)
+	require.GreaterOrEqual(t, d.storeTail(live{}).Settle, 2*time.Hour)
 }
 
 func TestCheckpointsAreDropped(t *testing.T) {

@@ -27,8 +27,8 @@ type Queue interface {
 	Status(ctx context.Context) (queue.Status, error)
 }
 
-// Store is a tail of the store.
-type Ledger struct {
+// Store is a tail of what the store of the queue adds.
+type Store struct {
 	Queue      Queue
 	Classifier Classifier
 	Filter     auditlog.Filter // all of it is decided here
@@ -36,8 +36,8 @@ type Ledger struct {
 }
 
 // Run delivers events in the order of the store, until the context ends, the queue is closed or deliver fails.
-func (l Ledger) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
-	f := &follower{Ledger: l, viewer: newViewer(deliver, from), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
+func (l Store) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
+	f := &follower{Store: l, viewer: newViewer(deliver, from), begins: from.begins, cursor: from.cursor, matcher: l.Filter.Everything()}
 	if f.opened = !f.begins.IsZero(); !f.opened {
 		f.begins = time.Now().Add(-Lead)
 	}
@@ -50,7 +50,7 @@ func (l Ledger) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Chec
 
 // follower is a store tail that is running.
 type follower struct {
-	Ledger
+	Store
 	viewer  *viewer
 	begins  time.Time // older events are no part of the tail
 	matcher auditlog.Matcher

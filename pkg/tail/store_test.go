@@ -65,8 +65,8 @@ func (r *replica) tell(s queue.Status, failed error) {
 	r.status, r.failed = s, failed
 }
 
-func (r *replica) tail(f auditlog.Filter) Ledger {
-	return Ledger{Queue: r, Classifier: catalog.Default(), Filter: f, Settle: time.Minute}
+func (r *replica) tail(f auditlog.Filter) Store {
+	return Store{Queue: r, Classifier: catalog.Default(), Filter: f, Settle: time.Minute}
 }
 
 func add(t require.TestingT, l store.Store, origin store.Provenance, events ...auditlog.Event) {
@@ -115,7 +115,7 @@ func TestReplicasShowTheSame(t *testing.T) {
 }
 
 // The tail begins a minute before it was opened; what a search makes good long after it happened is counted only.
-func TestLedgerShowsThePresent(t *testing.T) {
+func TestStoreShowsThePresent(t *testing.T) {
 	bubble(t, func() {
 		ledger := store.NewMemory(store.MemoryConfig{})
 		r := &replica{Store: ledger}
@@ -140,7 +140,7 @@ func TestLedgerShowsThePresent(t *testing.T) {
 }
 
 // The viewer is told when the queue or the store cannot be read, and when that is over; the tail goes on.
-func TestLedgerFailuresAreTold(t *testing.T) {
+func TestStoreFailuresAreTold(t *testing.T) {
 	bubble(t, func() {
 		r := &replica{Store: store.NewMemory(store.MemoryConfig{})}
 		r.tell(queue.Status{}, errors.New("no route to the database"))
@@ -165,7 +165,7 @@ func TestLedgerFailuresAreTold(t *testing.T) {
 // Events that were not kept for the cursor are counted, but not those before the tail was opened.
 func TestSkippedEventsAreCounted(t *testing.T) {
 	var s screen
-	f := &follower{Ledger: (&replica{}).tail(auditlog.Filter{}), viewer: &viewer{deliver: s.deliver}, begins: time.Now().Add(-Lead)}
+	f := &follower{Store: (&replica{}).tail(auditlog.Filter{}), viewer: &viewer{deliver: s.deliver}, begins: time.Now().Add(-Lead)}
 	e := login(time.Now(), "ann")
 	require.NoError(t, f.take(store.Changes{Skipped: 5, Entries: []store.Entry{{Event: &e}}}))
 	require.Equal(t, "[]", s.notices())
