@@ -40,8 +40,10 @@ type Config struct {
 	Limiter *ratelimit.Limiter
 	// Pool is the part in a budget that several processes share; nil means none. It is used once the API key is accepted.
 	Pool *ratelimit.Pool
-	// RequestsPerFiveMinutes is the client's own limit; 0 means none. It applies to all clients of the host once the API key is
-	// accepted, and only to this client before.
+	// Identity is by what the limiter tells API keys apart: any comparable value.
+	Identity any
+	// RequestsPerFiveMinutes is the client's own limit; 0 means none. It bounds all clients of the API key, and takes part in the limit
+	// of the host, once the API key is accepted, and bounds only this client before.
 	RequestsPerFiveMinutes int
 	// Observe is called after every request that was sent, unless it is nil.
 	Observe func(Call)

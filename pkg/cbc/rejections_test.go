@@ -140,7 +140,7 @@ func TestOneRequestProbes(t *testing.T) {
 func TestALimitHoldsForAllOnceItsKeyIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(ratelimit.Config{})
-		defer g.SetLimit(600)()
+		defer g.SetLimit(nil, 600)()
 		wrong, _ := scripted(t, Config{Limiter: g, RequestsPerFiveMinutes: 2}, failed)
 		_, err := searchOnce(context.Background(), wrong)
 		require.Error(t, err)

@@ -181,7 +181,7 @@ func (c *Client) start(ctx context.Context, r request) (started, error) {
 	} else {
 		ctx = ratelimit.WithUnverified(ctx, c.untried())
 	}
-	grant, err := limiter.Acquire(ctx)
+	grant, err := limiter.Acquire(ratelimit.WithIdentity(ctx, c.config.Identity))
 	if err != nil {
 		err = c.notSent(ctx, err)
 		c.rejections.record(r.permission, probe, c.Accepted(), err)

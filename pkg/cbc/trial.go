@@ -70,8 +70,8 @@ func (c *Client) Close() {
 	}
 }
 
-// accept records an answered request. From the first one on, the client's limit applies to the host: before, a client without the right
-// secret could slow down all others.
+// accept records an answered request. From the first one on, the client's limit applies to its API key and
+// takes part in the host's: before, a client without the right secret could change it for others.
 func (c *Client) accept(sentAt time.Time) {
 	c.trial.mu.Lock()
 	defer c.trial.mu.Unlock()
@@ -79,7 +79,7 @@ func (c *Client) accept(sentAt time.Time) {
 		c.trial.acceptedAt = sentAt
 	}
 	if sentAt.After(c.trial.rejectedAt) && c.trial.removeLimit == nil && !c.trial.closed && c.config.Limiter != nil && c.config.RequestsPerFiveMinutes > 0 {
-		c.trial.removeLimit = c.config.Limiter.SetLimit(c.config.RequestsPerFiveMinutes)
+		c.trial.removeLimit = c.config.Limiter.SetLimit(c.config.Identity, c.config.RequestsPerFiveMinutes)
 		c.trial.starts = ratelimit.Trial{}
 	}
 }

@@ -60,7 +60,8 @@ func TestAlertsGoBeforePanels(t *testing.T) {
 	require.NoError(t, ask(t, d, map[string]string{"FromAlert": "true"}, `{"queryType":"count"}`)["A"].Error)
 }
 
-// Instances of the same host share a rate limit. The smallest limit applies, of those that are not disposed and whose API key is accepted.
+// Instances of the same host share a rate limit. Of those that are not disposed and whose API key is accepted, a small limit bounds its own
+// key, and the host exceeds the default only if all allow it.
 func TestInstancesShareALimit(t *testing.T) {
 	sim, url := cloud(t, simulator.Config{})
 	limit := func(d *Instance) float64 { return statusOfInstance(t, d)["budget"].(map[string]any)["limit"].(float64) }
@@ -71,7 +72,8 @@ func TestInstancesShareALimit(t *testing.T) {
 	require.EqualValues(t, 900, limit(large), "whether its API key is accepted is not known yet")
 	require.NoError(t, large.client.Verify(context.Background()))
 	require.NoError(t, small.client.Verify(context.Background()))
-	require.EqualValues(t, 200, limit(large))
+	require.EqualValues(t, 200, limit(small))
+	require.EqualValues(t, ratelimit.DefaultLimit, limit(large))
 	small.Dispose()
 	small.Dispose()
 	require.EqualValues(t, 900, limit(large))

@@ -118,6 +118,7 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 		UserAgent:              userAgent(),
 		Limiter:                limiter,
 		Pool:                   pool,
+		Identity:               identity,
 		RequestsPerFiveMinutes: parsed.requestsPerFiveMinutes,
 		Observe:                observe,
 		Storage:                storage,

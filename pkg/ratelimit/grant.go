@@ -8,6 +8,7 @@ type Grant struct {
 	pool        *Pool    // of a shared budget; nil: none
 	lane        Lane
 	origin      Origin
+	identity    any // of the API key
 	requestedAt time.Time
 	latestStart time.Time  // zero: any
 	decided     chan error // receives nil when the request may start, else why it may not

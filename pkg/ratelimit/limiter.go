@@ -35,8 +35,8 @@ type Limiter struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	users   int         // callers of ForHost that have not left
-	limits  map[int]int // requests per window, and how many clients set that limit
+	users   int            // callers of ForHost that have not left
+	quotas  map[any]*quota // by the identity of an API key
 	starts  startLog
 	pause   pause
 	running map[*Grant]bool
@@ -52,7 +52,7 @@ func New(c Config) *Limiter {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Limiter{now: c.Now, limits: map[int]int{}, running: map[*Grant]bool{}, usage: newUsage()}
+	return &Limiter{now: c.Now, quotas: map[any]*quota{}, running: map[*Grant]bool{}, usage: newUsage()}
 }
 
 // shared holds the limiters of this process: a pause outlives the client that caused it.
@@ -101,34 +101,22 @@ func EachBudget(visit func(host string, b Budget)) {
 	}
 }
 
-// SetLimit adds a client's limit of requests per window until remove is called. The smallest limit applies.
-func (l *Limiter) SetLimit(limit int) (remove func()) {
+// SetLimit adds a client's limit of requests per window until remove is called. It bounds the requests of the client's API key, of which
+// the smallest limit applies, and takes part in the limit of the host.
+func (l *Limiter) SetLimit(identity any, limit int) (remove func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.limits[limit]++
+	l.quotaOf(identity).limits[limit]++
 	l.advance()
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.limits[limit]--; l.limits[limit] == 0 {
-			delete(l.limits, limit)
+		q := l.quotaOf(identity)
+		if q.limits[limit]--; q.limits[limit] == 0 {
+			delete(q.limits, limit)
 		}
 		l.advance()
 	})
-}
-
-// limit returns the number of requests that may start per window.
-func (l *Limiter) limit() int {
-	smallest := 0
-	for limit := range l.limits {
-		if smallest == 0 || limit < smallest {
-			smallest = limit
-		}
-	}
-	if smallest <= 0 {
-		return DefaultLimit
-	}
-	return smallest
 }
 
 // Acquire waits until a request may start. The caller must end or cancel the grant. The error is a *Refusal if the wait is or would be
@@ -167,7 +155,7 @@ func (l *Limiter) enqueue(ctx context.Context, lane Lane) *Grant {
 	defer l.mu.Unlock()
 	now := l.now()
 	g := &Grant{
-		limiter: l, pool: poolOf(ctx, l), lane: lane, origin: OriginOf(ctx), requestedAt: now, latestStart: latestStart(ctx, lane, now), decided: make(chan error, 1),
+		limiter: l, pool: poolOf(ctx, l), lane: lane, identity: ctx.Value(identityKey{}), origin: OriginOf(ctx), requestedAt: now, latestStart: latestStart(ctx, lane, now), decided: make(chan error, 1),
 	}
 	if g.origin.Tenant.unverified {
 		first, _ := ctx.Value(firstKey{}).(bool)
@@ -192,6 +180,9 @@ func (l *Limiter) abandon(ctx context.Context, g *Grant) error {
 		l.usage.count(g.origin, spent{waited: now.Sub(g.requestedAt)})
 	}
 	startsAt := l.earliestStart(g.lane, 0, now)
+	if at := l.ownStart(g, 0, now); at.After(startsAt) {
+		startsAt = at
+	}
 	l.advance()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
@@ -208,6 +199,7 @@ func (l *Limiter) abandon(ctx context.Context, g *Grant) error {
 func (l *Limiter) undoStart(g *Grant) {
 	delete(l.running, g)
 	l.starts.remove(g.startedAt)
+	l.quotaOf(g.identity).starts.remove(g.startedAt)
 	if g.origin.Tenant.unverified {
 		l.unverified.remove(g.startedAt)
 	}

@@ -106,7 +106,7 @@ func TestLanesStartInOrder(t *testing.T) {
 func TestLanesReserveBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{})
-		defer l.SetLimit(10)()
+		defer l.SetLimit(nil, 10)()
 		soon, cancel := context.WithTimeout(lane(LaneBackground), time.Minute)
 		defer cancel()
 		spend(t, l, soon, 5)
@@ -138,7 +138,7 @@ func TestLanesReserveBudget(t *testing.T) {
 func TestRequestsAheadCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{})
-		defer l.SetLimit(2)()
+		defer l.SetLimit(nil, 2)()
 		spend(t, l, lane(LaneAlert), 1)
 		pass(time.Minute)
 		spend(t, l, lane(LaneAlert), 1)
@@ -359,9 +359,9 @@ func TestSmallestLimitApplies(t *testing.T) {
 		l := New(Config{})
 		limit := func() int { return l.Status(everything).Budget.Limit }
 		require.Equal(t, DefaultLimit, limit())
-		removeLarge := l.SetLimit(1000)
+		removeLarge := l.SetLimit(nil, 1000)
 		require.Equal(t, 1000, limit())
-		removeSmall, removeAgain := l.SetLimit(2), l.SetLimit(2)
+		removeSmall, removeAgain := l.SetLimit(nil, 2), l.SetLimit(nil, 2)
 		require.Equal(t, 2, limit())
 		removeSmall()
 		removeSmall()

@@ -127,7 +127,7 @@ func (p *Pool) claim(lane Lane) {
 	c := Claim{Process: p.process, Limit: l.limit(), Reserve: l.limit() - lane.share(l.limit())}
 	for earlier := Lane(0); earlier <= lane; earlier++ {
 		for _, g := range l.waiting[earlier] {
-			if g.pool == p {
+			if g.pool == p && !l.ownStart(g, 0, l.now()).After(l.now()) {
 				c.Want++
 			}
 		}

@@ -59,7 +59,7 @@ func replicas(t *testing.T, d *database, n, limit int) []*Pool {
 	var pools []*Pool
 	for range n {
 		l := New(Config{})
-		l.SetLimit(limit)
+		l.SetLimit(nil, limit)
 		p := l.Join(d)
 		t.Cleanup(p.Close)
 		pools = append(pools, p)

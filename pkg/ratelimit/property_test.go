@@ -51,7 +51,7 @@ var arrivals = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) arrival {
 func play(t *testing.T, limit int, all []arrival) (sent []past, status Status) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{})
-		defer l.SetLimit(limit)()
+		defer l.SetLimit(nil, limit)()
 		begin := time.Now()
 		var mu sync.Mutex
 		var group sync.WaitGroup

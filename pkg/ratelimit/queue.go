@@ -10,6 +10,7 @@ import (
 func (l *Limiter) advance() {
 	now := l.now()
 	l.starts.expire(now)
+	l.expireQuotas(now)
 	for g := l.next(now); g != nil && l.mayStart(g, now); g = l.next(now) {
 		if g.pool.take(g.lane, now) {
 			l.start(g, now)
@@ -25,11 +26,11 @@ func (l *Limiter) mayStart(g *Grant, now time.Time) bool {
 }
 
 // next returns the request to start next, nil if none waits. A later lane never overtakes, because its share of the budget is smaller,
-// but a request whose shared budget has nothing for it now does not hold up those that do not draw on it.
+// but a request whose shared budget or API key has nothing for it now does not hold up those of others.
 func (l *Limiter) next(now time.Time) *Grant {
 	for _, lane := range l.waiting {
 		for _, g := range lane {
-			if at, ok := g.pool.availableAt(g.lane); ok && !at.After(now) {
+			if at, ok := g.pool.availableAt(g.lane); ok && !at.After(now) && !l.ownStart(g, 0, now).After(now) {
 				return g
 			}
 		}
@@ -53,6 +54,7 @@ func (l *Limiter) start(g *Grant, now time.Time) {
 	l.dequeue(g)
 	l.running[g] = true
 	l.starts.add(now)
+	l.quotaOf(g.identity).starts.add(now)
 	if g.origin.Tenant.unverified {
 		l.unverified.add(now)
 	}
@@ -82,16 +84,21 @@ func (l *Limiter) earliestStart(lane Lane, ahead int, now time.Time) time.Time {
 
 // refuseLate refuses the waiting requests that cannot start in time.
 func (l *Limiter) refuseLate(now time.Time) {
-	ahead := 0
+	ahead, ownAhead := 0, map[any]int{}
 	for lane := range lanes {
 		l.waiting[lane] = slices.DeleteFunc(l.waiting[lane], func(g *Grant) bool {
 			startsAt := l.earliestStart(lane, ahead, now)
+			own := l.ownStart(g, ownAhead[g.identity], now)
+			if own.After(startsAt) {
+				startsAt = own
+			}
 			at, ok := g.pool.availableAt(lane)
 			if at.After(startsAt) {
 				startsAt = at
 			}
 			if !tooLate(startsAt, now, g.latestStart) {
-				if ok && !at.After(now) { // else others start before it
+				ownAhead[g.identity]++
+				if ok && !at.After(now) && !own.After(now) { // else others start before it
 					ahead++
 				}
 				return false
@@ -140,6 +147,9 @@ func (l *Limiter) nextChange(now time.Time) time.Time {
 			}
 			if starts.After(at) {
 				at = starts
+			}
+			if own := l.ownStart(g, 0, now); own.After(at) {
+				at = own
 			}
 			if first.IsZero() || at.Before(first) {
 				first = at

@@ -43,6 +43,9 @@ func (r *Refusal) Unwrap() error { return r.err }
 // refusal describes a request that is not sent now but could be at startsAt.
 func (l *Limiter) refusal(g *Grant, startsAt, now time.Time) *Refusal {
 	r := &Refusal{Reason: Busy, Limit: l.limit()}
+	if l.ownStart(g, 0, now).After(now) {
+		r.Limit = l.quotas[g.identity].limit()
+	}
 	if !startsAt.After(now) {
 		return r
 	}

@@ -45,16 +45,16 @@ type Viewer struct {
 	Limit    int // its own limit, which applies if it is smaller than the host's; 0 means none
 }
 
-// Status returns what a viewer may know. The budget and the pause are those of the host, because they explain why the viewer's own
-// requests wait.
+// Status returns what a viewer may know. The budget and the pause explain why the viewer's own requests wait.
 func (l *Limiter) Status(v Viewer) Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	l.starts.expire(now)
+	l.expireQuotas(now)
 	total, origins := l.usage.visibleTo(v)
 	s := Status{
-		Budget: l.budget(v.Limit), PausedUntil: l.pausedUntil(now),
+		Budget: l.budgetOf(v), PausedUntil: l.pausedUntil(now),
 		Calls: total.calls, Throttled: total.throttled, WaitedMS: total.waited.Milliseconds(), Origins: origins,
 	}
 	count := func(g *Grant) int {
@@ -83,16 +83,34 @@ func (l *Limiter) Budget() Budget {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.starts.expire(l.now())
-	return l.budget(0)
+	return l.budget()
 }
 
-// budget returns the host's budget, or that of the viewer's own limit if it is smaller.
-func (l *Limiter) budget(own int) Budget {
+// budget returns the host's budget.
+func (l *Limiter) budget() Budget {
 	limit, used := l.limit(), len(l.starts)
-	if own > 0 && (own < limit || len(l.limits) == 0) {
-		limit = own
-	}
 	return Budget{Limit: limit, Used: used, Left: max(limit-used, 0), WindowSeconds: int(Window.Seconds())}
+}
+
+// budgetOf returns the budget that bounds a viewer: that of its own limit if it is smaller than the host's.
+func (l *Limiter) budgetOf(v Viewer) Budget {
+	b, own := l.budget(), v.Limit
+	q := l.quotas[v.Tenant.Identity]
+	if q == nil {
+		q = &quota{}
+	}
+	if limit := q.limit(); limit > 0 && (own <= 0 || limit < own) {
+		own = limit
+	}
+	switch {
+	case own > b.Limit && !l.limited(): // the viewer's own limit applies once its key is accepted
+		b.Limit, b.Left = own, max(own-b.Used, 0)
+		return b
+	case own <= 0 || own >= b.Limit:
+		return b
+	}
+	b.Limit, b.Used, b.Left = own, len(q.starts), max(min(own-len(q.starts), b.Left), 0)
+	return b
 }
 
 func (l *Limiter) pausedUntil(now time.Time) *int64 {

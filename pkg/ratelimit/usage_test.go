@@ -16,7 +16,7 @@ import (
 func TestStatusAsJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{})
-		defer l.SetLimit(100)()
+		defer l.SetLimit(nil, 100)()
 		board := WithOrigin(context.Background(), Origin{Dashboard: "board", Panel: "7"})
 		rule := WithOrigin(lane(LaneAlert), Origin{Rule: "failed-logins"})
 		spend(t, l, board, 3)
@@ -51,7 +51,7 @@ func tenantOf(secret string, org int64) Tenant {
 func TestVisibleUsage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{})
-		defer l.SetLimit(1000)()
+		defer l.SetLimit(nil, 1000)()
 		for org, calls := range map[int64]int{0: 1, 1: 2, 2: 4} {
 			spend(t, l, WithOrigin(context.Background(), Origin{Tenant: tenantOf("right", org), Dashboard: fmt.Sprint("board of ", org)}), calls)
 		}
@@ -132,7 +132,7 @@ func TestOneLimiterPerHost(t *testing.T) {
 	other, leaveOther := ForHost("https://limiter.example:8443")
 	require.NotSame(t, l, other)
 	leaveOther()
-	remove := l.SetLimit(77)
+	remove := l.SetLimit(nil, 77)
 	limits := func() (found []int) {
 		EachBudget(func(host string, b Budget) {
 			if host == "https://limiter.example:443" {

@@ -55,7 +55,7 @@ export const configStrings = {
     label: 'Requests per five minutes',
     testId: 'data-testid cbc requests per five minutes',
     description:
-      'The maximum number of requests to this Carbon Black Cloud host in any five minutes, shared by all data sources of the host; the lowest limit applies, and alert rules go first.',
+      'The maximum number of requests to this Carbon Black Cloud host in any five minutes, shared by all data sources of the API key; the lowest limit applies, and alert rules go first.',
   },
   maxEvents: {
     label: 'Maximum events per query',
