@@ -100,7 +100,7 @@ func (a *Archive) proved(ctx context.Context, send bool) error {
 	if !a.provedAt.IsZero() && began.Sub(a.provedAt) < proofTime {
 		return nil
 	}
-	known, err := a.config.Store.Knows(ctx, a.config.Secret)
+	known, kept, err := a.config.Store.Knows(ctx, a.config.Secret)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *Archive) proved(ctx context.Context, send bool) error {
 		if err := a.config.Prover.Verify(ctx); err != nil { // another secret may have been accepted since
 			return err
 		}
-		if err := a.config.Store.Trust(ctx, a.config.Secret); err != nil {
+		if err := a.config.Store.Trust(ctx, a.config.Secret, kept); err != nil {
 			return err
 		}
 	}

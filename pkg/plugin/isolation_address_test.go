@@ -42,7 +42,7 @@ func TestADatabaseOfAStrangerProvesNothing(t *testing.T) {
 	dsn := pgtest.New(t).DSN
 	evil, err := store.NewPostgres(store.PostgresConfig{DSN: dsn}, first.identity.APIKey)
 	require.NoError(t, err)
-	require.NoError(t, evil.Trust(context.Background(), store.Secret{Fingerprint: "x", Derive: verifierOf(wrongSecret)}))
+	require.NoError(t, evil.Trust(context.Background(), store.Secret{Fingerprint: "x", Derive: verifierOf(wrongSecret)}, store.Verifier{}))
 	evil.Close()
 	stranger := g.open(t, source{org: 2, uid: "x", secret: wrongSecret, jsonData: map[string]any{"store": "postgres"}, dsn: dsn})
 	stranger.http.Transport.(*http.Transport).Proxy = func(*http.Request) (u *url.URL, err error) { return nil, context.DeadlineExceeded }

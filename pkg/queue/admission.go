@@ -83,7 +83,7 @@ func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
 	a.noteChecked()
 	ctx, cancel := context.WithTimeout(ctx, recheckTime)
 	defer cancel()
-	known, err := a.reader.store.Knows(ctx, q.config.secret())
+	known, _, err := a.reader.store.Knows(ctx, q.config.secret())
 	holds := known || err != nil
 	if holds && !a.worked {
 		worked, err := q.prove(ctx, time.Time{})
@@ -112,13 +112,13 @@ func (q *Queue) keepChecking(ctx context.Context, a *admission) {
 	}
 }
 
-// tryAdmit returns neither an admission nor an error when the reader has changed meanwhile.
+// tryAdmit returns neither an admission nor an error when the reader, or what the store knows, has changed meanwhile.
 func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 	c, err := q.readers.candidate(q)
 	if err != nil {
 		return nil, err
 	}
-	known, err := c.store.Knows(ctx, q.config.secret())
+	known, kept, err := c.store.Knows(ctx, q.config.secret())
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,11 @@ func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 		}
 	}
 	if c.worked && !known {
-		if err := c.store.Trust(ctx, q.config.secret()); err != nil {
+		err := c.store.Trust(ctx, q.config.secret(), kept)
+		if errors.Is(err, store.ErrOtherSecret) {
+			return nil, nil // it must be accepted again
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +166,7 @@ func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 		if !a.recheckDue() {
 			return a.reader, a.reader.store, nil
 		}
-		known, err := a.reader.store.Knows(ctx, q.config.secret())
+		known, _, err := a.reader.store.Knows(ctx, q.config.secret())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -175,7 +179,7 @@ func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	known, err := c.store.Knows(ctx, q.config.secret())
+	known, _, err := c.store.Knows(ctx, q.config.secret())
 	switch p := q.config.Prover; {
 	case err != nil:
 		return nil, nil, err

@@ -432,8 +432,8 @@ type forgetful struct {
 	forgotten atomic.Bool
 }
 
-func (f *forgetful) Knows(context.Context, store.Secret) (bool, error) {
-	return !f.forgotten.Load(), nil
+func (f *forgetful) Knows(context.Context, store.Secret) (bool, store.Verifier, error) {
+	return !f.forgotten.Load(), store.Verifier{}, nil
 }
 
 // Another process opens the store with a new secret: within a minute the old one's subscription ends and its status is shut, although

@@ -64,9 +64,9 @@ func NewMemory(c MemoryConfig) Store {
 	return &memory{config: c, known: map[auditlog.ID]tally{}, changed: make(chan struct{})}
 }
 
-func (*memory) Knows(context.Context, Secret) (bool, error) { return true, nil }
+func (*memory) Knows(context.Context, Secret) (bool, Verifier, error) { return true, Verifier{}, nil }
 
-func (*memory) Trust(context.Context, Secret) error { return nil }
+func (*memory) Trust(context.Context, Secret, Verifier) error { return nil }
 
 func (m *memory) Lead(context.Context, time.Duration) (Lease, error) { return memoryLead{m}, nil }
 

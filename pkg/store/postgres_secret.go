@@ -15,37 +15,38 @@ type knownSecret struct {
 
 const saltBytes = 16
 
-func (p *postgres) Knows(ctx context.Context, secret Secret) (bool, error) {
+func (p *postgres) Knows(ctx context.Context, secret Secret) (bool, Verifier, error) {
 	if secret.Derive == nil {
-		return true, nil
+		return true, Verifier{}, nil
 	}
 	ledger, err := p.id(ctx)
 	if err != nil {
-		return false, err
+		return false, Verifier{}, err
 	}
 	found := knownSecret{fingerprint: secret.Fingerprint}
 	err = p.pool.QueryRow(ctx, `select secret_salt, secret_verifier from cbc_audit_ledger where id = $1`, ledger).Scan(&found.salt, &found.verifier)
 	if err != nil {
-		return false, failed(err)
+		return false, Verifier{}, failed(err)
 	}
+	kept := Verifier{string(found.salt), string(found.verifier)}
 	if len(found.verifier) == 0 { // a new row, or one of an earlier version
-		return false, nil
+		return false, kept, nil
 	}
 	if last := p.known.Load(); last != nil && last.equal(&found) {
-		return true, nil // deriving a verifier takes long
+		return true, kept, nil // deriving a verifier takes long
 	}
 	if !hmac.Equal(secret.Derive(found.salt), found.verifier) {
-		return false, nil
+		return false, kept, nil
 	}
 	p.known.Store(&found)
-	return true, nil
+	return true, kept, nil
 }
 
 func (k *knownSecret) equal(other *knownSecret) bool {
 	return k.fingerprint == other.fingerprint && bytes.Equal(k.salt, other.salt) && bytes.Equal(k.verifier, other.verifier)
 }
 
-func (p *postgres) Trust(ctx context.Context, secret Secret) error {
+func (p *postgres) Trust(ctx context.Context, secret Secret, kept Verifier) error {
 	if secret.Derive == nil {
 		return nil
 	}
@@ -55,6 +56,11 @@ func (p *postgres) Trust(ctx context.Context, secret Secret) error {
 	}
 	salt := make([]byte, saltBytes)
 	_, _ = rand.Read(salt) // never fails
-	_, err = p.pool.Exec(ctx, `update cbc_audit_ledger set secret_salt = $2, secret_verifier = $3 where id = $1`, ledger, salt, secret.Derive(salt))
+	changed, err := p.pool.Exec(ctx, `update cbc_audit_ledger set secret_salt = $2, secret_verifier = $3
+		where id = $1 and coalesce(secret_salt, '') = $4 and coalesce(secret_verifier, '') = $5`,
+		ledger, salt, secret.Derive(salt), []byte(kept.salt), []byte(kept.hash))
+	if err == nil && changed.RowsAffected() == 0 {
+		return ErrOtherSecret
+	}
 	return failed(err)
 }

@@ -18,6 +18,9 @@ var ErrNotLeading = errors.New("this replica does not lead any more")
 // ErrUnproved says that a data source may not see what a store holds yet, and that nothing was sent to find out.
 var ErrUnproved = errors.New("the API secret of this data source is not checked yet: run Save & test, or any query")
 
+// ErrOtherSecret says that a store was opened with another secret meanwhile.
+var ErrOtherSecret = errors.New("another API secret was accepted for this API key a moment ago")
+
 // Secret identifies an API secret without revealing it.
 type Secret struct {
 	Fingerprint string // within this process
@@ -25,13 +28,17 @@ type Secret struct {
 	Derive func(salt []byte) []byte
 }
 
+// Verifier is by what a store recognizes the secret that it was last opened with; zero if there is none.
+type Verifier struct{ salt, hash string }
+
 // Store keeps the events of the queue of one API key. It is safe for concurrent use, also by other replicas.
 type Store interface {
-	// Knows reports whether Trust was last called with this secret. A store that ends with the process always returns true: the
+	// Knows reports whether Trust was last called with this secret, and returns what the store keeps of the last one. A store that ends with the process always returns true: the
 	// process itself decides who may use it.
-	Knows(ctx context.Context, secret Secret) (bool, error)
-	// Trust makes Knows return true for this secret, and for no other.
-	Trust(ctx context.Context, secret Secret) error
+	Knows(ctx context.Context, secret Secret) (known bool, kept Verifier, err error)
+	// Trust makes Knows return true for this secret, and for no other. It replaces only what Knows returned before the secret was proved:
+	// else a proof that a rotation has overtaken would undo it. The error is ErrOtherSecret then, and nothing is changed.
+	Trust(ctx context.Context, secret Secret, kept Verifier) error
 	// Lead acquires the lease to read the queue. It does not wait: the error is ErrHeld while another replica holds the lease. A
 	// holder that does not use the lease for quiet loses it.
 	Lead(ctx context.Context, quiet time.Duration) (Lease, error)
