@@ -149,6 +149,9 @@ func (a *Archive) lastFailure() error {
 
 // Read is [store.Archive.Read].
 func (a *Archive) Read(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, order cbc.Order, visit func([]*auditlog.Event) (more bool)) error {
+	if err := a.proved(ctx, false); err != nil {
+		return err
+	}
 	return a.config.Store.Read(ctx, f, w, order, visit)
 }
 

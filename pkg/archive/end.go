@@ -50,7 +50,7 @@ func (l *lastEnd) set(e *store.End) *store.End {
 // returns nil where the caller has to read for itself.
 func (a *Archive) End(ctx context.Context, r auditlog.TimeRange, fresh time.Duration, read func(context.Context, auditlog.TimeRange) ([]auditlog.Event, bool)) *store.End {
 	now := a.config.Now()
-	if a.lastFailure() != nil || fresh <= 0 || r.To > now.Add(fresh).UnixMilli() {
+	if a.lastFailure() != nil || a.proved(ctx, false) != nil || fresh <= 0 || r.To > now.Add(fresh).UnixMilli() {
 		return nil
 	}
 	for waited := time.Duration(0); waited < endWait; waited += endPoll {

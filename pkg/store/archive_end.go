@@ -49,8 +49,9 @@ func (a *Archive) End(ctx context.Context, from int64, fresh time.Duration) (*En
 	var claim Claim
 	err = a.pool.QueryRow(ctx, `insert into cbc_audit_end as e (ledger, claimed_till)
 		values ($1, (extract(epoch from clock_timestamp()) * 1000)::bigint + $2)
-		on conflict (ledger) do update set claimed_till = excluded.claimed_till where e.claimed_till < excluded.claimed_till - $2
-		returning claimed_till`, ledger, claimTime.Milliseconds()).Scan(&claim.until)
+		on conflict (ledger) do update set claimed_till = excluded.claimed_till
+			where e.claimed_till < excluded.claimed_till - $2 and not (e.starts <= $3 and excluded.claimed_till - $2 - e.requested < $4)
+		returning claimed_till`, ledger, claimTime.Milliseconds(), from, fresh.Milliseconds()).Scan(&claim.until)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil, nil
 	}
