@@ -31,7 +31,7 @@ export function ExportPanel({ uid, mayChange, ...source }: Props) {
     <div className={styles.panel} data-testid={texts.panel}>
       {mayChange ? <ExportForm {...source} start={(request) => list.start(request)} /> : <p className={styles.plain}>{texts.viewers}</p>}
       <div className={styles.head}>
-        <h6 className={styles.title}>{texts.recent}</h6>
+        <span className={styles.title}>{texts.recent}</span>
         <span role="status" className={styles.quiet}>
           {loading && jobs.length === 0 ? texts.loading : summary(jobs)}
         </span>

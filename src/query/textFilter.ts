@@ -6,13 +6,15 @@ import { hasFilter, toggleFilterFor, toggleFilterOut } from './filters';
 /** The changes that Explore may make to a query, for labels and for text that somebody selects in a log line. */
 export const MODIFICATIONS = ['ADD_FILTER', 'ADD_FILTER_OUT', 'ADD_STRING_FILTER', 'ADD_STRING_FILTER_OUT'];
 
+// A selection may begin with what Grafana draws in front of a line: its time and its level.
+const DRAWN = /^(?:\d{4}-\d\d-\d\d[ T][\d:.]+Z?\s*)?(?:(?:CRIT|CRITICAL|ERROR|WARN|WARNING|INFO)\s+)?/;
 // A log line is `account (address): description`; both parts before the description may be missing.
 const WHO = /^[^:]*?\([^()]*\): |^\S+: /;
 
 /** Makes a change that Explore requests. Text becomes a filter of the description; the Lucene query is never edited. */
 export function modifyQuery(query: AuditLogQuery, { type, options = {} }: QueryFixAction): AuditLogQuery {
   const { key = '', value = '' } = options;
-  const text = value.trim().replace(WHO, '').replace(/\s+/g, ' ');
+  const text = value.trim().replace(DRAWN, '').replace(WHO, '').replace(/\s+/g, ' ');
   switch (type) {
     case 'ADD_FILTER':
       return filterFor(query, key, value);

@@ -1,6 +1,8 @@
 import type { APIRequestContext } from '@playwright/test';
 import { expect } from '@grafana/plugin-e2e';
 
+export * as editorStrings from '../../src/strings/query';
+
 export const pluginType = 'carbonblack-auditlog-datasource';
 
 /** The provisioned data source. */
@@ -16,7 +18,7 @@ export const cloud = {
 
 export const resources = `/api/datasources/uid/${uid}/resources`;
 
-type Query = Record<string, unknown>;
+export type Query = Record<string, unknown>;
 
 /** Asks queries as a panel does, and returns the results by refId. */
 export async function ask(request: APIRequestContext, queries: Query[], from = 'now-24h', to = 'now') {
@@ -50,6 +52,12 @@ export function explore(query: Query): string {
     range: { from: 'now-24h', to: 'now' },
   };
   return `/explore?schemaVersion=1&panes=${encodeURIComponent(JSON.stringify({ one: pane }))}&orgId=1`;
+}
+
+/** Returns the first query of each pane of Explore. */
+export function queriesIn(url: string): Query[] {
+  const panes: Record<string, { queries: Query[] }> = JSON.parse(new URL(url).searchParams.get('panes') ?? '{}');
+  return Object.values(panes).map(({ queries }) => queries[0]);
 }
 
 /** Saves a dashboard and returns its uid. */

@@ -24,3 +24,20 @@ for (const [name, secret, works] of [
     await expect(configPage).toHaveAlert(works ? 'success' : 'error');
   });
 }
+
+test('the settings switch between an API key and an OAuth app, and ask before the queue is read', async ({ createDataSourceConfigPage, page }) => {
+  await createDataSourceConfigPage({ type: pluginType });
+  await page.getByRole('radio', { name: configStrings.authMethod.oauthApp }).check({ force: true });
+  await expect(page.getByTestId(configStrings.oauthAppId.testId)).toBeVisible();
+  await expect(page.getByTestId(configStrings.apiId.testId)).toHaveCount(0);
+  await page.getByRole('radio', { name: configStrings.authMethod.apiKey }).check({ force: true });
+  await expect(page.getByTestId(configStrings.apiId.testId)).toBeVisible();
+  await page.getByTestId(configStrings.queue.testId).click();
+  const queue = page.getByRole('switch', { name: configStrings.queueEnabled.label });
+  await queue.click({ force: true });
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await expect(queue).not.toBeChecked();
+  await queue.click({ force: true });
+  await page.getByRole('dialog').getByRole('button', { name: configStrings.queueConfirm.confirm }).click();
+  await expect(queue).toBeChecked();
+});
