@@ -20,6 +20,8 @@ import (
 type Prover interface {
 	// AcceptedAt returns when the last request was sent that was answered.
 	AcceptedAt() time.Time
+	// Rejected reports whether the credential was rejected and not accepted since.
+	Rejected() bool
 	// Verify sends a request to find out.
 	Verify(ctx context.Context) error
 }
@@ -97,6 +99,9 @@ func (a *Archive) proved(ctx context.Context, send bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	began := time.Now()
+	if !send && a.config.Prover.Rejected() { // the store may not know yet that the secret was revoked
+		return store.ErrUnproved
+	}
 	if !a.provedAt.IsZero() && began.Sub(a.provedAt) < proofTime {
 		return nil
 	}

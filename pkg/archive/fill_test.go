@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,8 @@ type cloud struct {
 	reach  int
 	calls  int
 	before func(call int) error // may fail a call, or change the events
+
+	rejects atomic.Bool // the credential
 }
 
 func (c *cloud) Search(_ context.Context, r cbc.SearchRequest) (cbc.Page, error) {
@@ -67,6 +70,7 @@ func (c *cloud) Search(_ context.Context, r cbc.SearchRequest) (cbc.Page, error)
 
 func (c *cloud) AcceptedAt() time.Time        { return time.Now() }
 func (c *cloud) Verify(context.Context) error { return nil }
+func (c *cloud) Rejected() bool               { return c.rejects.Load() }
 
 // logs makes n events in the hours before an end, some of them in the same millisecond.
 func logs(end time.Time, n int) []auditlog.Event {

@@ -35,6 +35,13 @@ func (c *Client) Accepted() bool {
 	return c.trial.acceptedAt.After(c.trial.rejectedAt)
 }
 
+// Rejected reports whether Carbon Black Cloud has rejected the API key and has not accepted it since.
+func (c *Client) Rejected() bool {
+	c.trial.mu.Lock()
+	defer c.trial.mu.Unlock()
+	return c.trial.rejectedAt.After(c.trial.acceptedAt)
+}
+
 // AcceptedAt returns when the last request was sent that Carbon Black Cloud answered, the zero time if there was none.
 func (c *Client) AcceptedAt() time.Time {
 	c.trial.mu.Lock()
