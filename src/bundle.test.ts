@@ -99,7 +99,7 @@ describe('the build', () => {
     expect(info.screenshots).not.toHaveLength(0);
     const named = [info.logos.small, info.logos.large, ...info.screenshots.map((picture) => picture.path), 'LICENSE'];
     expect(named.filter((name) => !existsSync(path.join(output, name)))).toEqual([]);
-    expect(includes).toHaveLength(6);
+    expect(includes).toHaveLength(8);
     includes.forEach(({ name, path: file }) => expect(JSON.parse(read(file)).title).toBe(name));
   });
 
