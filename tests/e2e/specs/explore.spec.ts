@@ -23,10 +23,10 @@ async function openDetails(page: Page) {
   }).toPass();
 }
 
-/** Clicks in the details on what to do with a label. */
+/** Clicks in the details on what to do with a label: on the button that is alone in the row of the label. */
 function onLabel(page: Page, label: string, name: string) {
   const button = `button[starts-with(@aria-label, "${name}")]`;
-  return page.locator(`xpath=//*[normalize-space(text())="${label}"]/ancestor::*[.//${button}][1]//${button}`).first().click();
+  return page.locator(`xpath=//*[normalize-space(text())="${label}"]/ancestor::*[count(.//${button})=1][1]//${button}`).first().click();
 }
 
 const firstQuery = (page: Page) => queriesIn(page.url())[0];
