@@ -198,7 +198,7 @@ func (r *archiveReader) readArchive(p auditlog.TimeRange) (left auditlog.TimeRan
 			left.From = last + 1
 		}
 		r.reached(auditlog.TimeRange{From: last, To: last + 1})
-		r.stopped = !r.yield(pointers(events), nil) || r.question.MaxPages > 0 && r.report.Read >= r.question.MaxEvents
+		r.stopped = !r.yield(pointers(events), nil) || r.report.Read >= r.question.MaxEvents
 		return !r.stopped
 	})
 	if err == nil && !r.stopped {

@@ -144,13 +144,12 @@ func TestArchivedAnswersTakeNoRequests(t *testing.T) {
 	fillArchive(t, a, sim, hour)
 	p.MaxEvents = 10
 	for name, q := range map[string]query.Query{
-		"count":     {Type: query.TypeCount, Limit: 10},
-		"by actor":  {Type: query.TypeCount, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 10},
-		"top":       {Type: query.TypeTop, GroupBy: []auditlog.Key{auditlog.KeyCategory}, Limit: 10},
-		"series":    {Type: query.TypeSeries, GroupBy: []auditlog.Key{auditlog.KeyOutcome}, Limit: 10},
-		"list":      {Type: query.TypeEvents, Format: query.FormatTable, Limit: 5, Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyOutcome: {"failure"}}}},
-		"by target": {Type: query.TypeTop, GroupBy: []auditlog.Key{auditlog.KeyTarget}, Limit: 10},
-		"folded":    {Type: query.TypeEvents, Format: query.FormatTable, Limit: 5, Fold: true},
+		"count":    {Type: query.TypeCount, Limit: 10},
+		"by actor": {Type: query.TypeCount, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 10},
+		"top":      {Type: query.TypeTop, GroupBy: []auditlog.Key{auditlog.KeyCategory}, Limit: 10},
+		"series":   {Type: query.TypeSeries, GroupBy: []auditlog.Key{auditlog.KeyOutcome}, Limit: 10},
+		"list":     {Type: query.TypeEvents, Format: query.FormatTable, Limit: 5, Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyOutcome: {"failure"}}}},
+		"folded":   {Type: query.TypeEvents, Format: query.FormatTable, Limit: 5, Fold: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q.Source = query.SourceSearch
@@ -246,4 +245,18 @@ func TestAnswersSayWhatTheCloudHasDeleted(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What the database cannot group is read, up to the maximum, so that no viewer fills the memory; a rule gets an error instead of a part.
+func TestArchivedEventsThatAreReadAreBounded(t *testing.T) {
+	p, a, sim, hour := archivedHour(t)
+	fillArchive(t, a, sim, hour)
+	p.MaxEvents = 10
+	q := query.Query{Type: query.TypeTop, Source: query.SourceSearch, GroupBy: []auditlog.Key{auditlog.KeyTarget}, Limit: 10}
+	frames, err := p.Answer(context.Background(), answer.Request{Query: q, Range: hour})
+	require.NoError(t, err)
+	require.Less(t, statistic(t, frames[0], "Events read"), 1200.0)
+	require.Contains(t, fmt.Sprint(warnings(frames)), "Incomplete")
+	_, err = p.Answer(context.Background(), answer.Request{Query: q, Range: hour, Numbers: true})
+	require.ErrorContains(t, err, "maxEvents")
 }

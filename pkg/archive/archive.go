@@ -94,15 +94,13 @@ func (a *Archive) Close() {
 const proofTime = time.Minute
 
 // proved makes sure that the store was opened with this secret, or opens it with it after Carbon Black Cloud has accepted it now. send
-// permits to ask.
+// permits to ask. Nobody waits for another caller's request.
 func (a *Archive) proved(ctx context.Context, send bool) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	began := time.Now()
 	if !send && a.config.Prover.Rejected() { // the store may not know yet that the secret was revoked
 		return store.ErrUnproved
 	}
-	if !a.provedAt.IsZero() && began.Sub(a.provedAt) < proofTime {
+	began := time.Now()
+	if a.provedSince(began.Add(-proofTime)) {
 		return nil
 	}
 	known, kept, err := a.config.Store.Knows(ctx, a.config.Secret)
@@ -120,9 +118,20 @@ func (a *Archive) proved(ctx context.Context, send bool) error {
 			return err
 		}
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.provedAt = began
 	return nil
 }
+
+func (a *Archive) provedSince(t time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.provedAt.After(t)
+}
+
+// stateTime bounds how long an answer waits for a database that does not answer.
+const stateTime = 3 * time.Second
 
 // quietTime is how long a database that failed is not asked again: answers are not held up by it.
 const quietTime = 10 * time.Second
@@ -132,8 +141,10 @@ func (a *Archive) State(ctx context.Context) (state store.ArchiveState, err erro
 	if err := a.lastFailure(); err != nil {
 		return store.ArchiveState{}, err
 	}
-	if err = a.proved(ctx, false); err == nil {
-		state, err = a.config.Store.State(ctx)
+	asking, cancel := context.WithTimeout(ctx, stateTime)
+	defer cancel()
+	if err = a.proved(asking, false); err == nil {
+		state, err = a.config.Store.State(asking)
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnproved) {
 		a.mu.Lock()

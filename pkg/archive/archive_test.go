@@ -36,3 +36,32 @@ func TestARevokedSecretOpensNoArchive(t *testing.T) {
 	_, err = a.State(context.Background())
 	require.NoError(t, err)
 }
+
+// slowProver takes its time to verify a secret.
+type slowProver struct {
+	*cloud
+	begun, end chan struct{}
+}
+
+func (p slowProver) Verify(context.Context) error {
+	close(p.begun)
+	<-p.end
+	return nil
+}
+
+// An answer does not wait for a request that proves the secret.
+func TestAnswersDoNotWaitForAProof(t *testing.T) {
+	a := sharing(t, pgtest.New(t), 1)[0]
+	p := slowProver{&cloud{}, make(chan struct{}), make(chan struct{})}
+	a.config.Prover = p
+	a.config.Secret = store.Secret{Fingerprint: "1", Derive: func(salt []byte) []byte { return append([]byte("secret"), salt...) }}
+	proved := make(chan error)
+	go func() { proved <- a.proved(context.Background(), true) }()
+	<-p.begun
+	_, err := a.State(context.Background())
+	require.ErrorIs(t, err, store.ErrUnproved)
+	close(p.end)
+	require.NoError(t, <-proved)
+	_, err = a.State(context.Background())
+	require.NoError(t, err)
+}

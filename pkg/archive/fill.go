@@ -64,7 +64,7 @@ type filler struct {
 // run fills until ctx is done, the lease is lost, or the secret is not accepted any more.
 func (f *filler) run(ctx context.Context) {
 	for ctx.Err() == nil && f.proved() == nil {
-		pause, err := f.step(ctx)
+		pause, err := f.stepInTime(ctx)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNotLeading) {
 			pause = f.noteFailure()
 			_, err = f.lease.Update(ctx, func(s *store.ArchiveState) { s.Fill.Error = err.Error() })
@@ -80,6 +80,15 @@ func (f *filler) noteFailure() time.Duration {
 	f.until = f.config.Now().Add(min(retryEvery<<min(f.failed, 10), maxRetry))
 	f.failed++
 	return retryEvery
+}
+
+// stepTime bounds a step, for a database that does not answer. A search may wait for the rate limit.
+const stepTime = 10 * time.Minute
+
+func (f *filler) stepInTime(ctx context.Context) (pause time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	return f.step(ctx)
 }
 
 // step fills one part, or classifies one anew, and returns how long to wait before the next.

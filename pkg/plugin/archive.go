@@ -67,6 +67,7 @@ func (d *Instance) archiveStatus(ctx context.Context) *archiveStatus {
 	if err != nil {
 		return &archiveStatus{Error: some(d.redact(err.Error()))}
 	}
+	state.Fill.Error = d.redact(state.Fill.Error)
 	return describeArchive(state, d.settings.archiveDays)
 }
 

@@ -39,7 +39,7 @@ type Grouped struct {
 var ErrTooManyGroups = errors.New("the archive holds too many groups")
 
 // MaxGrouped bounds the groups, times buckets, that the database returns.
-const MaxGrouped = 500_000
+const MaxGrouped = 100_000
 
 // CanGroup reports whether the database can answer a grouping.
 func CanGroup(f auditlog.Filter, keys []auditlog.Key) bool {

@@ -47,7 +47,7 @@ func (l *FillLease) Add(ctx context.Context, f Fill) (ArchiveState, error) {
 		return nil
 	})
 	if err == nil {
-		l.archive.analyzeArchive(ctx, len(f.Events))
+		l.archive.analyze(ctx, "cbc_audit_archived", len(f.Events), analyzeArchiveAfter)
 	}
 	return state, err
 }
@@ -199,17 +199,6 @@ func extraOf(e *auditlog.Event) *string {
 }
 
 func nanos(ms int64) int64 { return ms * int64(time.Millisecond) }
-
-// analyzeArchive refreshes the planner's statistics once the archive has grown by a fifth.
-func (a *Archive) analyzeArchive(ctx context.Context, added int) {
-	grown := a.grown.Add(int64(added))
-	if added == 0 || grown < max(a.analyzed.Load()/5, analyzeArchiveAfter) {
-		return
-	}
-	a.grown.Store(0)
-	a.analyzed.Add(grown)
-	_, _ = a.pool.Exec(ctx, `analyze cbc_audit_archived`)
-}
 
 // analyzeArchiveAfter is the least growth, in events, that makes new statistics worth while.
 const analyzeArchiveAfter = 20_000

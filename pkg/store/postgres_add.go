@@ -38,21 +38,21 @@ func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
 		return err
 	})
 	if err == nil {
-		p.analyze(ctx, added.New)
+		p.analyze(ctx, "cbc_audit_event", added.New, analyzeAfter)
 	}
 	return added, err
 }
 
-// analyze refreshes the planner's statistics once the table has grown by a fifth. The server does so by itself, but not at once, and
+// analyze refreshes the planner's statistics once the table has grown by a fifth, and by least events. The server does so by itself, but not at once, and
 // would sort all that is left of a time range for every page meanwhile. A role that may not do it waits for the server.
-func (p *postgres) analyze(ctx context.Context, added int) {
+func (p *postgres) analyze(ctx context.Context, table string, added int, least int64) {
 	grown := p.grown.Add(int64(added))
-	if added == 0 || grown < max(p.analyzed.Load()/5, analyzeAfter) {
+	if added == 0 || grown < max(p.analyzed.Load()/5, least) {
 		return
 	}
 	p.grown.Store(0)
 	p.analyzed.Add(grown)
-	_, _ = p.pool.Exec(ctx, `analyze cbc_audit_event`)
+	_, _ = p.pool.Exec(ctx, "analyze "+table)
 }
 
 // analyzeAfter is the least growth, in events, that makes new statistics worth while.
