@@ -5,6 +5,7 @@ import { after, before, describe } from 'node:test';
 import { launchBrowser, pageTests } from './browser.mjs';
 import { addFilter, openOptions, pickPreset, writeLucene } from './editor.mjs';
 import { environment, startSimulator, startWorkbench } from './processes.mjs';
+import { addOneOfEach } from './simulator.mjs';
 import { configStrings as configEditor, presetStrings, queryStrings as queryEditor, valueStrings } from './strings.mjs';
 
 const pluginId = 'carbonblack-auditlog-datasource';
@@ -14,6 +15,7 @@ let browser;
 
 before(async () => {
   [simulator, browser] = await Promise.all([startSimulator(), launchBrowser()]);
+  await addOneOfEach(simulator);
 });
 
 after(async () => {
