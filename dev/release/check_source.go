@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/png" // decodes the sizes of screenshots
+	"image/color"
+	_ "image/png" // decodes screenshots
 	"io/fs"
 	"path"
 	"regexp"
@@ -122,7 +123,8 @@ const (
 	maxScreenshotBytes = 2 << 20
 )
 
-// checkScreenshots makes sure that plugin.json names every picture in src/img/screenshots, and that each is one that the catalog shows.
+// checkScreenshots makes sure that plugin.json names every picture in src/img/screenshots, that each is one that the catalog shows, and
+// that both themes are there.
 func checkScreenshots(b bundle) []string {
 	raw, err := fs.ReadFile(b.source, "plugin.json")
 	if err != nil {
@@ -134,10 +136,18 @@ func checkScreenshots(b bundle) []string {
 	}
 	var problems []string
 	named := map[string]bool{}
+	themes := map[string]bool{}
 	for _, s := range m.Info.Screenshots {
 		named[s.Path] = true
-		if err := checkPicture(b.source, "src/"+s.Path); err != nil {
+		theme, err := checkPicture(b.source, "src/"+s.Path)
+		if err != nil {
 			problems = append(problems, fmt.Sprintf("screenshot %q: %v", s.Name, err))
+		}
+		themes[theme] = true
+	}
+	for _, theme := range []string{"light", "dark"} {
+		if !themes[theme] {
+			problems = append(problems, "no screenshot shows the "+theme+" theme")
 		}
 	}
 	found, _ := fs.Glob(b.source, "src/img/screenshots/*") // the pattern is well formed
@@ -149,21 +159,40 @@ func checkScreenshots(b bundle) []string {
 	return problems
 }
 
-func checkPicture(source fs.FS, name string) error {
+// checkPicture checks the size of a screenshot and returns the theme that it shows.
+func checkPicture(source fs.FS, name string) (theme string, err error) {
 	raw, err := fs.ReadFile(source, name)
 	if err != nil {
-		return err
+		return "", err
 	}
-	size, _, err := image.DecodeConfig(bytes.NewReader(raw))
-	switch {
-	case err != nil:
-		return err
-	case size.Width < minScreenshotWidth || size.Width > maxScreenshotWidth:
-		return fmt.Errorf("%s is %d pixels wide; it takes %d to %d", name, size.Width, minScreenshotWidth, maxScreenshotWidth)
-	case len(raw) > maxScreenshotBytes:
-		return fmt.Errorf("%s has %d bytes, more than %d", name, len(raw), maxScreenshotBytes)
+	picture, _, err := image.Decode(bytes.NewReader(raw))
+	if err != nil {
+		return "", err
 	}
-	return nil
+	if width := picture.Bounds().Dx(); width < minScreenshotWidth || width > maxScreenshotWidth {
+		return "", fmt.Errorf("%s is %d pixels wide; it takes %d to %d", name, width, minScreenshotWidth, maxScreenshotWidth)
+	}
+	if len(raw) > maxScreenshotBytes {
+		return "", fmt.Errorf("%s has %d bytes, more than %d", name, len(raw), maxScreenshotBytes)
+	}
+	return themeOf(picture), nil
+}
+
+// themeOf returns "dark" where more than half of a grid of pixels is dark, and else "light".
+func themeOf(picture image.Image) string {
+	const grid = 32
+	b := picture.Bounds()
+	dark := 0
+	for i := range grid * grid {
+		x, y := b.Min.X+b.Dx()*(i%grid)/grid, b.Min.Y+b.Dy()*(i/grid)/grid
+		if color.GrayModel.Convert(picture.At(x, y)).(color.Gray).Y < 128 {
+			dark++
+		}
+	}
+	if dark > grid*grid/2 {
+		return "dark"
+	}
+	return "light"
 }
 
 // checkLinks follows the relative links of README.md.

@@ -22,7 +22,7 @@ import (
 const (
 	testPlugin = `{"type":"datasource","name":"Test","id":"org-test-datasource","category":"logging","backend":true,"executable":"gpx_test",
 "info":{"description":"d","author":{"name":"a"},"keywords":["k"],"logos":{"small":"img/logo.svg","large":"img/logo.svg"},"links":[],
-"screenshots":[{"name":"One","path":"img/screenshots/one.png"}],"version":"%VERSION%","updated":"%TODAY%"},
+"screenshots":[{"name":"One","path":"img/screenshots/one.png"},{"name":"Dark","path":"img/screenshots/dark.png"}],"version":"%VERSION%","updated":"%TODAY%"},
 "includes":[{"type":"dashboard","name":"Board","path":"dashboards/board.json"}],"dependencies":{"grafanaDependency":">=12.3.0","plugins":[]}}`
 	testBoard = `{"title":"Board","uid":"board","schemaVersion":41,"panels":[],"annotations":{"list":[]},"templating":{"list":[
 {"name":"ds","type":"datasource","query":"x","current":{}}]}}`
@@ -41,9 +41,14 @@ type draft struct {
 
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 
-func picture(t *testing.T, width int) *fstest.MapFile {
+// picture returns a picture of one shade, from 0 for black to 255 for white.
+func picture(t *testing.T, width int, shade uint8) *fstest.MapFile {
+	drawn := image.NewGray(image.Rect(0, 0, width, 10))
+	for i := range drawn.Pix {
+		drawn.Pix[i] = shade
+	}
 	var b bytes.Buffer
-	require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, width, 10))))
+	require.NoError(t, png.Encode(&b, drawn))
 	return &fstest.MapFile{Data: b.Bytes()}
 }
 
@@ -58,8 +63,9 @@ func newDraft(t *testing.T) *draft {
 	d := &draft{
 		source: fstest.MapFS{
 			"plugin.json": file(testPlugin), "src/plugin.json": file(testPlugin), "src/module.ts": file(module),
-			"src/img/screenshots/one.png": picture(t, 1600), "provisioning/dashboards/board.json": file(testBoard),
-			"package.json": file(`{"version":"1.2.3"}`), "package-lock.json": file(`{"version":"1.2.3","packages":{"":{"version":"1.2.3"}}}`),
+			"src/img/screenshots/one.png": picture(t, 1600, 240), "src/img/screenshots/dark.png": picture(t, 1600, 20),
+			"provisioning/dashboards/board.json": file(testBoard),
+			"package.json":                       file(`{"version":"1.2.3"}`), "package-lock.json": file(`{"version":"1.2.3","packages":{"":{"version":"1.2.3"}}}`),
 			"CHANGELOG.md": file("# Changelog\n\n## 1.2.3 (2026-01-02)\n\nText.\n"), "README.md": file("# Read [more](docs/more.md).\n"), "docs/more.md": file("More."),
 			"pkg/main.go": file(goFile), "Magefile.go": file(mageFile),
 			"go.mod": file("module x\n\nrequire github.com/grafana/grafana-plugin-sdk-go v0.298.0\n"),
@@ -69,7 +75,7 @@ func newDraft(t *testing.T) *draft {
 			"module.js":   file("define([])"), "README.md": file("# Read more.\n"), "CHANGELOG.md": file("# Changelog"), "LICENSE": file("Apache"),
 			"module.js.map": file(fmt.Sprintf(`{"sources":["webpack://org-test-datasource/./module.ts","webpack://org-test-datasource/webpack/runtime"],"sourcesContent":[%q,""]}`, module)),
 			manifestName:    file(manifest("Magefile.go", mageFile) + manifest("pkg/main.go", goFile)),
-			"img/logo.svg":  file("<svg/>"), "img/screenshots/one.png": picture(t, 1600), "dashboards/board.json": file(testBoard),
+			"img/logo.svg":  file("<svg/>"), "img/screenshots/one.png": picture(t, 1600, 240), "img/screenshots/dark.png": picture(t, 1600, 20), "dashboards/board.json": file(testBoard),
 		},
 		settings: map[string]string{},
 	}
@@ -185,6 +191,14 @@ func TestEveryCheckFailsOnABrokenPackage(t *testing.T) {
 		{"plugin.json", "repeats the id", func(d *draft) { both(d, `"Test"`, `"org-test-datasource"`) }},
 		{"plugin.json", "none of Grafana's", func(d *draft) { both(d, "logging", "security") }},
 		{"plugin.json", "backend and executable", func(d *draft) { both(d, `"backend":true`, `"backend":false`) }},
+		{"plugin.json", "cannot unmarshal", func(d *draft) { both(d, `{"type"`, `"type"`) }},
+		{"plugin.json", `not "datasource"`, func(d *draft) { both(d, `"type":"datasource"`, `"type":"panel"`) }},
+		{"plugin.json", "start with gpx_", func(d *draft) { both(d, "gpx_test", "test") }},
+		{"plugin.json", "description is missing", func(d *draft) { both(d, `"description":"d"`, `"description":""`) }},
+		{"plugin.json", "author.name is missing", func(d *draft) { both(d, `{"name":"a"}`, `{"name":""}`) }},
+		{"plugin.json", "screenshots are missing", func(d *draft) {
+			both(d, `{"name":"One","path":"img/screenshots/one.png"},{"name":"Dark","path":"img/screenshots/dark.png"}`, "")
+		}},
 		{"plugin.json", "keywords are missing", func(d *draft) { both(d, `"keywords":["k"]`, `"keywords":[]`) }},
 		{"plugin.json", "grafanaDependency", func(d *draft) { both(d, ">=12.3.0", "latest") }},
 		{"plugin.json", "not placeholders", func(d *draft) { both(d, "%VERSION%", "1.2.3") }},
@@ -208,7 +222,14 @@ func TestEveryCheckFailsOnABrokenPackage(t *testing.T) {
 		{"screenshots", "not exist", func(d *draft) { delete(d.source, "src/img/screenshots/one.png") }},
 		{"screenshots", "is not among", func(d *draft) { d.source["src/img/screenshots/two.png"] = file("") }},
 		{"screenshots", "unknown format", func(d *draft) { d.source["src/img/screenshots/one.png"] = file("GIF") }},
-		{"screenshots", "400 pixels wide", func(d *draft) { d.source["src/img/screenshots/one.png"] = picture(t, 400) }},
+		{"screenshots", "400 pixels wide", func(d *draft) { d.source["src/img/screenshots/one.png"] = picture(t, 400, 240) }},
+		{"screenshots", "more than 2097152", func(d *draft) {
+			large := picture(t, 1600, 240)
+			large.Data = append(large.Data, make([]byte, 2<<20)...)
+			d.source["src/img/screenshots/one.png"] = large
+		}},
+		{"screenshots", "the dark theme", func(d *draft) { d.source["src/img/screenshots/dark.png"] = picture(t, 1600, 200) }},
+		{"screenshots", "the light theme", func(d *draft) { d.source["src/img/screenshots/one.png"] = picture(t, 1600, 100) }},
 		{"links", "docs/more.md, which does not exist", func(d *draft) { delete(d.source, "docs/more.md") }},
 		{"build tools", "Magefile.go", func(d *draft) { replace(d.source, "Magefile.go", "/build", "/x") }},
 		{"build tools", "replaces", func(d *draft) {
@@ -227,6 +248,35 @@ func TestEveryCheckFailsOnABrokenPackage(t *testing.T) {
 	}
 	for _, c := range slices.Concat(archiveChecks, sourceChecks) {
 		require.True(t, tested[c.name], "no package is broken for the check %q", c.name)
+	}
+}
+
+// TestEveryForbiddenCallIsFound: whatever the list refuses, the scan finds.
+func TestEveryForbiddenCallIsFound(t *testing.T) {
+	d := newDraft(t)
+	want := map[string]bool{}
+	var code strings.Builder
+	code.WriteString("package main\n\nfunc f() {\n")
+	for owner, names := range forbiddenCalls {
+		for _, name := range names {
+			call := owner + "." + strings.ReplaceAll(name, "*", "Any")
+			want[call] = true
+			code.WriteString("\t" + call + "()\n")
+		}
+	}
+	d.source["pkg/all.go"] = file(code.String() + "}\n")
+	found := strings.Join(checkCode(d.pack(t)), "\n") + "\n"
+	for call := range want {
+		require.Contains(t, found, " calls "+call+", which")
+	}
+	for _, text := range []string{
+		"window.grafanaRuntime", "window.alert(1)", "alert(1)", "window.confirm(1)", "window.prompt(1)", "window.location.href", "window.location.search",
+		"React.__SECRET_INTERNALS", "console.info(1)", "fetch('/api/ds/query')", "config.featureToggles.topnav", "// @ts-ignore", "// @ts-expect-error",
+		"<Global styles={a} />", `className="gf-form"`, "import './a.css'", "import './a.scss'",
+	} {
+		d := newDraft(t)
+		d.source["src/x.tsx"] = file(text)
+		require.Len(t, checkCode(d.pack(t)), 1, text)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,4 +57,54 @@ func TestWorkflowsArePinnedAndMayDoLittle(t *testing.T) {
 	require.Equal(t, map[string]bool{
 		"release.yml release contents": true, "release.yml release id-token": true, "release.yml release attestations": true,
 	}, writers)
+}
+
+// TestEveryMinorVersionIsTested: the matrix begins with the floor of plugin.json, leaves out no minor version up to that of
+// docker-compose.yaml, and names whole versions: what a shorter tag means is not certain.
+func TestEveryMinorVersionIsTested(t *testing.T) {
+	read := func(name string, into any) string {
+		raw, err := os.ReadFile("../../" + name)
+		require.NoError(t, err)
+		require.NoError(t, yaml.Unmarshal(raw, into), name)
+		return string(raw)
+	}
+	var w struct {
+		Jobs map[string]struct{ With map[string]string }
+	}
+	read(".github/workflows/test.yml", &w)
+	var images []string
+	require.NoError(t, yaml.Unmarshal([]byte(w.Jobs["e2e"].With["images"]), &images))
+	var p struct {
+		Dependencies struct {
+			Grafana string `yaml:"grafanaDependency"`
+		}
+	}
+	read("plugin.json", &p)
+	floor := "grafana/grafana:" + strings.TrimPrefix(p.Dependencies.Grafana, ">=")
+	require.Equal(t, floor, images[0])
+	require.Equal(t, "grafana/grafana:latest", images[len(images)-1])
+	version := regexp.MustCompile(`grafana/grafana:((\d+)\.(\d+))\.\d+`)
+	newest := version.FindStringSubmatch(read("docker-compose.yaml", &struct{}{}))
+	require.NotNil(t, newest)
+	require.Equal(t, newest[0], images[len(images)-2])
+	last := []string{}
+	for _, image := range images[:len(images)-1] {
+		found := version.FindStringSubmatch(image)
+		require.NotNil(t, found, image)
+		require.Equal(t, image, found[0])
+		major, minor := number(t, found[2]), number(t, found[3])
+		if len(last) > 0 && last[0] == found[2] {
+			require.Equal(t, number(t, last[1])+1, minor, image)
+		} else if len(last) > 0 {
+			require.Equal(t, number(t, last[0])+1, major, image)
+			require.Zero(t, minor, image)
+		}
+		last = found[2:]
+	}
+}
+
+func number(t *testing.T, text string) int {
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
 }
