@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 )
 
 // variable names the environment variable with the server's URL; its user must be allowed to create databases.
@@ -153,6 +154,14 @@ func start() (string, error) {
 		shared.url = shared.server.url()
 	}
 	return shared.url, shared.err
+}
+
+// VerifyTestMain runs the tests of a package, stops the server, and fails when a test leaves a connection or a goroutine open.
+func VerifyTestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		Stop()
+		os.Exit(code)
+	}))
 }
 
 // Stop stops the server of the process, if any. Call it in TestMain.

@@ -213,8 +213,7 @@ func (l *lookup) judgeBaseline(r reading, err error) error {
 	if err != nil {
 		l.failed = err
 	}
-	var unreadable *QueueError
-	if errors.As(err, &unreadable) {
+	if _, ok := errors.AsType[*QueueError](err); ok {
 		return err
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/clock"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
@@ -64,23 +65,12 @@ func Open(c Config) *Archive {
 		c.Now = time.Now
 	}
 	if c.Wait == nil {
-		c.Wait = wait
+		c.Wait = clock.Sleep
 	}
 	a := &Archive{config: c, past: history.New(history.Config{Searcher: c.Searcher, Settle: c.Settle, CacheBytes: 1, Now: c.Now})}
 	a.life, a.end = context.WithCancel(context.Background())
 	a.filler.Go(func() { a.fill(a.life) })
 	return a
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // Close ends filling and closes the store.

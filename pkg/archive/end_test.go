@@ -12,6 +12,7 @@ import (
 	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/clock"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
@@ -22,7 +23,7 @@ func sharing(t *testing.T, database *pgtest.Database, replicas int) []*Archive {
 		s, err := store.NewArchive(database.DSN, cbc.APIKey{URL: "https://cbc.test:443", OrgKey: "O", APIID: "END"})
 		require.NoError(t, err)
 		t.Cleanup(s.Close)
-		list[i] = &Archive{config: Config{Store: s, Prover: &cloud{}, Now: time.Now, Wait: wait}}
+		list[i] = &Archive{config: Config{Store: s, Prover: &cloud{}, Now: time.Now, Wait: clock.Sleep}}
 	}
 	return list
 }

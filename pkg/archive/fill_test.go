@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"carbonblack-auditlog-datasource/dev/pgtest"
@@ -23,12 +21,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		pgtest.Stop()
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { pgtest.VerifyTestMain(m) }
 
 // cloud answers searches from a list of events, a page of at most reach of them.
 type cloud struct {

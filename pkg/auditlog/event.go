@@ -36,6 +36,17 @@ type Field struct {
 	Value json.RawMessage
 }
 
+// Text returns the field's value: a string without its quotes, anything else as JSON.
+func (f Field) Text() string {
+	if len(f.Value) > 0 && f.Value[0] == '"' {
+		var s string
+		if json.Unmarshal(f.Value, &s) == nil {
+			return s
+		}
+	}
+	return string(f.Value)
+}
+
 // ID identifies the content of an event. Carbon Black Cloud gives events no id, so equal events share one. An ordinal distinguishes
 // them.
 type ID [16]byte

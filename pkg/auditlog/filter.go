@@ -46,17 +46,6 @@ func (f Filter) uses(is func(Key) bool) bool {
 	return false
 }
 
-// Underived returns the filter without its derived keys.
-func (f Filter) Underived() Filter {
-	return Filter{Query: f.Query, Criteria: f.Criteria.underived(), Exclusions: f.Exclusions.underived()}
-}
-
-func (t Terms) underived() Terms {
-	out := maps.Clone(t)
-	maps.DeleteFunc(out, func(k Key, _ []string) bool { return k.Derived() })
-	return out
-}
-
 // Structured reports whether every part of the filter can be decided here, over events that were read without it.
 func (f Filter) Structured() bool {
 	if strings.TrimSpace(f.Query) != "" {

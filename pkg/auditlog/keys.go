@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Key names a property of an event that can be filtered and grouped by.
@@ -36,6 +37,18 @@ var keys = []Key{
 
 // Keys returns every key in the order in which they are shown.
 func Keys() []Key { return slices.Clone(keys) }
+
+// Known reports whether k is one of Keys.
+func (k Key) Known() bool { return slices.Contains(keys, k) }
+
+// KeyList returns the names of all keys, for an error message.
+func KeyList() string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = string(k)
+	}
+	return strings.Join(names, ", ")
+}
 
 // Derived reports whether this plugin computes the key's values, so that Carbon Black Cloud cannot filter by it.
 func (k Key) Derived() bool { return k == KeyAccount || k == KeyAddress || k.NeedsClass() }

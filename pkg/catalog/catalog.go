@@ -166,18 +166,6 @@ func (c *Catalog) Actions() []string { return slices.Clone(c.actions) }
 // Outcomes returns how an action can have ended, sorted, including "unknown".
 func (c *Catalog) Outcomes() []string { return slices.Clone(outcomes) }
 
-// Severities returns how severe an event can be, sorted.
-func (c *Catalog) Severities() []string { return slices.Clone(severities) }
-
-// Codes returns the codes of all rows, sorted, including the one of unknown descriptions.
-func (c *Catalog) Codes() []string {
-	codes := []string{Unknown().Code}
-	for _, row := range c.Rows() {
-		codes = append(codes, row.Code)
-	}
-	return sortedSet(codes)
-}
-
 func (r *Row) class() auditlog.Class {
 	return auditlog.Class{Category: r.Category, Action: r.Action, Outcome: r.Outcome, Severity: r.Severity, Code: r.Code}
 }

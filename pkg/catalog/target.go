@@ -153,12 +153,3 @@ func overrideContent(s string) string {
 	s, _, _ = strings.Cut(s, " | ")
 	return strings.Trim(s, "[] ")
 }
-
-// TargetTypes returns the kinds of things that something can be done to, sorted.
-func TargetTypes() []string {
-	var out []string
-	for _, t := range targets {
-		out = append(out, t.kind)
-	}
-	return sortedSet(out)
-}

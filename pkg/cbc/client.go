@@ -7,12 +7,14 @@ package cbc
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"carbonblack-auditlog-datasource/pkg/clock"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
@@ -99,10 +101,10 @@ func New(config Config, hc *http.Client) (*Client, error) {
 		config.Observe = func(Call) {}
 	}
 	if config.Sleep == nil {
-		config.Sleep = sleep
+		config.Sleep = clock.Sleep
 	}
 	if config.Jitter == nil {
-		config.Jitter = jitter
+		config.Jitter = rand.Float64
 	}
 	if config.Storage == nil {
 		config.Storage = hc

@@ -1,6 +1,7 @@
 package cbc
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,8 +68,7 @@ func (c *Client) Export(ctx context.Context, r ExportRequest) (jobID string, err
 	if err == nil && jobID == "" {
 		err = &Error{Kind: KindAnswer, Message: errNoJob.Error(), err: errNoJob}
 	}
-	var failed *Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*Error](err); ok {
 		failed.Lost = spent.tries > 0 && !conn.neverMade() && !failed.nothingDone()
 	}
 	return jobID, err
@@ -94,7 +94,7 @@ func jobOf(raw []byte) (string, error) {
 	if answer.Failure != "" {
 		return "", &Error{Kind: KindAnswer, Message: answer.Failure}
 	}
-	id := firstOf(string(answer.ID), string(answer.Camel), string(answer.Plain), jobIn(answer.Address))
+	id := cmp.Or(string(answer.ID), string(answer.Camel), string(answer.Plain), jobIn(answer.Address))
 	if !ValidJobID(id) {
 		return "", errNoJob
 	}

@@ -214,8 +214,7 @@ func FuzzAnswers(f *testing.F) {
 		for name, call := range ask {
 			if err := call(answering(t, status, header, body)); err != nil {
 				require.NotContains(t, err.Error(), fuzzSecret, name)
-				var failed *Error
-				if errors.As(err, &failed) {
+				if failed, ok := errors.AsType[*Error](err); ok {
 					require.True(t, failed.RetryAfter >= 0 && failed.RetryAfter <= maxRetryAfter, "%s: waits %v", name, failed.RetryAfter)
 				}
 			}

@@ -148,8 +148,7 @@ func (c *Client) bearer(ctx context.Context) (token string, fresh bool, err erro
 	select {
 	case result := <-fetched:
 		token, _ = result.Val.(string)
-		var failed *Error
-		if errors.As(result.Err, &failed) {
+		if failed, ok := errors.AsType[*Error](result.Err); ok {
 			own := *failed // each caller completes its own copy
 			return "", true, &own
 		}
@@ -176,7 +175,7 @@ func (c *Client) fetchToken(ctx context.Context) (string, error) {
 			case json.Unmarshal(raw, &issued) != nil:
 				return errNotJSON
 			case issued.AccessToken == "":
-				return &Error{Kind: KindAnswer, Message: firstOf(issued.Message, "there is no access_token in it")}
+				return &Error{Kind: KindAnswer, Message: cmp.Or(issued.Message, "there is no access_token in it")}
 			case len(issued.AccessToken) > maxTokenBytes || strings.ContainsFunc(issued.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }):
 				return &Error{Kind: KindAnswer, Message: "its access_token is malformed"}
 			}

@@ -45,8 +45,7 @@ func (c *Client) Queue(ctx context.Context) (Batch, error) {
 	if err == nil {
 		return batch, nil
 	}
-	var failed *Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*Error](err); ok {
 		failed.Lost = spent.tries > 0 && !conn.neverMade() && !failed.nothingDone()
 	}
 	return Batch{Waited: spent.waited}, err

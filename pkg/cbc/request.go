@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -141,21 +140,6 @@ func WithMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 func (c *Client) delay(tries int) time.Duration {
 	return time.Duration((0.5 + c.config.Jitter()) * float64(firstDelay<<(tries-1)))
 }
-
-// sleep waits until d has passed or the context is done.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// jitter returns a random number from 0 to 1.
-func jitter() float64 { return rand.Float64() }
 
 // started is an attempt that may be sent.
 type started struct {

@@ -200,8 +200,7 @@ func TestMalformedJSONRows(t *testing.T) {
 					malformed := 0
 					for {
 						_, event, err := f.next()
-						var bad *RowError
-						if errors.As(err, &bad) {
+						if _, ok := errors.AsType[*RowError](err); ok {
 							malformed++
 							continue
 						}

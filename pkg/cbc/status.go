@@ -2,6 +2,7 @@ package cbc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,7 @@ func (c *Client) statusError(r request, resp *http.Response) error {
 	var body errorBody
 	_ = json.Unmarshal(raw, &body) // the members with the right type are enough
 	e := &Error{oauth: c.tokens != nil, Status: resp.StatusCode, Code: c.redact(body.Code), Intermediary: !isVendors(resp, raw)}
-	e.Message = c.redact(firstOf(body.Message, body.ErrorMessage, body.Reason, body.OAuthDetail, body.OAuthError))
+	e.Message = c.redact(cmp.Or(body.Message, body.ErrorMessage, body.Reason, body.OAuthDetail, body.OAuthError))
 	e.classify(r, body, len(raw) > 0)
 	now := c.config.Now()
 	wait := retryAfter(resp.Header.Get("Retry-After"), serverTime(resp, now))
@@ -176,13 +177,4 @@ func (c *Client) title(page []byte) string {
 		return ""
 	}
 	return fmt.Sprintf(" %q", truncate(words, maxTitle))
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

@@ -79,8 +79,7 @@ func isBroken(err error) bool {
 	if errors.As(err, &network) && (network.Op == "read" || network.Op == "write") {
 		return true
 	}
-	var stream http2StreamError
-	if errors.As(err, &stream) {
+	if _, ok := errors.AsType[http2StreamError](err); ok {
 		return true
 	}
 	text := innermost(err)

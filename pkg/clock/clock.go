@@ -1,10 +1,23 @@
-// Package clock notices when the system's clock is set back: what was remembered by the wrong time is then no longer valid.
+// Package clock waits, and notices when the system's clock is set back: what was remembered by the wrong time is then no longer valid.
 package clock
 
 import (
+	"context"
 	"sync"
 	"time"
 )
+
+// Sleep waits until d has passed. If the context ends first, it returns the context's error.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // slack is what a clock may be set back without any consequence: small corrections are normal.
 const slack = time.Second

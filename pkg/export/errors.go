@@ -55,8 +55,7 @@ var errTooLong = fail(TooLarge, "the query is too long for an export: shorten it
 
 // status returns the HTTP status of an answer that was an error, 0 if there was none.
 func status(err error) int {
-	var failed *cbc.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*cbc.Error](err); ok {
 		return failed.Status
 	}
 	return 0

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -97,7 +98,7 @@ func (s *Service) ready(ctx context.Context, id string) (*trackedExport, error) 
 	case st.status == StatusFailed:
 		return nil, fail(NotReady, "%s", st.failure)
 	}
-	return nil, fail(NotReady, "the export is not completed yet: %s", firstOf(st.message, "Carbon Black Cloud is still making the file"))
+	return nil, fail(NotReady, "the export is not completed yet: %s", cmp.Or(st.message, "Carbon Black Cloud is still making the file"))
 }
 
 // facts describe a file that was read to its end.
@@ -156,7 +157,7 @@ func (s *Service) writeJobOrSearch(ctx context.Context, e *trackedExport, option
 		bySearch = unusable.reason
 	}
 	made, err = s.searchWhole(ctx, e, options, out)
-	made.Reason = firstOf(bySearch, t.Reason)
+	made.Reason = cmp.Or(bySearch, t.Reason)
 	err = s.finish(out, &made, err)
 	return made, err
 }

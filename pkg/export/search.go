@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -117,7 +116,7 @@ func (w *csvWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
 	for _, name := range w.extras {
 		to = append(to, ',')
 		if i := slices.IndexFunc(e.Extra, func(f auditlog.Field) bool { return f.Name == name }); i >= 0 {
-			to = w.cell(to, plainValue(e.Extra[i].Value))
+			to = w.cell(to, e.Extra[i].Text())
 		}
 	}
 	if needed := w.lacking(e.Extra); len(needed) > len(w.extras) {
@@ -128,7 +127,7 @@ func (w *csvWriter) add(to []byte, e *auditlog.Event) ([]byte, error) {
 
 // lacking returns the extra columns, and those that some fields need beyond them.
 func (w *csvWriter) lacking(fields []auditlog.Field) []string {
-	needed := w.extras[:len(w.extras):len(w.extras)]
+	needed := slices.Clip(w.extras)
 	for _, f := range fields {
 		if !slices.Contains(needed, f.Name) {
 			needed = append(needed, f.Name)
@@ -146,15 +145,6 @@ func (l *missingColumns) Error() string {
 
 // maxExtras bounds the columns that a CSV has beyond those of every event.
 const maxExtras = 50
-
-// plainValue returns a field's string, or its JSON if it is not a string.
-func plainValue(raw []byte) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	return string(raw)
-}
 
 func (w *csvWriter) cell(to []byte, text string) []byte {
 	formula := w.safe && isFormula(text)

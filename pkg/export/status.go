@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,20 +169,20 @@ func (s *Service) describe(e *trackedExport) (Export, error) {
 	}
 	out := Export{
 		ID: id, Status: st.status, Format: string(t.Format), Error: st.failure, Kind: KindJob, Query: t.Query, Who: t.Who,
-		Reason: firstOf(bySearch, t.Reason), Message: st.message, Total: intOrNil(st.total), Completed: intOrNil(st.completed),
+		Reason: cmp.Or(bySearch, t.Reason), Message: st.message, Total: intOrNil(st.total), Completed: intOrNil(st.completed),
 	}
 	if t.Created > 0 {
 		created := t.created()
 		out.CreatedAt = &created
 	}
 	if !t.known() {
-		out.Message = firstOf(st.message, "the query of this job is not known: it was not started here, or before a restart of the plugin")
+		out.Message = cmp.Or(st.message, "the query of this job is not known: it was not started here, or before a restart of the plugin")
 		return out, nil
 	}
 	out.From, out.To, out.Count = &t.From, &t.To, intOrNil(t.Expected.Count)
 	if t.Job == "" || bySearch != "" {
 		out.Kind, out.Status, out.Total, out.Error = KindSearch, StatusCompleted, out.Count, ""
-		out.Message = firstOf(st.message, "the file is made by searches while it is downloaded: "+out.Reason)
+		out.Message = cmp.Or(st.message, "the file is made by searches while it is downloaded: "+out.Reason)
 	}
 	if out.Status == StatusCompleted {
 		if out.Count != nil {
@@ -207,15 +208,6 @@ func intOrNil(n int) *int {
 		return nil
 	}
 	return &n
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // List returns the remembered exports of this owner, and those jobs of the API key that may be exports and that no other data source

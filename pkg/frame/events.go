@@ -124,7 +124,7 @@ func appendLabels(buf []byte, r Row) []byte {
 		label("folded_until", last.Format(time.RFC3339Nano))
 	}
 	for _, f := range r.Event.Extra {
-		label(extraName(f.Name), plainValue(f.Value))
+		label(extraName(f.Name), f.Text())
 	}
 	return append(buf, '}')
 }
@@ -148,17 +148,6 @@ func extraName(name string) string {
 		return prefix + name
 	}
 	return name
-}
-
-// plainValue returns a field's value as text: a string without its quotes, anything else as JSON.
-func plainValue(raw json.RawMessage) string {
-	if len(raw) > 0 && raw[0] == '"' {
-		var s string
-		if json.Unmarshal(raw, &s) == nil {
-			return s
-		}
-	}
-	return string(raw)
 }
 
 // Table makes a table of events with a column per field.
@@ -222,7 +211,7 @@ func extraColumns(rows []Row) []*data.Field {
 				columns[name] = make([]string, len(rows))
 				names = append(names, name)
 			}
-			columns[name][i] = plainValue(f.Value)
+			columns[name][i] = f.Text()
 		}
 	}
 	slices.Sort(names)

@@ -65,7 +65,7 @@ func (d *Instance) archiveStatus(ctx context.Context) *archiveStatus {
 	defer cancel()
 	state, err := d.archive.State(ctx)
 	if err != nil {
-		return &archiveStatus{Error: some(d.redact(err.Error()))}
+		return &archiveStatus{Error: new(d.redact(err.Error()))}
 	}
 	state.Fill.Error = d.redact(state.Fill.Error)
 	return describeArchive(state, d.settings.archiveDays)
@@ -74,14 +74,14 @@ func (d *Instance) archiveStatus(ctx context.Context) *archiveStatus {
 func describeArchive(s store.ArchiveState, days int) *archiveStatus {
 	out := &archiveStatus{Events: s.Events, RatePerSecond: s.Fill.RatePerSecond}
 	if s.Fill.Error != "" {
-		out.Error = some(s.Fill.Error)
+		out.Error = new(s.Fill.Error)
 	}
 	n := len(s.Covered)
 	if n == 0 {
 		return out
 	}
 	newest := s.Covered[n-1]
-	out.From, out.To = some(newest.From), some(newest.To)
+	out.From, out.To = new(newest.From), new(newest.To)
 	floor := time.UnixMilli(s.Now).AddDate(0, 0, -days).UnixMilli()
 	missing := int64(0)
 	for _, gap := range store.Outside(s.Covered, auditlog.TimeRange{From: floor, To: newest.To}) {
@@ -90,7 +90,7 @@ func describeArchive(s store.ArchiveState, days int) *archiveStatus {
 	out.Complete = missing == 0
 	if held := newest.To - newest.From; out.RatePerSecond > 0 && held > 0 {
 		perMillisecond := float64(s.Events) / float64(held)
-		out.RemainingSeconds = some(int64(float64(missing) * perMillisecond / out.RatePerSecond))
+		out.RemainingSeconds = new(int64(float64(missing) * perMillisecond / out.RatePerSecond))
 	}
 	return out
 }
@@ -137,7 +137,7 @@ func (d *Instance) postArchiveEstimate(w http.ResponseWriter, r *http.Request) {
 		sendError(w, http.StatusForbidden, "this requires the role Editor or Admin")
 		return
 	}
-	if err := readBody(w, r, &body); err != nil || body.Days < 1 || body.Days > maxArchiveDays {
+	if err := readBody(w, r, maxRequest, &body); err != nil || body.Days < 1 || body.Days > maxArchiveDays {
 		sendError(w, http.StatusBadRequest, fmt.Sprintf(`the body must be {"days":n} with n from 1 to %d`, maxArchiveDays))
 		return
 	}

@@ -42,7 +42,7 @@ func TestArchiveAnswersLikeTheCloud(t *testing.T) {
 	g, dsn := newGate(t), pgtest.New(t).DSN
 	plain := g.open(t, source{org: 1, uid: "p", secret: rightSecret})
 	d := g.open(t, archived(1, "a", rightSecret, dsn))
-	require.Equal(t, &archiveStatus{Error: some(store.ErrUnproved.Error())}, d.archiveStatus(context.Background()), "nothing is filled before the secret is accepted")
+	require.Equal(t, &archiveStatus{Error: new(store.ErrUnproved.Error())}, d.archiveStatus(context.Background()), "nothing is filled before the secret is accepted")
 	want := askFor(t, plain, byActor)
 	require.Equal(t, want, askFor(t, d, byActor))
 	s := waitForArchive(t, d)
@@ -77,7 +77,7 @@ func TestArchiveIsClosedToAWrongSecret(t *testing.T) {
 		}
 		_, err := stranger.archive.Group(context.Background(), store.Grouping{Range: auditlog.TimeRange{To: time.Now().UnixMilli()}}, func(store.Grouped) { t.Error("a group") }, nil)
 		require.ErrorIs(t, err, store.ErrUnproved)
-		require.Equal(t, &archiveStatus{Error: some(store.ErrUnproved.Error())}, stranger.archiveStatus(context.Background()))
+		require.Equal(t, &archiveStatus{Error: new(store.ErrUnproved.Error())}, stranger.archiveStatus(context.Background()))
 	}
 	require.GreaterOrEqual(t, d.archiveStatus(context.Background()).Events, held.Events)
 }

@@ -69,8 +69,7 @@ func settingsError(err error) error { return backend.DownstreamError(err) }
 
 // failureStatus is the HTTP status of a failed resource call.
 func failureStatus(err error) int {
-	var failed *export.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*export.Error](err); ok {
 		switch failed.Kind {
 		case export.Bad:
 			return http.StatusBadRequest

@@ -44,7 +44,7 @@ func (d *Instance) postEstimate(w http.ResponseWriter, r *http.Request) {
 
 func (d *Instance) readEstimate(w http.ResponseWriter, r *http.Request) (query.Query, auditlog.TimeRange, error) {
 	var body estimateBody
-	if err := readBody(w, r, &body); err != nil {
+	if err := readBody(w, r, maxRequest, &body); err != nil {
 		return query.Query{}, auditlog.TimeRange{}, fmt.Errorf(`the body is malformed, expected {"query":{…},"from":ms,"to":ms}: %w`, err)
 	}
 	if body.From == "" || body.To == "" {

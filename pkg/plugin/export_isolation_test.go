@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -26,9 +27,7 @@ type caller struct {
 func sourceOf(t *testing.T, s backend.DataSourceInstanceSettings, orgID int64, uid string, change func(*backend.DataSourceInstanceSettings)) caller {
 	s.UID = uid
 	secrets := map[string]string{}
-	for name, value := range s.DecryptedSecureJSONData {
-		secrets[name] = value
-	}
+	maps.Copy(secrets, s.DecryptedSecureJSONData)
 	s.DecryptedSecureJSONData = secrets
 	if change != nil {
 		change(&s)

@@ -106,12 +106,7 @@ func (d *Instance) postExport(w http.ResponseWriter, r *http.Request) {
 
 func (d *Instance) readExport(w http.ResponseWriter, r *http.Request) (export.Request, error) {
 	var body exportRequest
-	if r.Body == nil {
-		r.Body = http.NoBody // the SDK passes an empty body as nil
-	}
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil {
+	if err := readBody(w, r, maxRequest, &body); err != nil {
 		return export.Request{}, errors.New(`the body is malformed, expected {"query":{…},"from":ms,"to":ms,"format":"csv|json"}: ` + err.Error())
 	}
 	if body.From == nil || body.To == nil {

@@ -74,8 +74,7 @@ func (d *Instance) checkCloud(ctx context.Context) (message string, steps []step
 // healthResult turns the steps into an answer: the first step that failed is its message.
 func healthResult(steps []step, message string, err error) *backend.CheckHealthResult {
 	details := healthDetails{VerboseMessage: describeSteps(steps), Steps: steps}
-	var failed *cbc.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*cbc.Error](err); ok {
 		details.Part, details.Status = failed.Kind, &failed.Status
 	}
 	result := &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: message}

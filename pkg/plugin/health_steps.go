@@ -155,8 +155,7 @@ func brokenStep(err error) string {
 
 // brokenConnection tells a name that is not found from a connection that is not made.
 func brokenConnection(err error) string {
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "name"
 	}
 	return "tls"

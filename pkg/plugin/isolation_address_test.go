@@ -2,8 +2,6 @@ package plugin
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
@@ -56,44 +54,19 @@ func TestAnotherServerAtTheAddressProvesNothing(t *testing.T) {
 	g := newGate(t)
 	var evil atomic.Int64
 	var pause atomic.Bool
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS.ServerName == "evil.example" { // a tenant of the same TLS front
-			evil.Add(1)
-			if pause.Load() {
-				w.Header().Set("Retry-After", "3600")
-				w.WriteHeader(429)
-				return
-			}
-			if strings.Contains(r.URL.Path, "_queue") {
-				w.WriteHeader(500)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"num_found":0,"results":[]}`))
-			return
+	open := g.behindTLS(t, func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case r.TLS.ServerName != "evil.example":
+			return true
+		case pause.Load():
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(429)
+		default:
+			acceptAnything(w, r)
 		}
-		secret, id, _ := strings.Cut(r.Header.Get("X-Auth-Token"), "/")
-		if secret != rightSecret {
-			w.WriteHeader(401)
-			return
-		}
-		r.Header.Set("X-Auth-Token", g.Keys()[0].APISecret+"/"+id)
-		g.ServeHTTP(w, r)
-	}))
-	server.TLS = &tls.Config{}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	open := func(uid, secret string, more map[string]any) *Instance {
-		all := map[string]any{"queueEnabled": true, "tlsSkipVerify": true}
-		for k, v := range more {
-			all[k] = v
-		}
-		s := settingsOf(g.Server, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), 0, all)
-		s.UID = uid
-		ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-		s.DecryptedSecureJSONData = map[string]string{"apiSecret": secret, "tlsCACert": string(ca)}
-		return newInstance(t, s)
-	}
+		evil.Add(1) // a tenant of the same TLS front
+		return false
+	})
 	first := open("a", rightSecret, nil)
 	seen := rowsOf(t, first)
 	require.Positive(t, seen)

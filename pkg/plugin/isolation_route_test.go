@@ -2,9 +2,9 @@ package plugin
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/pem"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,42 +16,56 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// serveRightSecret serves the simulated cloud to requests with the right secret.
+func (g *gate) serveRightSecret(w http.ResponseWriter, r *http.Request) {
+	secret, id, _ := strings.Cut(r.Header.Get("X-Auth-Token"), "/")
+	if secret != rightSecret {
+		w.WriteHeader(401)
+		return
+	}
+	r.Header.Set("X-Auth-Token", g.Keys()[0].APISecret+"/"+id)
+	g.ServeHTTP(w, r)
+}
+
+// acceptAnything answers like a server that accepts any secret and has no events. It returns false.
+func acceptAnything(w http.ResponseWriter, r *http.Request) bool {
+	if strings.Contains(r.URL.Path, "_queue") {
+		w.WriteHeader(500)
+		return false
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte(`{"num_found":0,"results":[]}`))
+	return false
+}
+
+// behindTLS serves the simulated cloud at localhost. Requests for which isCloud returns false were answered by it, in the place of another
+// server. open makes a data source there.
+func (g *gate) behindTLS(t *testing.T, isCloud func(http.ResponseWriter, *http.Request) bool) (open func(uid, secret string, jsonData map[string]any) *Instance) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isCloud(w, r) {
+			g.serveRightSecret(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	return func(uid, secret string, jsonData map[string]any) *Instance {
+		all := map[string]any{"queueEnabled": true, "tlsSkipVerify": true}
+		maps.Copy(all, jsonData)
+		s := settingsOf(g.Server, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), 0, all)
+		s.UID = uid
+		s.DecryptedSecureJSONData = map[string]string{"apiSecret": secret, "tlsCACert": string(ca)}
+		return newInstance(t, s)
+	}
+}
+
 // Another spelling of the host as TLS server name leads to the host, not to the default server of its front.
 func TestServerNamesAreSentAsTheyAreCompared(t *testing.T) {
 	g := newGate(t)
 	var seen []string
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	open := g.behindTLS(t, func(w http.ResponseWriter, r *http.Request) bool {
 		seen = append(seen, r.TLS.ServerName)
-		if r.TLS.ServerName != "localhost" { // the default server of the front
-			if strings.Contains(r.URL.Path, "_queue") {
-				w.WriteHeader(500)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"num_found":0,"results":[]}`))
-			return
-		}
-		secret, id, _ := strings.Cut(r.Header.Get("X-Auth-Token"), "/")
-		if secret != rightSecret {
-			w.WriteHeader(401)
-			return
-		}
-		r.Header.Set("X-Auth-Token", g.Keys()[0].APISecret+"/"+id)
-		g.ServeHTTP(w, r)
-	}))
-	server.TLS = &tls.Config{}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	open := func(uid, secret string, more map[string]any) *Instance {
-		all := map[string]any{"queueEnabled": true, "tlsSkipVerify": true}
-		for k, v := range more {
-			all[k] = v
-		}
-		s := settingsOf(g.Server, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), 0, all)
-		s.UID = uid
-		s.DecryptedSecureJSONData = map[string]string{"apiSecret": secret, "tlsCACert": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))}
-		return newInstance(t, s)
-	}
+		return r.TLS.ServerName == "localhost" || acceptAnything(w, r) // the default server of the front
+	})
 	first := open("a", rightSecret, nil)
 	require.Positive(t, rowsOf(t, first))
 	for _, name := range []string{"localhost。", "LOCALHOST", "localhost。。"} {
@@ -118,20 +132,9 @@ func socks(t *testing.T, route func(user, address string) string) string {
 // A proxy that routes by user leads the same URL to another server, which proves nothing.
 func TestTheNetworkOfAProxyIsPartOfTheIdentity(t *testing.T) {
 	g := newGate(t)
-	real := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secret, id, _ := strings.Cut(r.Header.Get("X-Auth-Token"), "/")
-		if secret != rightSecret {
-			w.WriteHeader(401)
-			return
-		}
-		r.Header.Set("X-Auth-Token", g.Keys()[0].APISecret+"/"+id)
-		g.ServeHTTP(w, r)
-	}))
+	real := httptest.NewTLSServer(http.HandlerFunc(g.serveRightSecret))
 	t.Cleanup(real.Close)
-	evil := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"num_found":0,"results":[]}`))
-	}))
+	evil := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { acceptAnything(w, r) }))
 	t.Cleanup(evil.Close)
 	proxy := socks(t, func(user, address string) string {
 		if user == "network-of-the-stranger" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -76,9 +77,7 @@ func (g *gate) open(t *testing.T, s source) *Instance {
 	}
 	all := map[string]any{}
 	require.NoError(t, json.Unmarshal(settings.JSONData, &all))
-	for key, value := range s.jsonData {
-		all[key] = value
-	}
+	maps.Copy(all, s.jsonData)
 	settings.JSONData, _ = json.Marshal(all)
 	settings.UID = s.uid
 	settings.DecryptedSecureJSONData = map[string]string{"apiSecret": s.secret, "storeDsn": s.dsn}

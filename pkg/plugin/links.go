@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
@@ -72,8 +71,8 @@ func (s settings) frameLink(l dataLink) (frame.Link, error) {
 	if link.Title == "" {
 		link.Title = defaultTitle
 	}
-	if !slices.Contains(auditlog.Keys(), auditlog.Key(link.Field)) {
-		return link, fmt.Errorf("field has an unknown value %.60q: allowed are %s", l.Field, keyList())
+	if !auditlog.Key(link.Field).Known() {
+		return link, fmt.Errorf("field has an unknown value %.60q: allowed are %s", l.Field, auditlog.KeyList())
 	}
 	if len(l.Pattern) > maxPattern {
 		return link, fmt.Errorf("pattern is too long: at most %d bytes", maxPattern)

@@ -28,7 +28,7 @@ func (d *Instance) measure(ctx context.Context, shape query.Type) frame.Frames {
 		{Name: "pausedSeconds", Value: &paused},
 		{Name: "calls", Value: number(limits.Calls)},
 		{Name: "throttled", Value: number(limits.Throttled)},
-		{Name: "waitedSeconds", Value: some((time.Duration(limits.WaitedMS) * time.Millisecond).Seconds())},
+		{Name: "waitedSeconds", Value: new((time.Duration(limits.WaitedMS) * time.Millisecond).Seconds())},
 		{Name: "cacheEvents", Value: number(cache.Events)},
 		{Name: "cacheBytes", Value: number(cache.Bytes)},
 	}
@@ -40,9 +40,9 @@ func (d *Instance) measure(ctx context.Context, shape query.Type) frame.Frames {
 func queueNumbers(s *queueStatus, now time.Time) []frame.Number {
 	var age, events, gaps, missing *float64
 	if s != nil {
-		gaps, missing = number(len(s.Gaps)), some(0.0)
+		gaps, missing = number(len(s.Gaps)), new(0.0)
 		if s.Drained != nil {
-			age = some(now.Sub(time.UnixMilli(*s.Drained)).Seconds())
+			age = new(now.Sub(time.UnixMilli(*s.Drained)).Seconds())
 		}
 		if s.Events != nil {
 			events = number(*s.Events)
@@ -63,7 +63,7 @@ func queueNumbers(s *queueStatus, now time.Time) []frame.Number {
 func archiveNumbers(s *archiveStatus, now time.Time) []frame.Number {
 	var events, age, remaining *float64
 	if s != nil && s.To != nil {
-		events, age = number(s.Events), some(now.Sub(time.UnixMilli(*s.To)).Seconds())
+		events, age = number(s.Events), new(now.Sub(time.UnixMilli(*s.To)).Seconds())
 		if s.RemainingSeconds != nil {
 			remaining = number(*s.RemainingSeconds)
 		}
@@ -75,7 +75,7 @@ func archiveNumbers(s *archiveStatus, now time.Time) []frame.Number {
 	}
 }
 
-func number[N int | int64](n N) *float64 { return some(float64(n)) }
+func number[N int | int64](n N) *float64 { return new(float64(n)) }
 
 // callers lists who has used the requests.
 func (d *Instance) callers(ctx context.Context) frame.Frames {

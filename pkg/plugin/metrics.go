@@ -47,8 +47,7 @@ func (d *Instance) budgetLeft() int {
 // observe counts a request that has ended.
 func observe(c cbc.Call) {
 	outcome := "ok"
-	var failed *cbc.Error
-	if errors.As(c.Err, &failed) {
+	if failed, ok := errors.AsType[*cbc.Error](c.Err); ok {
 		outcome = strings.ReplaceAll(strings.ToLower(string(failed.Kind)), " ", "_")
 	}
 	apiCalls.WithLabelValues(c.Endpoint, outcome).Inc()

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -20,9 +21,7 @@ import (
 func oauthSettings(sim *simulator.Server, url string, jsonData map[string]any) backend.DataSourceInstanceSettings {
 	app := sim.Apps()[0]
 	all := map[string]any{"orgKey": sim.OrgKey(), "authMethod": "oauthApp", "oauthAppId": app.AppID}
-	for name, value := range jsonData {
-		all[name] = value
-	}
+	maps.Copy(all, jsonData)
 	raw, _ := json.Marshal(all)
 	return backend.DataSourceInstanceSettings{Type: ID, URL: url, JSONData: raw, DecryptedSecureJSONData: map[string]string{"oauthAppSecret": app.AppSecret}}
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -14,18 +14,12 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"carbonblack-auditlog-datasource/dev/pgtest"
 	"carbonblack-auditlog-datasource/dev/simulator"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		pgtest.Stop()
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { pgtest.VerifyTestMain(m) }
 
 var present = time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC)
 
@@ -57,9 +51,7 @@ func cloud(t *testing.T, c simulator.Config) (*simulator.Server, string) {
 func settingsOf(sim *simulator.Server, url string, key int, jsonData map[string]any) backend.DataSourceInstanceSettings {
 	k := sim.Keys()[key]
 	all := map[string]any{"orgKey": sim.OrgKey(), "apiId": k.APIID}
-	for name, value := range jsonData {
-		all[name] = value
-	}
+	maps.Copy(all, jsonData)
 	raw, _ := json.Marshal(all)
 	return backend.DataSourceInstanceSettings{Type: ID, URL: url, JSONData: raw, DecryptedSecureJSONData: map[string]string{"apiSecret": k.APISecret}}
 }

@@ -3,6 +3,7 @@ package plugin
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func decodeRules(list string, value any) ([]catalog.Rule, error) {
 			return nil, fmt.Errorf("%s[%d] must be an object with %s", list, i, strings.Join(ruleKeys, ", "))
 		}
 		texts := map[string]string{}
-		for _, key := range sortedNames(object) {
+		for _, key := range slices.Sorted(maps.Keys(object)) {
 			text, ok := object[key].(string)
 			switch {
 			case !slices.Contains(ruleKeys, key):
@@ -79,15 +80,6 @@ func decodeRules(list string, value any) ([]catalog.Rule, error) {
 		}
 	}
 	return rules, nil
-}
-
-func sortedNames(object map[string]any) []string {
-	names := make([]string, 0, len(object))
-	for name := range object {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // Bounds of a test of the catalog.
@@ -109,13 +101,7 @@ func testCatalog(w http.ResponseWriter, r *http.Request) {
 		Rules        any      `json:"rules"`
 		Descriptions []string `json:"descriptions"`
 	}
-	body := r.Body
-	if body == nil { // as the SDK leaves it when there is none
-		body = http.NoBody
-	}
-	decoder := json.NewDecoder(http.MaxBytesReader(w, body, maxTestBody))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&asked)
+	err := readBody(w, r, maxTestBody, &asked)
 	var rules []catalog.Rule
 	switch {
 	case err != nil:

@@ -73,16 +73,16 @@ func (d *Instance) queueStatus(ctx context.Context) *queueStatus {
 	out := &queueStatus{Store: d.settings.store, Gaps: []openGap{}, LastPoll: pollStatus(s.Last)}
 	switch {
 	case s.Leading:
-		out.Leader = some("here")
+		out.Leader = new("here")
 	case s.Last.Following:
-		out.Leader = some("elsewhere")
+		out.Leader = new("elsewhere")
 	}
 	var held store.Held
 	if err == nil {
 		held, err = d.queue.Held(ctx)
 	}
 	if err != nil {
-		out.Error = some(err.Error())
+		out.Error = new(err.Error())
 		return out
 	}
 	out.From, out.Since, out.Drained = when(s.From), when(s.Since), when(s.Drained)
@@ -120,16 +120,14 @@ func pollStatus(p queue.Poll) *lastPoll {
 	}
 	out := &lastPoll{Begun: p.Begun.UnixMilli(), Ended: p.Ended.UnixMilli(), Events: p.Read}
 	if p.Err != nil {
-		out.Error = some(p.Err.Error())
+		out.Error = new(p.Err.Error())
 	}
 	return out
 }
-
-func some[T any](value T) *T { return &value }
 
 func when(t time.Time) *int64 {
 	if t.IsZero() {
 		return nil
 	}
-	return some(t.UnixMilli())
+	return new(t.UnixMilli())
 }

@@ -88,7 +88,7 @@ type valuesBody struct {
 // readValues reads the body of POST values. Its filter has the rules of a query's filter.
 func (d *Instance) readValues(w http.ResponseWriter, r *http.Request, now time.Time) (answer.ValuesRequest, error) {
 	var body valuesBody
-	if err := readBody(w, r, &body); err != nil {
+	if err := readBody(w, r, maxRequest, &body); err != nil {
 		return answer.ValuesRequest{}, fmt.Errorf(`the body is malformed, expected {"field":"…","from":ms,"to":ms,"prefix":"…","query":"…","criteria":{…},"exclusions":{…}}: %w`, err)
 	}
 	request, err := valuesRequest(body.Field, body.Prefix, body.From.String(), body.To.String(), now)
@@ -107,8 +107,8 @@ func (d *Instance) readValues(w http.ResponseWriter, r *http.Request, now time.T
 // valuesRequest checks what both routes take.
 func valuesRequest(field, prefix, fromText, toText string, now time.Time) (answer.ValuesRequest, error) {
 	request := answer.ValuesRequest{Key: auditlog.Key(field), Prefix: prefix, Max: maxValues}
-	if !slices.Contains(auditlog.Keys(), request.Key) {
-		return request, fmt.Errorf("field has an unknown value %.60q: allowed are %s", field, keyList())
+	if !request.Key.Known() {
+		return request, fmt.Errorf("field has an unknown value %.60q: allowed are %s", field, auditlog.KeyList())
 	}
 	if len([]rune(prefix)) > maxPrefix {
 		return request, fmt.Errorf("prefix is too long: at most %d characters", maxPrefix)
@@ -146,20 +146,12 @@ func parseTime(name, text string, byDefault int64) (int64, error) {
 	return ms, nil
 }
 
-func keyList() string {
-	names := make([]string, 0, len(auditlog.Keys()))
-	for _, k := range auditlog.Keys() {
-		names = append(names, string(k))
-	}
-	return strings.Join(names, ", ")
-}
-
-// readBody decodes a JSON body of bounded size. Unknown keys are errors.
-func readBody(w http.ResponseWriter, r *http.Request, into any) error {
+// readBody decodes a JSON body of at most limit bytes. Unknown keys are errors.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
 	if r.Body == nil {
 		return errors.New("it is empty") // the SDK passes an empty body as nil
 	}
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode(into)
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -221,8 +222,8 @@ func (p *parser) groupBy(raw json.RawMessage) error {
 	}
 	for _, name := range names {
 		key := auditlog.Key(name)
-		if !slices.Contains(auditlog.Keys(), key) {
-			return Errorf("groupBy has an unknown key %q: allowed are %s", cut(name), list(keyNames()))
+		if !key.Known() {
+			return Errorf("groupBy has an unknown key %q: allowed are %s", cut(name), auditlog.KeyList())
 		}
 		if slices.Contains(p.query.GroupBy, key) {
 			return Errorf("groupBy names %q twice", cut(name))
@@ -325,21 +326,6 @@ func cut(s string) string {
 	return s
 }
 
-func keyNames() []string {
-	names := make([]string, 0, len(auditlog.Keys()))
-	for _, k := range auditlog.Keys() {
-		names = append(names, string(k))
-	}
-	return names
-}
-
 func list(values []string) string { return strings.Join(values, ", ") }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

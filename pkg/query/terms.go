@@ -18,8 +18,8 @@ func (p *parser) terms(name string, raw json.RawMessage) (auditlog.Terms, error)
 	terms := auditlog.Terms{}
 	for _, member := range sortedKeys(object) {
 		key := auditlog.Key(member)
-		if !slices.Contains(auditlog.Keys(), key) {
-			return nil, Errorf("%s has an unknown key %q: allowed are %s", name, cut(member), list(keyNames()))
+		if !key.Known() {
+			return nil, Errorf("%s has an unknown key %q: allowed are %s", name, cut(member), auditlog.KeyList())
 		}
 		values, err := p.values(name+"."+member, key, object[member])
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/clock"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 	"carbonblack-auditlog-datasource/pkg/store"
 )
@@ -221,14 +222,7 @@ func (r *reader) due() time.Duration {
 
 // pause waits, and reports whether to go on.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return ctx.Err() == nil
-	}
+	return clock.Sleep(ctx, d) == nil
 }
 
 // wanted reports whether anybody wanted events since the last poll was begun. If not, the goroutine may end, and is taken to have

@@ -138,8 +138,7 @@ func failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return fmt.Errorf("PostgreSQL cannot be reached: %w", err)
 	}
 	return fmt.Errorf("PostgreSQL failed: %w", err)

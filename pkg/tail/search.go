@@ -9,6 +9,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/cbc"
+	"carbonblack-auditlog-datasource/pkg/clock"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/history"
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
@@ -62,7 +63,7 @@ func (p *poller) run(ctx context.Context) error {
 	for {
 		wait, err := p.poll(ctx)
 		if err == nil {
-			err = pause(ctx, wait)
+			err = clock.Sleep(ctx, wait)
 		}
 		if err != nil {
 			return err
@@ -204,18 +205,6 @@ func (p *poller) backOff(failed error) time.Duration {
 		return max(time.Until(refused.ResumesAt), p.Poll)
 	}
 	return max(p.Poll, min(p.Poll<<min(p.strikes-1, 10), maxWait))
-}
-
-// pause waits, or returns the context's error.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

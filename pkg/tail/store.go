@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
+	"carbonblack-auditlog-datasource/pkg/clock"
 	"carbonblack-auditlog-datasource/pkg/frame"
 	"carbonblack-auditlog-datasource/pkg/queue"
 	"carbonblack-auditlog-datasource/pkg/store"
@@ -81,7 +82,7 @@ func (f *follower) head(ctx context.Context) (store.Cursor, error) {
 		if err := f.viewer.show(nil); err != nil {
 			return 0, err
 		}
-		if err := pause(ctx, checkEvery); err != nil {
+		if err := clock.Sleep(ctx, checkEvery); err != nil {
 			return 0, err
 		}
 	}
@@ -122,7 +123,7 @@ func (f *follower) take(changes store.Changes) error {
 // check tells the viewer when the queue cannot be read.
 func (f *follower) check(ctx context.Context) error {
 	for {
-		if err := pause(ctx, checkEvery); err != nil {
+		if err := clock.Sleep(ctx, checkEvery); err != nil {
 			return err
 		}
 		status, err := f.Queue.Status(ctx)

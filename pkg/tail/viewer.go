@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"carbonblack-auditlog-datasource/pkg/clock"
 	"carbonblack-auditlog-datasource/pkg/frame"
 )
 
@@ -121,7 +122,7 @@ func (v *viewer) add(rows []frame.Row) {
 // run pushes the rows that wait, until the context ends.
 func (v *viewer) run(ctx context.Context) error {
 	for {
-		if err := pause(ctx, pushEvery); err != nil {
+		if err := clock.Sleep(ctx, pushEvery); err != nil {
 			return err
 		}
 		if err := v.show(nil); err != nil {
