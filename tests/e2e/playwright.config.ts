@@ -13,8 +13,8 @@ export default defineConfig<PluginOptions>({
   workers: 1,
   forbidOnly: process.env.CI === 'true',
   retries: process.env.CI === 'true' ? 1 : 0,
-  timeout: 120_000,
-  expect: { timeout: 30_000 },
+  timeout: 240_000, // Grafana's pages take a minute on a machine that is busy
+  expect: { timeout: 60_000 },
   reporter: 'list',
   use: {
     baseURL: process.env.GRAFANA_URL ?? 'http://127.0.0.1:3000',

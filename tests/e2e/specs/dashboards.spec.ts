@@ -9,8 +9,9 @@ for (const name of ['overview', 'access', 'changes', 'response', 'person', 'addr
         failed.push(await response.text());
       }
     });
+    const answered = page.waitForResponse((r) => r.url().includes('/api/ds/query')); // before the page, which may be quick
     await gotoDashboardPage({ uid: `cbc-audit-${name}` });
-    await page.waitForResponse((r) => r.url().includes('/api/ds/query'));
+    await answered;
     await page.waitForLoadState('networkidle');
     expect(failed).toEqual([]);
     await expect(page.getByTestId(/Panel status error/)).toHaveCount(0);
