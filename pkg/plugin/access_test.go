@@ -88,7 +88,8 @@ var actions = map[string]func(s site, v visitor) bool{
 	},
 	"Download an export": func(s site, v visitor) bool {
 		status, _ := s.call(v, "GET", "exports/"+s.exportID+"/download", "")
-		return status == http.StatusOK
+		manifest, _ := s.call(v, "GET", "exports/"+s.exportID+"/manifest", "")
+		return status == http.StatusOK || manifest == http.StatusOK
 	},
 	"Start an export": func(s site, v visitor) bool {
 		status, _ := s.call(v, "POST", "exports", exportBody("csv", `{"refId":"A"}`))
@@ -97,6 +98,12 @@ var actions = map[string]func(s site, v visitor) bool{
 	"Take an export off the list": func(s site, v visitor) bool {
 		status, _ := s.call(v, "DELETE", "exports/"+s.exportID, "")
 		return status < 300
+	},
+	"Send events into a live tail": func(s site, v visitor) bool {
+		answer, err := s.of(v).PublishStream(context.Background(), &backend.PublishStreamRequest{
+			PluginContext: backend.PluginContext{OrgID: v.org, User: v.user}, Path: "tail/" + strings.Repeat("0", 64), Data: []byte("{}"),
+		})
+		return err != nil || answer.Status != backend.PublishStreamStatusPermissionDenied
 	},
 	"Estimate an archive": func(s site, v visitor) bool {
 		status, _ := s.call(v, "POST", "archive/estimate", `{"days":1}`)
