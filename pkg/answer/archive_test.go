@@ -48,6 +48,10 @@ func fillArchive(t require.TestingT, a classified, sim *simulator.Server, ranges
 		})
 		require.NoError(t, err)
 	}
+	for more := true; more; {
+		more, err = l.Pack(context.Background())
+		require.NoError(t, err)
+	}
 }
 
 // Whatever the archive covers, an answer is that of brute force.

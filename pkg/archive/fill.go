@@ -124,6 +124,9 @@ func (f *filler) maintain(ctx context.Context, s store.ArchiveState) (pause time
 	if more, err := f.lease.Classify(ctx, f.config.Catalog, f.config.Class); more || err != nil {
 		return 0, err
 	}
+	if more, err := f.lease.Pack(ctx); more || err != nil {
+		return 0, err
+	}
 	if len(s.Covered) > 0 && s.Now-s.Probed >= probeEvery.Milliseconds() && f.calls.wait(f.config.Now(), f.config.Calls) == 0 {
 		return retryEvery, f.probe(ctx, s)
 	}

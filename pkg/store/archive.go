@@ -18,7 +18,8 @@ import (
 // is safe for concurrent use, also by other replicas. All times are the database's, except those of events.
 type Archive struct {
 	*postgres
-	classes sync.Map // numbers by class
+	classes            sync.Map // numbers by class
+	minBlock, maxLoose int      // see the constants
 }
 
 // NewArchive returns the archive of an API key. It does not connect.
@@ -27,7 +28,7 @@ func NewArchive(dsn string, key cbc.APIKey) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{postgres: s.(*postgres)}, nil
+	return &Archive{postgres: s.(*postgres), minBlock: minBlock, maxLoose: maxLoose}, nil
 }
 
 // ArchiveState says what an archive holds.
@@ -36,6 +37,7 @@ type ArchiveState struct {
 	Covered    []auditlog.TimeRange `json:"covered,omitempty"`    // holds every event, apart from each other, ascending
 	Catalog    string               `json:"catalog,omitempty"`    // fingerprint of the catalog that made the classes of Classified
 	Classified []auditlog.TimeRange `json:"classified,omitempty"` // of Covered; elsewhere the classes say nothing
+	Blocks     []auditlog.TimeRange `json:"blocks,omitempty"`     // have the events of Covered by column, too
 	Events     int64                `json:"events,omitempty"`     // in Covered
 	Floor      int64                `json:"floor,omitempty"`      // older events are not kept
 	DropAfter  int64                `json:"dropAfter,omitempty"`  // no partition is deleted before, because somebody may be reading it

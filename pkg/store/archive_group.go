@@ -77,7 +77,11 @@ func (a *Archive) Group(ctx context.Context, g Grouping, take func(Grouped), sin
 		if err != nil {
 			return err
 		}
-		for _, part := range held {
+		loose, err := groupBlocks(ctx, tx, ledger, &g, state.Blocks, held, classes, take, single)
+		if err != nil {
+			return err
+		}
+		for _, part := range loose {
 			if err := a.groupPart(ctx, tx, ledger, g, part, classes, take, single); err != nil {
 				return err
 			}

@@ -16,10 +16,10 @@ const readingTime = 10 * time.Minute
 // whole months are deleted, which takes no time and leaves no holes on the disk.
 func (l *FillLease) Trim(ctx context.Context, floor int64) error {
 	now := int64(0)
-	state, err := l.use(ctx, func(_ pgx.Tx, _ int32, s *ArchiveState) error {
+	state, err := l.use(ctx, func(tx pgx.Tx, ledger int32, s *ArchiveState) error {
 		now = s.Now
 		s.trim(floor)
-		return nil
+		return trimBlocks(ctx, tx, ledger, s)
 	})
 	if err != nil || now < state.DropAfter {
 		return err
@@ -35,6 +35,16 @@ func (s *ArchiveState) trim(floor int64) {
 	old := auditlog.TimeRange{From: -1 << 62, To: floor}
 	s.Covered, s.Classified = removeRange(s.Covered, old), removeRange(s.Classified, old)
 	s.Holes = nil // they are tried again, now and then
+}
+
+// trimBlocks deletes the blocks of which nothing is covered any more.
+func trimBlocks(ctx context.Context, tx pgx.Tx, ledger int32, s *ArchiveState) error {
+	var end int64
+	err := tx.QueryRow(ctx, `select coalesce(max(ends), 0) from cbc_audit_block where ledger = $1 and ends <= $2`, ledger, s.Floor).Scan(&end)
+	if err != nil || end == 0 {
+		return err
+	}
+	return dropBlocks(ctx, tx, ledger, s, auditlog.TimeRange{From: -1 << 62, To: end})
 }
 
 // dropBefore deletes the months before the floor of every archive. Whoever reads now began to after the floor had passed them.
@@ -117,7 +127,10 @@ func (l *FillLease) Classify(ctx context.Context, catalog string, classOf func(*
 		_, err := tx.Exec(ctx, `update cbc_audit_archived a set class = c.class from unnest($2::text[], $3::integer[]) as c (tid, class)
 			where a.ctid = c.tid::tid and a.ledger = $1 and a.happened >= $4 and a.happened < $5`, ledger, tids, classes, nanos(part.From), nanos(part.To))
 		s.Classified = addRange(s.Classified, part)
-		return err
+		if err != nil || len(tids) == 0 {
+			return err
+		}
+		return dropBlocks(ctx, tx, ledger, s, part)
 	})
 	return err == nil, err
 }

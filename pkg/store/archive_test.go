@@ -122,6 +122,7 @@ func TestArchiveAnswersLikeTheEventsThemselves(t *testing.T) {
 		a, err := NewArchive(database.DSN, cbc.APIKey{URL: archiveKey.URL, OrgKey: "ABCD1234", APIID: fmt.Sprint("KEY", n)})
 		require.NoError(t, err)
 		defer a.Close()
+		a.minBlock, a.maxLoose = rapid.IntRange(1, 40).Draw(t, "minBlock"), rapid.IntRange(1, 40).Draw(t, "maxLoose")
 		l, err := a.Lead(context.Background())
 		require.NoError(t, err)
 		log, covered, version := drawEvents(t), []auditlog.TimeRange(nil), "1"
@@ -130,6 +131,10 @@ func TestArchiveAnswersLikeTheEventsThemselves(t *testing.T) {
 			version = rapid.SampledFrom([]string{"1", "2"}).Draw(t, "catalog")
 			state, err := l.Add(context.Background(), Fill{Range: w, Events: between(log, w), Catalog: version, Class: classByPrefix(version)})
 			require.NoError(t, err)
+			if rapid.Bool().Draw(t, "pack early") {
+				_, err = l.Pack(context.Background())
+				require.NoError(t, err)
+			}
 			covered = addRange(covered, w)
 			require.Equal(t, covered, state.Covered)
 			require.EqualValues(t, len(everywhere(log, covered)), state.Events)
@@ -139,6 +144,10 @@ func TestArchiveAnswersLikeTheEventsThemselves(t *testing.T) {
 				more, err = l.Classify(context.Background(), version, classByPrefix(version))
 				require.NoError(t, err)
 			}
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "pack") {
+			_, err = l.Pack(context.Background())
+			require.NoError(t, err)
 		}
 		filter := auditlog.Filter{Criteria: drawTerms(t), Exclusions: drawTerms(t)}
 		checkArchiveRead(t, a, log, covered, filter)

@@ -44,12 +44,24 @@ func (l *FillLease) Add(ctx context.Context, f Fill) (ArchiveState, error) {
 			return err
 		}
 		state.cover(f, deleted.RowsAffected())
-		return nil
+		return l.archive.block(ctx, tx, ledger, state, f, ids)
 	})
 	if err == nil {
 		l.archive.analyze(ctx, "cbc_audit_archived", len(f.Events), analyzeArchiveAfter)
 	}
 	return state, err
+}
+
+// block stores events as a block if they are many. Otherwise it drops the blocks that they change.
+func (a *Archive) block(ctx context.Context, tx pgx.Tx, ledger int32, s *ArchiveState, f Fill, ids map[auditlog.Class]int32) error {
+	if len(f.Events) < a.minBlock {
+		return dropBlocks(ctx, tx, ledger, s, f.Range)
+	}
+	events := make([]*auditlog.Event, len(f.Events))
+	for i := range events {
+		events[i] = &f.Events[i]
+	}
+	return putBlock(ctx, tx, ledger, s, f.Range, events, func(e *auditlog.Event) int32 { return ids[f.Class(e)] })
 }
 
 // cover notes that a time range was filled.
@@ -145,16 +157,9 @@ var archivedColumns = []string{
 
 // row makes the columns of an event.
 func (a *Archive) row(ledger int32, e *auditlog.Event, class int32) []any {
-	var flags int16
-	if e.Flagged {
-		flags |= flagFlagged
-	}
-	if e.Verbose {
-		flags |= flagVerbose
-	}
+	flags := flagsOf(e)
 	if !storable(e) {
-		exact := strings.ToValidUTF8(string(e.AppendJSON(nil)), "\ufffd")
-		return []any{e.CreateTime.UnixNano(), ledger, class, flags, "", "", "", "", "", "", nil, nil, exact}
+		return []any{e.CreateTime.UnixNano(), ledger, class, flags, "", "", "", "", "", "", nil, nil, exactText(e)}
 	}
 	var orgKey *string
 	if e.OrgKey != a.key.OrgKey {
@@ -169,7 +174,23 @@ func (a *Archive) row(ledger int32, e *auditlog.Event, class int32) []any {
 const (
 	flagFlagged int16 = 1
 	flagVerbose int16 = 2
+	flagBits          = 2
 )
+
+func flagsOf(e *auditlog.Event) (flags int16) {
+	if e.Flagged {
+		flags |= flagFlagged
+	}
+	if e.Verbose {
+		flags |= flagVerbose
+	}
+	return flags
+}
+
+// exactText is the JSON of an event that columns cannot hold.
+func exactText(e *auditlog.Event) string {
+	return strings.ToValidUTF8(string(e.AppendJSON(nil)), "\ufffd")
+}
 
 // storable reports whether columns can hold the event: text in PostgreSQL has no null character.
 func storable(e *auditlog.Event) bool {
