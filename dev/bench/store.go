@@ -15,7 +15,7 @@ func (l *lab) store(ctx context.Context) (f storeFigures, err error) {
 		pkg, name, time string
 	}{
 		{&f.write, "./pkg/store", "Add", "2s"},
-		{&f.panels, "./pkg/answer", "LedgerPanel", "5x"},
+		{&f.panels, "./pkg/answer", "QueuePanel", "5x"},
 		{&f.tail, "./pkg/queue", "Tail", "100x"}, // ten seconds: an event arrives every tenth of a second
 	} {
 		out, err := l.goTest(ctx, part.pkg, "-run", "^$", "-bench", part.name, "-benchtime", part.time, "-timeout", "20m")
@@ -60,8 +60,8 @@ func (f storeFigures) bounds() (out []bound) {
 	for _, s := range stores {
 		out = append(out,
 			bound{name: "time, writing an event to the store in " + s.words, got: 1e6 / figure(f.write, "Add/"+s.name, "events/s"), max: s.write, unit: " µs", timed: true},
-			bound{name: "time, the last hour of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/hour", "ns/op") / 1e6, max: maxHour, unit: " ms", timed: true},
-			bound{name: "time, the count by actor of 1,000,000 events in " + s.words, got: figure(f.panels, "LedgerPanel/"+s.name+"/day", "ns/op") / 1e6, max: s.day, unit: " ms", timed: true},
+			bound{name: "time, the last hour of 1,000,000 events in " + s.words, got: figure(f.panels, "QueuePanel/"+s.name+"/hour", "ns/op") / 1e6, max: maxHour, unit: " ms", timed: true},
+			bound{name: "time, the count by actor of 1,000,000 events in " + s.words, got: figure(f.panels, "QueuePanel/"+s.name+"/day", "ns/op") / 1e6, max: s.day, unit: " ms", timed: true},
 			bound{name: "time, from the queue to a live tail, one poll of 1 s included, by " + s.words, got: figure(f.tail, "Tail/"+s.name, "longest-ms"), max: maxTail, unit: " ms", timed: true},
 		)
 	}
@@ -86,7 +86,7 @@ func (f storeFigures) table() table {
 	row("writing, events a second", func(s string) string { return grouped(int64(figure(f.write, "Add/"+s, "events/s"))) })
 	for _, q := range storeQueries {
 		row(q.words, func(s string) string {
-			return short(figure(f.panels, "LedgerPanel/"+s+"/"+q.name, "ns/op")/1e6) + " ms"
+			return short(figure(f.panels, "QueuePanel/"+s+"/"+q.name, "ns/op")/1e6) + " ms"
 		})
 	}
 	row("from the queue to a live tail, poll of 1 s", func(s string) string { return short(figure(f.tail, "Tail/"+s, "longest-ms")) + " ms" })

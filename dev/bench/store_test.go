@@ -11,8 +11,8 @@ func TestStoreBounds(t *testing.T) {
 	f := storeFigures{
 		write: []benchmark{one("Add/memory", "events/s", 50_000), one("Add/postgres", "events/s", 19_000)},
 		panels: []benchmark{
-			one("LedgerPanel/memory/hour", "ns/op", 5e8), one("LedgerPanel/memory/day", "ns/op", 5.1e8),
-			one("LedgerPanel/postgres/hour", "ns/op", 1e8), one("LedgerPanel/postgres/day", "ns/op", 3e9),
+			one("QueuePanel/memory/hour", "ns/op", 5e8), one("QueuePanel/memory/day", "ns/op", 5.1e8),
+			one("QueuePanel/postgres/hour", "ns/op", 1e8), one("QueuePanel/postgres/day", "ns/op", 3e9),
 		},
 		tail: []benchmark{one("Tail/memory", "longest-ms", 1100), one("Tail/postgres", "longest-ms", 1101)},
 	}

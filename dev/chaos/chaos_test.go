@@ -146,10 +146,10 @@ func newRun(t *testing.T, seed uint64, kind func(*run)) *run {
 
 // live gives the store a past in which the queue was read to its end. Otherwise its first gap would hide every loss for a minute.
 func (r *run) live() {
-	ledger, err := store.NewPostgres(store.PostgresConfig{DSN: r.database.DSN}, cbc.APIKey{URL: r.url, OrgKey: r.sim.OrgKey(), APIID: r.sim.Keys()[0].APIID})
+	backing, err := store.NewPostgres(store.PostgresConfig{DSN: r.database.DSN}, cbc.APIKey{URL: r.url, OrgKey: r.sim.OrgKey(), APIID: r.sim.Keys()[0].APIID})
 	require.NoError(r.t, err)
-	defer ledger.Close()
-	_, err = ledger.Update(context.Background(), func(b *store.ReadState) {
+	defer backing.Close()
+	_, err = backing.Update(context.Background(), func(b *store.ReadState) {
 		b.Opened, b.From = b.Now-time.Hour.Milliseconds(), b.Now-72*time.Hour.Milliseconds()
 		b.Since, b.Drained, b.Audited = b.Opened, b.Now, b.Now
 	})

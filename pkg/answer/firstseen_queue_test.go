@@ -17,17 +17,17 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// heldLedger is a store of some events, newest first.
-type heldLedger struct {
+// storedQueue is a store of some events, newest first.
+type storedQueue struct {
 	events []auditlog.Event
 	status queue.Status
 }
 
-func (l *heldLedger) Touch(context.Context) error { return nil }
+func (l *storedQueue) Touch(context.Context) error { return nil }
 
-func (l *heldLedger) Status(context.Context) (queue.Status, error) { return l.status, nil }
+func (l *storedQueue) Status(context.Context) (queue.Status, error) { return l.status, nil }
 
-func (l *heldLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]store.Entry) bool) error {
+func (l *storedQueue) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]store.Entry) bool) error {
 	for i := range l.events {
 		if w.Contains(l.events[i].CreateTime) && !visit([]store.Entry{{Event: &l.events[i]}}) {
 			return nil
@@ -37,7 +37,7 @@ func (l *heldLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order,
 }
 
 // New groups of the store are those that it has not seen. Where it does not reach back over the baseline, that is not known.
-func TestFirstSeenInTheLedger(t *testing.T) {
+func TestFirstSeenInTheQueue(t *testing.T) {
 	at := func(ago time.Duration, actor string) auditlog.Event {
 		return auditlog.Event{CreateTime: origin.Add(-ago), Actor: actor, Description: "Login failed"}
 	}
@@ -61,8 +61,8 @@ func TestFirstSeenInTheLedger(t *testing.T) {
 			classifier := catalog.Default()
 			query, err := query.Parse([]byte(`{"queryType":"firstSeen","source":"queue","groupBy":["actor"],"criteria":{"outcome":["failure"]},"baseline":"`+c.baseline+`"}`), classifier, 1000)
 			require.NoError(t, err)
-			ledger := &heldLedger{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
-			p := &answer.Answerer{Classifier: classifier, Queue: ledger, MaxEvents: 1000}
+			backing := &storedQueue{c.events, queue.Status{From: origin.Add(-reach), Since: origin.Add(-reach), Drained: origin}}
+			p := &answer.Answerer{Classifier: classifier, Queue: backing, MaxEvents: 1000}
 			ask := func(numbers bool) (map[string]int64, []string, error) {
 				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Range: auditlog.NewTimeRange(origin.Add(-10*time.Minute), origin), Numbers: numbers})
 				if err != nil {

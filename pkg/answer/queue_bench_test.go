@@ -42,8 +42,8 @@ func (noQueue) SearchAll(context.Context, auditlog.TimeRange, func([]auditlog.Ev
 	return nil
 }
 
-// BenchmarkLedgerPanel answers panels from a store of 1,000,000 events of the last 24 hours, frames included.
-func BenchmarkLedgerPanel(b *testing.B) {
+// BenchmarkQueuePanel answers panels from a store of 1,000,000 events of the last 24 hours, frames included.
+func BenchmarkQueuePanel(b *testing.B) {
 	for name, open := range map[string]func() (store.Store, error){
 		"memory": func() (store.Store, error) { return store.NewMemory(store.MemoryConfig{Bytes: 1 << 30}), nil }, // the default holds some 600,000 of them
 		"postgres": func() (store.Store, error) {
@@ -51,12 +51,12 @@ func BenchmarkLedgerPanel(b *testing.B) {
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
-			ledger, err := open()
+			backing, err := open()
 			require.NoError(b, err)
 			end := time.Now().Truncate(time.Millisecond)
-			fill(b, ledger, end.Add(-24*time.Hour))
+			fill(b, backing, end.Add(-24*time.Hour))
 			q, err := new(queue.Readers).Open(queue.Config{
-				Source: noQueue{}, Searcher: noQueue{}, Store: queue.StoreSettings{Open: func(cbc.APIKey) (store.Store, error) { return ledger, nil }}, Late: time.Minute,
+				Source: noQueue{}, Searcher: noQueue{}, Store: queue.StoreSettings{Open: func(cbc.APIKey) (store.Store, error) { return backing, nil }}, Late: time.Minute,
 			})
 			require.NoError(b, err)
 			defer q.Close()
@@ -78,7 +78,7 @@ func BenchmarkLedgerPanel(b *testing.B) {
 }
 
 // fill adds the events of a day.
-func fill(b *testing.B, ledger store.Store, start time.Time) {
+func fill(b *testing.B, backing store.Store, start time.Time) {
 	b.Helper()
 	const apart = 24 * time.Hour / benchEvents
 	for n := 0; n < benchEvents; n += benchBatch {
@@ -89,7 +89,7 @@ func fill(b *testing.B, ledger store.Store, start time.Time) {
 				ActorIP: fmt.Sprint("192.0.2.", i%250), Description: fmt.Sprint("Policy Standard (ID: ", n+i, ") was modified"), RequestURL: "/integrationServices/v3/policy/",
 			}
 		}
-		_, err := ledger.Add(context.Background(), store.Addition{ID: fmt.Sprint(n), Events: batch})
+		_, err := backing.Add(context.Background(), store.Addition{ID: fmt.Sprint(n), Events: batch})
 		require.NoError(b, err)
 	}
 }

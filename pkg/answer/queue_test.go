@@ -18,23 +18,23 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// fakeLedger is a store of one event that says of itself what a test wants. A status after the first is the next one.
-type fakeLedger struct {
+// fakeQueue holds one event and reports the statuses that a test sets, one per call.
+type fakeQueue struct {
 	event    auditlog.Event
 	touch    error
 	statuses []queue.Status
 }
 
-func (l *fakeLedger) Touch(context.Context) error { return l.touch }
+func (l *fakeQueue) Touch(context.Context) error { return l.touch }
 
-func (l *fakeLedger) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]store.Entry) bool) error {
+func (l *fakeQueue) Range(_ context.Context, w auditlog.TimeRange, _ cbc.Order, visit func([]store.Entry) bool) error {
 	if w.Contains(l.event.CreateTime) {
 		visit([]store.Entry{{Event: &l.event}})
 	}
 	return nil
 }
 
-func (l *fakeLedger) Status(context.Context) (queue.Status, error) {
+func (l *fakeQueue) Status(context.Context) (queue.Status, error) {
 	s := l.statuses[0]
 	if len(l.statuses) > 1 {
 		l.statuses = l.statuses[1:]
@@ -44,7 +44,7 @@ func (l *fakeLedger) Status(context.Context) (queue.Status, error) {
 
 // What a store cannot vouch for is a warning on a panel. Where it is more than what has not arrived yet, it is an error for an
 // alert rule, which fires nothing then.
-func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
+func TestQueueReportsWhatItMayMiss(t *testing.T) {
 	now := origin.Add(10 * time.Hour)
 	window := auditlog.NewTimeRange(now.Add(-time.Hour), now)
 	whole := queue.Status{From: now.Add(-72 * time.Hour), Since: now.Add(-48 * time.Hour), Drained: now.Add(-10 * time.Second)}
@@ -83,7 +83,7 @@ func TestTheLedgerVouchesForWhatItHolds(t *testing.T) {
 				classifier := catalog.Default()
 				query, err := query.Parse([]byte(`{"queryType":"count","source":"queue"}`), classifier, 1000)
 				require.NoError(t, err)
-				p := &answer.Answerer{Classifier: classifier, Queue: &fakeLedger{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
+				p := &answer.Answerer{Classifier: classifier, Queue: &fakeQueue{auditlog.Event{CreateTime: now.Add(-time.Minute)}, c.touch, c.statuses}, MaxEvents: 1000}
 				frames, err := p.Answer(context.Background(), answer.Request{Query: query, Range: window, Numbers: numbers})
 				if numbers && c.fails {
 					var failed *answer.QueueError

@@ -29,7 +29,7 @@ func queryError(err error) backend.DataResponse {
 func classify(err error) (backend.Status, backend.ErrorSource) {
 	var bad *query.Error
 	var failed *cbc.Error
-	var ledger *answer.QueueError
+	var unreadable *answer.QueueError
 	switch {
 	case errors.As(err, &bad):
 		return backend.StatusBadRequest, backend.ErrorSourceDownstream
@@ -39,7 +39,7 @@ func classify(err error) (backend.Status, backend.ErrorSource) {
 		return backend.StatusBadGateway, backend.ErrorSourceDownstream
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return backend.StatusTimeout, backend.ErrorSourceDownstream
-	case errors.As(err, &ledger):
+	case errors.As(err, &unreadable):
 		return backend.StatusBadGateway, backend.ErrorSourceDownstream
 	}
 	return backend.StatusInternal, backend.ErrorSourcePlugin

@@ -204,7 +204,7 @@ func TestARotatedSecretTakesOverOnceItIsAccepted(t *testing.T) {
 
 			g.rotate(newSecret)
 			again := g.open(t, s) // what the cloud has rejected is remembered until the settings change
-			require.Equal(t, seen, rowsOf(t, again), "the ledger stays")
+			require.Equal(t, seen, rowsOf(t, again), "the store stays")
 			shutOut(t, old)
 			old.Dispose()
 			renewed.Dispose()

@@ -184,7 +184,7 @@ func TestStatusOfTheQueue(t *testing.T) {
 }
 
 // A store that cannot be reached is told in words without its password, and in time.
-func TestStatusOfALedgerThatCannotBeReached(t *testing.T) {
+func TestStatusOfAStoreThatCannotBeReached(t *testing.T) {
 	sim, url := liveCloud(t)
 	settings := settingsOf(sim, url, 0, map[string]any{"queueEnabled": true, "store": "postgres"})
 	settings.DecryptedSecureJSONData["storeDsn"] = "postgres://user:geheim@127.0.0.1:1/db"

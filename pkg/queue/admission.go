@@ -14,33 +14,33 @@ import (
 var (
 	// ErrUnproved is [store.ErrUnproved].
 	ErrUnproved = store.ErrUnproved
-	// errReplaced ends what a data source does with a secret that another one has replaced.
+	// errReplaced ends the admission of a data source whose secret another one has replaced.
 	errReplaced = errors.New("another API secret was accepted for this API key: the secret of this data source must be accepted again")
-	// errOtherStore refuses a second store.
+	// errOtherStore rejects a second store for the same API key.
 	errOtherStore = errors.New("another data source keeps the queue of this API key in another store: give both the same store (store, storeDsn), or this one an API key of its own")
 )
 
 // recheckEvery is how often a store is asked whether it still knows the secret: another process may have opened it with a new one.
 const recheckEvery = time.Minute
 
-// recheckTime bounds that question: whoever wants events waits for it.
+// recheckTime bounds a recheck, because callers who need events wait for it.
 const recheckTime = 5 * time.Second
 
-// admission is a data source's part in a reader, after its secret was proved.
+// admission is a data source's right to use a reader. It requires a proved secret.
 type admission struct {
 	reader  *reader
 	ctx     context.Context // ends with the admission
 	end     context.CancelFunc
 	worked  bool                      // Carbon Black Cloud has answered a request of this data source
-	checked atomic.Pointer[time.Time] // when it was last made sure that the admission holds, by a clock that nobody sets
+	checked atomic.Pointer[time.Time] // when the admission was last checked, with a monotonic reading
 }
 
-// admit returns the data source's admission, and sees to it when there is none. A data source is admitted
-//   - to a reader that others use when Carbon Black Cloud has answered one of its own requests, so that new settings take part only
-//     after they have worked; if Carbon Black Cloud cannot be asked just now, a secret that it has accepted before will do;
-//   - as the first one when the store is new, or knows the secret.
+// admit returns the data source's admission, and tries to admit it first if necessary. A data source is admitted
+//   - to a reader that others use, if Carbon Black Cloud has answered one of its own requests: new settings take effect only after they
+//     have worked. While Carbon Black Cloud cannot be reached, a secret that it accepted earlier is enough.
+//   - as the first user, if the store is new or knows the secret.
 //
-// An admission is looked at again every minute.
+// An admission is checked again every minute.
 func (q *Queue) admit(ctx context.Context) (*admission, error) {
 	if a := q.admitted.Load(); a != nil && !a.recheckDue() {
 		return a, nil
@@ -51,7 +51,7 @@ func (q *Queue) admit(ctx context.Context) (*admission, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if a := q.admitted.Load(); a != nil && (!a.recheckDue() || q.stillHolds(ctx, a)) {
+	if a := q.admitted.Load(); a != nil && (!a.recheckDue() || q.recheck(ctx, a)) {
 		return a, nil
 	}
 	for {
@@ -71,16 +71,16 @@ func (a *admission) recheckDue() bool {
 	return time.Since(*a.checked.Load()) > recheckEvery
 }
 
-// noteChecked notes that the admission holds now.
-func (a *admission) noteChecked() {
+// markChecked records that the admission is valid now.
+func (a *admission) markChecked() {
 	now := time.Now()
 	a.checked.Store(&now)
 }
 
-// stillHolds reports whether the store still knows the secret, and lets settings take part that have worked only now. A store that
-// cannot be reached changes nothing.
-func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
-	a.noteChecked()
+// recheck reports whether the admission is still valid: the store still knows the secret. A store that cannot be reached changes nothing.
+// Settings that have worked only now are admitted anew.
+func (q *Queue) recheck(ctx context.Context, a *admission) bool {
+	a.markChecked()
 	ctx, cancel := context.WithTimeout(ctx, recheckTime)
 	defer cancel()
 	known, _, err := a.reader.store.Knows(ctx, q.config.secret())
@@ -92,12 +92,12 @@ func (q *Queue) stillHolds(ctx context.Context, a *admission) bool {
 	if !holds {
 		q.readers.mu.Lock()
 		defer q.readers.mu.Unlock()
-		q.expel()
+		q.revoke()
 	}
 	return holds
 }
 
-// keepChecking looks at an admission every minute for as long as somebody subscribes: a subscription asks for nothing else.
+// keepChecking rechecks an admission every minute while somebody subscribes, because a subscription makes no other calls that would.
 func (q *Queue) keepChecking(ctx context.Context, a *admission) {
 	for pause(ctx, recheckEvery) {
 		select {
@@ -106,13 +106,13 @@ func (q *Queue) keepChecking(ctx context.Context, a *admission) {
 			return
 		}
 		if q.admitted.Load() == a {
-			q.stillHolds(ctx, a)
+			q.recheck(ctx, a)
 		}
 		<-q.admitting
 	}
 }
 
-// tryAdmit returns neither an admission nor an error when the reader, or what the store knows, has changed meanwhile.
+// tryAdmit returns neither an admission nor an error if the reader or the store's secret has changed meanwhile.
 func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 	c, err := q.readers.candidate(q)
 	if err != nil {
@@ -122,10 +122,10 @@ func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A store of the data source's own choice proves nothing about events that are kept elsewhere.
+	// A store that the data source chose itself proves nothing about events in another store.
 	c.accepted = c.accepted || known && q.config.Store.Shared && (c.reader == nil || c.reader.storeName == q.config.Store.Name)
 	if c.reader != nil || !known {
-		if !known { // another secret may have been accepted elsewhere a moment ago
+		if !known { // another process may have had another secret accepted a moment ago
 			c.since = time.Now()
 		}
 		c.worked, err = q.prove(ctx, c.since)
@@ -149,7 +149,7 @@ func (q *Queue) tryAdmit(ctx context.Context) (*admission, error) {
 	return a, err
 }
 
-// prove reports whether Carbon Black Cloud has answered a request of this data source that was sent after a time. If none was, it
+// prove reports whether Carbon Black Cloud has answered a request of this data source that was sent after since. If there was none, prove
 // sends one.
 func (q *Queue) prove(ctx context.Context, since time.Time) (bool, error) {
 	p := q.config.Prover
@@ -160,8 +160,8 @@ func (q *Queue) prove(ctx context.Context, since time.Time) (bool, error) {
 	return err == nil, err
 }
 
-// glance returns what a data source may see without a request and without taking part: its reader, if there is one, and its store.
-func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
+// visibleStore returns the store that a data source may see without a request and without being admitted, and its reader, if there is one.
+func (q *Queue) visibleStore(ctx context.Context) (*reader, store.Store, error) {
 	if a := q.admitted.Load(); a != nil {
 		if !a.recheckDue() {
 			return a.reader, a.reader.store, nil
@@ -195,7 +195,7 @@ func (q *Queue) glance(ctx context.Context) (*reader, store.Store, error) {
 	return c.reader, c.store, nil
 }
 
-// rejected reports whether Carbon Black Cloud has turned an API key down.
+// rejected reports whether Carbon Black Cloud has rejected an API key.
 func rejected(err error) bool {
 	var failed *cbc.Error
 	if !errors.As(err, &failed) {
@@ -204,7 +204,7 @@ func rejected(err error) bool {
 	return failed.Kind == cbc.KindKey || failed.Kind == cbc.KindOrgKey || failed.Kind == cbc.KindPermission
 }
 
-// lastRefusal is why the last try to be admitted failed; nil: it did not, or there was none.
+// lastRefusal returns why the last attempt to be admitted failed, nil if it did not or there was none.
 func (q *Queue) lastRefusal() error {
 	if err := q.refusal.Load(); err != nil {
 		return *err
@@ -212,7 +212,7 @@ func (q *Queue) lastRefusal() error {
 	return nil
 }
 
-// endError says why an admission has ended.
+// endError returns why an admission has ended.
 func (q *Queue) endError() error {
 	q.readers.mu.Lock()
 	defer q.readers.mu.Unlock()
@@ -222,34 +222,35 @@ func (q *Queue) endError() error {
 	return errReplaced
 }
 
-// expel ends the admission of a data source. The lock of Readers is held.
-func (q *Queue) expel() {
+// revoke ends the admission of a data source. The caller holds the lock of Readers.
+func (q *Queue) revoke() {
 	if a := q.admitted.Swap(nil); a != nil {
 		a.reader.detach(q)
 		a.end()
 	}
 }
 
-// retire expels a data source for good, and returns the store that it has opened in vain, if any. The lock of Readers is held.
+// retire revokes the admission of a data source for good, and returns the store that it opened and did not use, if any. The caller holds
+// the lock of Readers.
 func (q *Queue) retire() (unused store.Store) {
-	q.expel()
+	q.revoke()
 	q.retired = true
 	unused, q.own = q.own, nil
 	return unused
 }
 
-// candidate is what a data source would be admitted to.
+// candidate is the reader that a data source asks to be admitted to.
 type candidate struct {
 	reader   *reader // nil: there is none yet
 	store    store.Store
 	accepted bool      // Carbon Black Cloud has accepted this secret before
 	rejected bool      // and has rejected it since
-	since    time.Time // proofs from before do not count
+	since    time.Time // earlier proofs do not count
 	worked   bool      // Carbon Black Cloud has answered a request of this data source
 }
 
-// candidate returns what a data source would be admitted to: the reader of its API key with its store, or a store of its own if its
-// settings name another one.
+// candidate returns the reader of the data source's API key with its store, or with a store of the data source's own if its settings name
+// another one.
 func (p *Readers) candidate(q *Queue) (candidate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -262,27 +263,27 @@ func (p *Readers) candidate(q *Queue) (candidate, error) {
 	}
 	c := candidate{reader: s.reader, accepted: s.accepted[q.config.Identity.Fingerprint], since: s.since, rejected: s.rejected[q.config.Identity.Fingerprint]}
 	var err error
-	c.store, err = s.ledgerFor(q)
+	c.store, err = s.storeFor(q)
 	return c, err
 }
 
-// ledgerFor returns the reader's store if the settings of the data source name the same one, else a store of its own.
-func (s *slot) ledgerFor(q *Queue) (store.Store, error) {
+// storeFor returns the reader's store if the settings of the data source name it, else a store of the data source's own.
+func (s *slot) storeFor(q *Queue) (store.Store, error) {
 	if s.reader != nil && s.reader.storeName == q.config.Store.Name {
 		return s.reader.store, nil
 	}
 	if q.own == nil {
-		ledger, err := q.config.Store.Open(q.config.Identity.APIKey)
+		own, err := q.config.Store.Open(q.config.Identity.APIKey)
 		if err != nil {
 			return nil, err
 		}
-		q.own = ledger
+		q.own = own
 	}
 	return q.own, nil
 }
 
-// join admits a data source to its candidate's reader, or to a new one. It returns nothing when another reader has taken the
-// place of the candidate's meanwhile.
+// join admits a data source to its candidate's reader, or to a new one. It returns no admission if another reader has replaced the
+// candidate's meanwhile.
 func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -304,15 +305,15 @@ func (p *Readers) join(q *Queue, c candidate) (a *admission, unused store.Store,
 	}
 	a = &admission{reader: s.reader, worked: c.worked || c.reader == nil}
 	a.ctx, a.end = context.WithCancel(context.Background())
-	a.noteChecked()
+	a.markChecked()
 	s.reader.attach(q, a.worked)
 	q.admitted.Store(a)
 	unused, q.own = q.own, nil
 	return a, unused, nil
 }
 
-// otherStore reports whether another data source, whose secret is accepted, keeps the queue in another store. The same data source does
-// until new settings take part.
+// otherStore reports whether another data source, whose secret is accepted, keeps the queue in another store. Earlier settings of the same
+// data source do not count.
 func (s *slot) otherStore(q *Queue) bool {
 	if s.reader == nil || s.reader.storeName == q.config.Store.Name {
 		return false
@@ -325,8 +326,8 @@ func (s *slot) otherStore(q *Queue) bool {
 	return false
 }
 
-// retirePredecessors retires what the data source has opened before with another store. Other data sources, which are not accepted,
-// lose their place and may ask for it again.
+// retirePredecessors retires the data source's earlier settings, which name another store. Other data sources, whose secrets are not
+// accepted, lose their admission and may ask for it again.
 func (s *slot) retirePredecessors(q *Queue) {
 	for other := range s.open {
 		switch {
@@ -334,7 +335,7 @@ func (s *slot) retirePredecessors(q *Queue) {
 		case other.config.Owner == q.config.Owner:
 			other.retire() // it has no store of its own: it was admitted
 		default:
-			other.expel()
+			other.revoke()
 		}
 	}
 }

@@ -195,7 +195,7 @@ func TestAWrongSecretThatComesFirstGivesWay(t *testing.T) {
 		stranger, _ := s.open(t, "stranger", "wrong")
 		defer stranger.Close()
 		require.True(t, rejected(stranger.Touch(context.Background())))
-		require.Empty(t, queued(t, stranger), "an empty ledger of its own")
+		require.Empty(t, queued(t, stranger), "an empty store of its own")
 		first, _ := s.open(t, "first", "right")
 		defer first.Close()
 		s.see(t, first)
@@ -220,7 +220,7 @@ func TestASharedSecretNeedsNoSecondQueue(t *testing.T) {
 	})
 }
 
-func TestARotatedSecretKeepsTheLedger(t *testing.T) {
+func TestARotatedSecretKeepsTheStore(t *testing.T) {
 	inShop(t, func(t *testing.T, s *shop) {
 		ctx := context.Background()
 		old, _ := s.open(t, "here", "right")
@@ -340,7 +340,7 @@ func TestARevokedKeyAdmitsNobodyElse(t *testing.T) {
 }
 
 // Grafana disposes the old instance before the new one is asked for events.
-func TestALedgerWaitsForItsHeir(t *testing.T) {
+func TestAStoreIsKeptForTheNextInstance(t *testing.T) {
 	inShop(t, func(t *testing.T, s *shop) {
 		old, _ := s.open(t, "here", "right")
 		s.see(t, old)
@@ -417,7 +417,7 @@ func TestPostgresKnowsTheSecret(t *testing.T) {
 
 	here.lock.set("renewed", nil)
 	renewed, _ := start(there, "first", "renewed")
-	require.Equal(t, w.truth(), queued(t, renewed), "the ledger stays")
+	require.Equal(t, w.truth(), queued(t, renewed), "the store stays")
 	shut(t, replica, nil)
 	first.admitted.Load().checked.Store(new(time.Time)) // a minute later
 	shut(t, first, nil)

@@ -21,10 +21,10 @@ var durable = map[string]func(b *testing.B) store.Store{
 	"postgres": func(b *testing.B) store.Store {
 		database := pgtest.New(b)
 		database.Durable(b)
-		ledger, err := store.NewPostgres(store.PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "h"})
+		backing, err := store.NewPostgres(store.PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "h"})
 		require.NoError(b, err)
-		b.Cleanup(ledger.Close)
-		return ledger
+		b.Cleanup(backing.Close)
+		return backing
 	},
 }
 
@@ -51,10 +51,10 @@ const tailPoll = time.Second
 func BenchmarkTail(b *testing.B) {
 	for name, open := range durable {
 		b.Run(name, func(b *testing.B) {
-			ledger := open(b)
+			backing := open(b)
 			source := feed{make(chan auditlog.Event, 1000)}
 			q, err := new(Readers).Open(Config{
-				Source: source, Searcher: nothingFound{}, Store: StoreSettings{Open: func(cbc.APIKey) (store.Store, error) { return ledger, nil }}, Poll: tailPoll, Late: time.Minute,
+				Source: source, Searcher: nothingFound{}, Store: StoreSettings{Open: func(cbc.APIKey) (store.Store, error) { return backing, nil }}, Poll: tailPoll, Late: time.Minute,
 			})
 			require.NoError(b, err)
 			defer q.Close()

@@ -18,7 +18,7 @@ import (
 // replica is a process that runs the plugin: one or two instances of the data source share its reader.
 type replica struct {
 	readers   Readers
-	ledger    *fragile
+	store     *fragile
 	source    breaker
 	config    Config
 	queue     *Queue // of the latest settings
@@ -31,11 +31,11 @@ type replica struct {
 // start starts a process. Its clock is off by up to an hour, which must not matter.
 func (c *chaos) start() {
 	client, skew := c.cloud(), c.off(time.Hour)
-	p := &replica{ledger: &fragile{Store: c.ledger()}}
+	p := &replica{store: &fragile{Store: c.newStore()}}
 	p.source = breaker{client, new(atomic.Pointer[fragile])}
 	now := func() time.Time { return time.Now().Add(skew) }
 	p.config = Config{
-		Identity: cbc.Identity{APIKey: c.key}, Source: p.source, Searcher: searcher{client, c.late, c.sim.Switches().Reach, now}, Store: memoryStore("chaos", p.ledger),
+		Identity: cbc.Identity{APIKey: c.key}, Source: p.source, Searcher: searcher{client, c.late, c.sim.Switches().Reach, now}, Store: memoryStore("chaos", p.store),
 		Poll: c.pace.poll, Late: c.late, AuditEvery: c.pace.audit,
 	}
 	if !c.thief {
@@ -75,10 +75,10 @@ func (p *replica) listen(ctx context.Context) {
 func (c *chaos) kill(p *replica) {
 	if c.chance.IntN(2) == 0 {
 		c.happenLate(20) // that there is something to lose
-		p.source.breakAfterRead(p.ledger)
+		p.source.breakAfterRead(p.store)
 		time.Sleep(c.pace.poll * 3 / 2)
 	}
-	p.ledger.broken.Store(true)
+	p.store.broken.Store(true)
 	c.alive = slices.DeleteFunc(c.alive, func(q *replica) bool { return q == p })
 	c.dying.Go(p.end)
 }
@@ -113,7 +113,7 @@ func (c *chaos) overlap(p *replica) {
 
 // migrate replaces an instance by one with a store that is empty. What the process is about to store goes there.
 func (c *chaos) migrate(p *replica) {
-	p.ledger = &fragile{Store: c.private()}
-	p.config.Store = memoryStore(fmt.Sprint("store ", serial.Add(1)), p.ledger)
+	p.store = &fragile{Store: c.private()}
+	p.config.Store = memoryStore(fmt.Sprint("store ", serial.Add(1)), p.store)
 	c.overlap(p)
 }

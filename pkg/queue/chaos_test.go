@@ -60,7 +60,7 @@ func TestChaosMemory(t *testing.T) {
 			c.client = func() *http.Client {
 				return &http.Client{Transport: inProcess{c.sim}, Timeout: c.pace.timeout}
 			}
-			c.ledger = c.private
+			c.newStore = c.private
 			c.processes = 1
 			c.run()
 		})
@@ -77,7 +77,7 @@ func TestChaosManyLeaders(t *testing.T) {
 				return &http.Client{Transport: inProcess{c.sim}, Timeout: c.pace.timeout}
 			}
 			shared := c.private()
-			c.ledger = func() store.Store { return shared }
+			c.newStore = func() store.Store { return shared }
 			c.processes = 1 + c.chance.IntN(3)
 			c.run()
 		})
@@ -97,10 +97,10 @@ func TestChaosPostgres(t *testing.T) {
 			return &http.Client{Transport: transport, Timeout: c.pace.timeout}
 		}
 		c.database = pgtest.New(t)
-		c.ledger = func() store.Store {
-			ledger, err := store.NewPostgres(store.PostgresConfig{DSN: c.database.DSN}, c.key)
+		c.newStore = func() store.Store {
+			backing, err := store.NewPostgres(store.PostgresConfig{DSN: c.database.DSN}, c.key)
 			require.NoError(t, err)
-			return ledger
+			return backing
 		}
 		c.processes = 1 + c.chance.IntN(3)
 		c.run()
@@ -118,7 +118,7 @@ type chaos struct {
 	pace      pace
 	url       string
 	client    func() *http.Client
-	ledger    func() store.Store
+	newStore  func() store.Store
 	database  *pgtest.Database // nil without one
 	processes int
 	alive     []*replica
@@ -269,12 +269,12 @@ func (c *chaos) interrupt() {
 	if c.database == nil {
 		p := c.any()
 		if c.chance.IntN(2) == 0 {
-			p.ledger.mute.Store(int32(1 + c.chance.IntN(3)))
+			p.store.mute.Store(int32(1 + c.chance.IntN(3)))
 			return
 		}
-		p.ledger.broken.Store(true)
+		p.store.broken.Store(true)
 		time.Sleep(time.Duration(c.chance.Int64N(int64(3 * c.pace.poll))))
-		p.ledger.broken.Store(false)
+		p.store.broken.Store(false)
 		return
 	}
 	if c.chance.IntN(4) > 0 {
@@ -302,7 +302,7 @@ func (c *chaos) check() {
 		truth[id] = true
 	}
 	for _, id := range list {
-		require.True(c.t, truth[id], "the ledger holds what never happened, or holds it twice: %s", id)
+		require.True(c.t, truth[id], "the store holds what never happened, or holds it twice: %s", id)
 		delete(truth, id)
 	}
 }
@@ -316,8 +316,8 @@ func (c *chaos) settle() {
 		var known store.ReadState
 		for quiet := int64(0); ; {
 			failed := p.queue.Touch(ctx) // what counts is the read state
-			if book, err := p.ledger.ReadState(ctx); err == nil {
-				known = book
+			if state, err := p.store.ReadState(ctx); err == nil {
+				known = state
 			}
 			if quiet == 0 && known.Now > 0 {
 				quiet = known.Now + c.late.Milliseconds()

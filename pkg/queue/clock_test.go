@@ -20,8 +20,8 @@ func TestEventsOfAClockThatWasAhead(t *testing.T) {
 			bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 				ctx := context.Background()
 				var off atomic.Int64
-				ledger := store.NewMemory(store.MemoryConfig{Now: func() time.Time { return time.Now().Add(time.Duration(off.Load())) }})
-				q := open(t, w.config(t, memoryStore("memory", ledger)))
+				backing := store.NewMemory(store.MemoryConfig{Now: func() time.Time { return time.Now().Add(time.Duration(off.Load())) }})
+				q := open(t, w.config(t, memoryStore("memory", backing)))
 				defer q.Close()
 				touch := func(n int) {
 					time.Sleep(2 * time.Minute)

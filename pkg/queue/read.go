@@ -13,52 +13,51 @@ import (
 )
 
 const (
-	readGrace  = 10 * time.Second // how long a read that is under way is waited for when its reader is to end
-	storeTime  = 30 * time.Second // how long the store may take to store what was read
-	mendTime   = 2 * time.Second  // how long a poll waits for searches that add nothing that is known to be missing
-	maxBatches = 1000             // that one poll reads; the next goes on
+	readGrace     = 10 * time.Second // how long a reader that ends waits for a read that is running
+	storeTime     = 30 * time.Second // how long the store may take to store what was read
+	minSearchWait = 2 * time.Second  // how long a poll waits at least for searches
+	maxBatches    = 1000             // that one poll reads; the next poll continues
 )
 
-// look reads the queue to its end, then sees to what searches have to make good. Those are of use even when the queue could not
-// be read.
-func (r *reader) look(ctx context.Context, c Config, p *Poll) error {
+// readAndRepair reads the queue to its end and then adds what searches find. Searches are useful even if the queue could not be read.
+func (r *reader) readAndRepair(ctx context.Context, c Config, p *Poll) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
-	if err := r.leading(ctx, c); err != nil {
+	if err := r.ensureLease(ctx, c); err != nil {
 		return err
 	}
 	err := r.drain(ctx, c, p)
 	if errors.Is(err, store.ErrHeld) || r.held != nil || ctx.Err() != nil {
 		return err
 	}
-	return errors.Join(err, r.mend(ctx, c))
+	return errors.Join(err, r.reconcileFor(ctx, c))
 }
 
-// mend lets searches make good what the queue did not give. They may have to wait long for their turn, and the queue is not left
-// unread meanwhile: what takes too long goes on beside the polls.
-func (r *reader) mend(ctx context.Context, c Config) error {
-	wait, err := r.patience(ctx)
+// reconcileFor runs reconcile and waits for it, but not for long: searches may wait for the rate limit, and the queue must be read
+// meanwhile. A reconcile that takes longer runs on beside the polls.
+func (r *reader) reconcileFor(ctx context.Context, c Config) error {
+	wait, err := r.searchWait(ctx)
 	if err != nil {
 		return err
 	}
 	select {
-	case <-r.mending: // begun by an earlier poll, and at its end: what it failed with shows again
-		r.mending = nil
+	case <-r.reconciling: // an earlier poll started it, and it has ended; if it failed, it fails again
+		r.reconciling = nil
 	default:
 	}
-	if r.mending == nil {
+	if r.reconciling == nil {
 		ended := make(chan error, 1)
 		r.idle.Go(func() { ended <- r.reconcile(ctx, c) })
-		r.mending, r.mendingBy = ended, r.user()
+		r.reconciling, r.reconcilingFor = ended, r.user()
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
-	case err := <-r.mending:
-		r.mending = nil
-		if r.mendingBy != r.user() {
-			return nil // it failed with settings that are not in force any more: the next poll begins anew
+	case err := <-r.reconciling:
+		r.reconciling = nil
+		if r.reconcilingFor != r.user() {
+			return nil // its settings are no longer in use: the next poll starts it again
 		}
 		return err
 	case <-timer.C:
@@ -66,17 +65,16 @@ func (r *reader) mend(ctx context.Context, c Config) error {
 	}
 }
 
-// patience is how long those who want events wait for searches: a moment, or until the next poll is due where no search has
-// looked for what may be lost.
-func (r *reader) patience(ctx context.Context) (time.Duration, error) {
-	book, err := r.store.ReadState(ctx)
-	if slices.ContainsFunc(book.Gaps, func(g store.Gap) bool { return g.Searched == 0 }) {
-		return max(r.due(), mendTime), err
+// searchWait returns how long callers who need events wait for searches: a moment, or until the next poll if a gap was never searched.
+func (r *reader) searchWait(ctx context.Context) (time.Duration, error) {
+	state, err := r.store.ReadState(ctx)
+	if slices.ContainsFunc(state.Gaps, func(g store.Gap) bool { return g.Searched == 0 }) {
+		return max(r.due(), minSearchWait), err
 	}
-	return mendTime, err
+	return minSearchWait, err
 }
 
-// flush stores a batch that was read.
+// flush stores the batch that was read last, if it is not stored yet.
 func (r *reader) flush(ctx context.Context) error {
 	if r.held == nil {
 		return nil
@@ -90,35 +88,35 @@ func (r *reader) flush(ctx context.Context) error {
 	return nil
 }
 
-// leading makes sure of the leadership.
-func (r *reader) leading(ctx context.Context, c Config) error {
-	if r.lead != nil {
+// ensureLease acquires the lease unless the reader holds it.
+func (r *reader) ensureLease(ctx context.Context, c Config) error {
+	if r.lease != nil {
 		return nil
 	}
-	lead, err := r.store.Lead(ctx, c.quiet())
+	lead, err := r.store.Lead(ctx, c.leaseTime())
 	if err == nil {
-		r.take(lead)
+		r.setLease(lead)
 	}
 	return err
 }
 
-// begin notes in the store that a read is about to be sent. A leadership that was lost is asked for once more.
+// begin records in the store that a read is about to be sent. A lease that was lost is requested once more.
 func (r *reader) begin(ctx context.Context, c Config, id string) (store.ReadState, error) {
 	for try := 0; ; try++ {
-		if err := r.leading(ctx, c); err != nil {
+		if err := r.ensureLease(ctx, c); err != nil {
 			return store.ReadState{}, err
 		}
-		book, err := r.lead.Update(ctx, func(b *store.ReadState) {
-			if r.away && b.Opened != 0 {
-				b.OpenGap(b.Drained, c.policy())
+		state, err := r.lease.Update(ctx, func(s *store.ReadState) {
+			if r.readElsewhere && s.Opened != 0 {
+				s.OpenGap(s.Drained, c.policy())
 			}
-			b.Begin(id, c.policy())
+			s.Begin(id, c.policy())
 		})
 		if err == nil {
-			r.away = false
-			return book, nil
+			r.readElsewhere = false
+			return state, nil
 		}
-		r.resign()
+		r.releaseLease()
 		if try > 0 {
 			return store.ReadState{}, err
 		}
@@ -127,7 +125,7 @@ func (r *reader) begin(ctx context.Context, c Config, id string) (store.ReadStat
 
 // drain reads until the queue is empty.
 func (r *reader) drain(ctx context.Context, c Config, p *Poll) error {
-	lane := ratelimit.LaneAlert // alert rules wait for it; it is one request a poll, for everybody
+	lane := ratelimit.LaneAlert // alert rules wait for the first read of a poll
 	for range maxBatches {
 		if ctx.Err() != nil {
 			return errEnded
@@ -141,48 +139,49 @@ func (r *reader) drain(ctx context.Context, c Config, p *Poll) error {
 	return nil
 }
 
-// read takes one batch and stores it before anybody sees it. The queue is drained when the batch is empty, or smaller than one
-// that was seen before: how large a full one is, is not documented.
+// read reads one batch and stores it before anybody sees it. The queue is drained if the batch is empty, or smaller than an earlier one:
+// the size of a full batch is not documented.
 func (r *reader) read(ctx context.Context, c Config) (n int, drained bool, err error) {
 	id := c.NewID()
-	book, err := r.begin(ctx, c, id)
+	state, err := r.begin(ctx, c, id)
 	if err != nil {
 		return 0, false, err
 	}
-	reading, cancel := patient(ctx, readGrace)
+	reading, cancel := withGrace(ctx, readGrace)
 	defer cancel()
 	batch, err := c.Source.Queue(reading)
 	if err != nil {
-		return 0, false, r.missed(ctx, c, id, book.Drained, err)
+		return 0, false, r.recordFailedRead(ctx, c, id, state.Drained, err)
 	}
 	records := len(batch.Events) + len(batch.Bad)
 	drained, r.full = records == 0 || records < r.full, max(r.full, records)
-	note := func(b *store.ReadState) {
-		b.KeepBad(batch.Bad)
-		b.Finish(id, drained)
+	note := func(s *store.ReadState) {
+		s.KeepBad(batch.Bad)
+		s.Finish(id, drained)
 	}
 	r.held = &store.Addition{ID: id, Origin: store.FromQueue, Events: batch.Events, Late: c.Late, Note: note}
 	return len(batch.Events), drained, r.flush(ctx)
 }
 
-// missed books a read that failed. Where even that cannot be stored, the note of the read stays open, and the next read finds it.
-func (r *reader) missed(ctx context.Context, c Config, id string, drained int64, err error) error {
+// recordFailedRead records a read that failed. If that cannot be stored either, the record of the read stays open, and the next read finds
+// it.
+func (r *reader) recordFailedRead(ctx context.Context, c Config, id string, drained int64, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	var failed *cbc.Error
 	lost := !errors.As(err, &failed) || failed.Lost
-	_, noted := r.store.Update(ctx, func(b *store.ReadState) {
+	_, noted := r.store.Update(ctx, func(s *store.ReadState) {
 		if lost {
-			b.Lose(id, drained, c.policy())
+			s.Lose(id, drained, c.policy())
 			return
 		}
-		b.Finish(id, false)
+		s.Finish(id, false)
 	})
 	return errors.Join(err, noted)
 }
 
-// patient returns a context that ends a while after its parent: a read that is cut off is a batch that is lost.
-func patient(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+// withGrace returns a context that ends a while after its parent, because an interrupted read loses a batch.
+func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, cancel)

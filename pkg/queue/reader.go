@@ -13,75 +13,75 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// errEnded says that a reader reads no more.
+// errEnded is returned by a reader that has stopped.
 var errEnded = errors.New("the queue of the API key is read with other settings now, or not at all")
 
-// reader is the only one in the process who reads a key's queue. It has a goroutine only while there is demand.
+// reader is the process's only reader of an API key's queue. It has a goroutine only while there is demand.
 type reader struct {
 	storeName string
 	store     store.Store
 	life      context.Context
-	retire    context.CancelFunc // makes the goroutine end after a read that is under way
+	cancel    context.CancelFunc // makes the goroutine end after a read that is running
 	idle      sync.WaitGroup
 
-	report func(*Queue, error) // takes what a poll by a data source came to
+	report func(*Queue, error) // receives the result of each poll
 
-	mu       sync.Mutex
-	users    []*Queue // the data sources that were admitted; the last one decides how to read
-	settings *Queue   // the one that decides, or that did while there were any
-	running  bool
-	demanded time.Time // when somebody last wanted to see events
-	audience audience
-	begun    time.Time     // when the last poll was begun
-	last     Poll          // the last poll that has ended
-	leads    bool          // this reader has the leadership
-	round    chan struct{} // closed at the end of the poll that is under way or comes next
+	mu          sync.Mutex
+	users       []*Queue // the admitted data sources; the queue is read with the settings of the last one
+	settings    *Queue   // the last of users, or of those that there were
+	running     bool
+	demanded    time.Time // when events were last requested
+	subscribers subscriptions
+	begun       time.Time     // when the last poll started
+	last        Poll          // the last finished poll
+	holdsLease  bool          // whether this reader holds the lease
+	polled      chan struct{} // closed at the end of the current or next poll
 
 	// What follows belongs to the goroutine.
-	before    *reader         // whose place this one took: its read comes to its end first
-	lead      store.Lease     // nil while another replica leads, or nobody wants to
-	held      *store.Addition // a batch that could not be stored yet: nothing is read meanwhile
-	full      int             // the largest batch ever seen: a smaller one is not full
-	away      bool            // another reader read before, into another store: what it was given may be missing here
-	mending   chan error      // what searches come to that go on; nil when there are none
-	mendingBy *Queue          // with whose settings they were begun
+	predecessor    *reader         // the reader that this one replaced; its read must end first
+	lease          store.Lease     // nil if the reader does not hold the lease
+	held           *store.Addition // a batch that is not stored yet: nothing is read meanwhile
+	full           int             // size of the largest batch so far: a smaller one is not full
+	readElsewhere  bool            // a predecessor has read into another store: its events may be missing from this one
+	reconciling    chan error      // receives the result of the running reconcile; nil if none runs
+	reconcilingFor *Queue          // whose settings it uses
 }
 
-// Poll is what one look at the queue came to.
+// Poll is the result of reading the queue once to its end.
 type Poll struct {
 	Begun, Ended time.Time
 	Read         int   // events
 	Following    bool  // another replica reads the queue
-	Err          error // nil when the queue was read to its end, or another replica does so
+	Err          error // nil if the queue was read to its end, or another replica reads it
 }
 
-// newReader returns a reader that takes the place of before, if that is not nil.
-func newReader(store string, ledger store.Store, before *reader, report func(*Queue, error)) *reader {
-	r := &reader{storeName: store, store: ledger, before: before, away: before != nil, report: report, round: make(chan struct{})}
-	r.audience.changed = make(chan struct{})
-	r.life, r.retire = context.WithCancel(ratelimit.WithLane(context.Background(), ratelimit.LaneBackground))
-	if before != nil {
-		before.leave()
+// newReader returns a reader that replaces predecessor, if that is not nil.
+func newReader(storeName string, s store.Store, predecessor *reader, report func(*Queue, error)) *reader {
+	r := &reader{storeName: storeName, store: s, predecessor: predecessor, readElsewhere: predecessor != nil, report: report, polled: make(chan struct{})}
+	r.subscribers.changed = make(chan struct{})
+	r.life, r.cancel = context.WithCancel(ratelimit.WithLane(context.Background(), ratelimit.LaneBackground))
+	if predecessor != nil {
+		predecessor.stop()
 	}
 	return r
 }
 
-// leave makes the reader read no more.
-func (r *reader) leave() {
+// stop makes the goroutine end, and keeps it from starting again.
+func (r *reader) stop() {
 	r.mu.Lock() // so that nobody starts the goroutine after this
 	defer r.mu.Unlock()
-	r.retire()
+	r.cancel()
 }
 
-// end waits for the goroutine and closes the store.
-func (r *reader) end() {
-	r.leave()
+// close stops the reader, waits for its goroutine and closes the store.
+func (r *reader) close() {
+	r.stop()
 	r.idle.Wait()
-	r.inherit() // in case it never ran
+	r.takeOver() // in case it never ran
 	r.store.Close()
 }
 
-// attach adds a data source. Its settings come into force if they have worked, or if there are no others.
+// attach adds a data source. Its settings take effect if they have worked, or if there are no others.
 func (r *reader) attach(q *Queue, worked bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,12 +91,12 @@ func (r *reader) attach(q *Queue, worked bool) {
 		r.users = slices.Insert(r.users, 0, q)
 	}
 	r.settings = r.users[len(r.users)-1]
-	if worked && r.last.Err != nil { // it was made with settings that are no longer in force
+	if worked && r.last.Err != nil { // it used other settings
 		r.begun, r.last = time.Time{}, Poll{}
 	}
 }
 
-// detach takes a data source away. The settings of the last one hold to the end.
+// detach removes a data source. The settings of the last one stay in use.
 func (r *reader) detach(q *Queue) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,8 +106,8 @@ func (r *reader) detach(q *Queue) {
 	}
 }
 
-// yield lets another data source's settings come into force, after a poll with those of q has failed.
-func (r *reader) yield(q *Queue) {
+// demote switches to another data source's settings, after a poll with those of q has failed.
+func (r *reader) demote(q *Queue) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n := len(r.users); n > 1 && r.users[n-1] == q {
@@ -124,14 +124,14 @@ func (r *reader) user() *Queue {
 
 func (r *reader) config() Config { return r.user().config }
 
-// touch waits for a read that is no older than the poll interval.
-func (r *reader) touch(ctx context.Context) error {
-	round, err := r.demand(false)
-	if round == nil {
+// waitForPoll waits until the last poll is no older than the poll interval.
+func (r *reader) waitForPoll(ctx context.Context) error {
+	polled, err := r.demand(false)
+	if polled == nil {
 		return err
 	}
 	select {
-	case <-round:
+	case <-polled:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -143,9 +143,9 @@ func (r *reader) touch(ctx context.Context) error {
 	return r.last.Err
 }
 
-// demand notes that somebody wants events, once or until part, and starts the goroutine if it does not run. There is nothing to wait for when the
-// last read is young enough.
-func (r *reader) demand(lasting bool) (wait chan struct{}, err error) {
+// demand records that events are requested, once or by a subscriber, and starts the goroutine if it does not run. wait is nil if the last
+// poll is recent enough.
+func (r *reader) demand(subscriber bool) (wait chan struct{}, err error) {
 	poll := r.config().Poll
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,8 +153,8 @@ func (r *reader) demand(lasting bool) (wait chan struct{}, err error) {
 		return nil, errEnded
 	}
 	r.demanded = time.Now()
-	if lasting {
-		r.join()
+	if subscriber {
+		r.addSubscriber()
 	}
 	if !r.running {
 		r.running = true
@@ -163,53 +163,52 @@ func (r *reader) demand(lasting bool) (wait chan struct{}, err error) {
 	if !r.last.Begun.IsZero() && r.demanded.Sub(r.last.Begun) < poll {
 		return nil, r.last.Err
 	}
-	return r.round, nil
+	return r.polled, nil
 }
 
-// run polls as long as there is demand, and gives the leadership back then.
+// run polls as long as there is demand, and then releases the lease.
 func (r *reader) run() {
-	r.inherit()
-	for again := true; again; again = r.wanted(true) {
+	r.takeOver()
+	for again := true; again; again = r.hasDemand(true) {
 		for pause(r.life, r.due()) {
 			r.poll()
-			if !pause(r.life, r.due()) || !r.wanted(false) {
+			if !pause(r.life, r.due()) || !r.hasDemand(false) {
 				break
 			}
 		}
-		r.resign()
+		r.releaseLease()
 	}
 }
 
-// inherit waits until the reader whose place this one took has come to an end, takes over what it could not store, and closes its
-// store.
-func (r *reader) inherit() {
-	before := r.before
-	if before == nil {
+// takeOver waits until the predecessor has ended, takes over the batch that it could not store, and closes its store.
+func (r *reader) takeOver() {
+	predecessor := r.predecessor
+	if predecessor == nil {
 		return
 	}
-	r.before = nil
-	before.idle.Wait()
-	before.inherit() // in case it never ran
-	r.held, r.full = before.held, before.full
-	before.store.Close()
+	r.predecessor = nil
+	predecessor.idle.Wait()
+	predecessor.takeOver() // in case it never ran
+	r.held, r.full = predecessor.held, predecessor.full
+	predecessor.store.Close()
 }
 
-func (r *reader) resign() {
-	if r.lead != nil {
-		r.lead.Release(r.life)
-		r.take(nil)
+func (r *reader) releaseLease() {
+	if r.lease != nil {
+		r.lease.Release(r.life)
+		r.setLease(nil)
 	}
 }
 
-// take notes the leadership that the reader has got, or none.
-func (r *reader) take(lead store.Lease) {
-	r.lead = lead
+// setLease sets the lease that the reader holds; nil means none.
+func (r *reader) setLease(lead store.Lease) {
+	r.lease = lead
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.leads = lead != nil
+	r.holdsLease = lead != nil
 }
 
-// due is how long it is until the queue may be read again.
+// due returns how long it is until the next poll.
 func (r *reader) due() time.Duration {
 	poll := r.config().Poll
 	r.mu.Lock()
@@ -220,33 +219,32 @@ func (r *reader) due() time.Duration {
 	return time.Until(r.begun.Add(poll))
 }
 
-// pause waits, and reports whether to go on.
+// pause waits and reports whether the context goes on.
 func pause(ctx context.Context, d time.Duration) bool {
 	return clock.Sleep(ctx, d) == nil
 }
 
-// wanted reports whether anybody wanted events since the last poll was begun. If not, the goroutine may end, and is taken to have
-// ended when that is said here to be final.
-func (r *reader) wanted(final bool) bool {
+// hasDemand reports whether events were requested since the last poll started. If not, and final is set, the goroutine ends.
+func (r *reader) hasDemand(final bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.life.Err() == nil && (r.audience.size > 0 || r.demanded.After(r.begun)) {
+	if r.life.Err() == nil && (r.subscribers.size > 0 || r.demanded.After(r.begun)) {
 		return true
 	}
 	if final {
 		r.running = false
-		r.turn()
+		r.notifyWaiters()
 	}
 	return false
 }
 
-// turn lets those who wait for a poll go on.
-func (r *reader) turn() {
-	close(r.round)
-	r.round = make(chan struct{})
+// notifyWaiters wakes the callers of waitForPoll.
+func (r *reader) notifyWaiters() {
+	close(r.polled)
+	r.polled = make(chan struct{})
 }
 
-// poll looks at the queue once.
+// poll reads the queue once to its end. If it fails with the settings of one data source, it tries those of the others.
 func (r *reader) poll() {
 	p := Poll{Begun: time.Now()}
 	r.mu.Lock()
@@ -256,7 +254,7 @@ func (r *reader) poll() {
 	for more := true; more; more = !r.ended(p, tried) {
 		user := r.user()
 		tried[user] = true
-		err := r.look(r.life, user.config, &p)
+		err := r.readAndRepair(r.life, user.config, &p)
 		if p.Following = errors.Is(err, store.ErrHeld); p.Following {
 			p.Err = nil
 			continue
@@ -264,12 +262,12 @@ func (r *reader) poll() {
 		p.Err = err
 		r.report(user, err)
 		if rejected(err) || unreachable(err) {
-			r.yield(user)
+			r.demote(user)
 		}
 	}
 }
 
-// ended takes a poll as the last one, unless it failed with settings in whose place others are in force that were not tried yet.
+// ended records a finished poll. It returns false if the poll failed and other settings are now in use that were not tried yet.
 func (r *reader) ended(p Poll, tried map[*Queue]bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -278,12 +276,11 @@ func (r *reader) ended(p Poll, tried map[*Queue]bool) bool {
 	}
 	p.Ended = time.Now()
 	r.last = p
-	r.turn()
+	r.notifyWaiters()
 	return true
 }
 
-// unreachable reports whether a request did not come to Carbon Black Cloud, which may be for settings that another data source has
-// not.
+// unreachable reports whether a request did not reach Carbon Black Cloud, as with a wrong proxy in the settings of one data source.
 func unreachable(err error) bool {
 	var failed *cbc.Error
 	return errors.As(err, &failed) && failed.Kind == cbc.KindHost

@@ -91,10 +91,10 @@ func TestAReadDrainsTheQueue(t *testing.T) {
 	})
 }
 
-func TestALedgerThatFailsStopsReading(t *testing.T) {
+func TestAStoreThatFailsStopsReading(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		ledger := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
-		c := w.config(t, memoryStore("memory", ledger))
+		backing := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
+		c := w.config(t, memoryStore("memory", backing))
 		c.Searcher = nothingFound{}
 		q := open(t, c)
 		defer q.Close()
@@ -102,7 +102,7 @@ func TestALedgerThatFailsStopsReading(t *testing.T) {
 		require.NoError(t, q.Touch(ctx))
 		w.happen(5)
 		time.Sleep(time.Hour)
-		c.Source.(breaker).breakAfterRead(ledger)
+		c.Source.(breaker).breakAfterRead(backing)
 		require.ErrorIs(t, q.Touch(ctx), errBroken)
 		reads := w.reads()
 		w.happen(5)
@@ -111,7 +111,7 @@ func TestALedgerThatFailsStopsReading(t *testing.T) {
 			require.ErrorContains(t, q.Touch(ctx), "5 events that were read are kept in memory")
 		}
 		require.Equal(t, reads, w.reads(), "nothing more is read meanwhile")
-		ledger.broken.Store(false)
+		backing.broken.Store(false)
 		time.Sleep(time.Minute)
 		require.NoError(t, q.Touch(ctx))
 		require.Equal(t, w.truth(), queued(t, q), "the batch was kept, no search has helped")
@@ -121,11 +121,11 @@ func TestALedgerThatFailsStopsReading(t *testing.T) {
 // The store has stored a batch and the answer that says so is lost: the batch is stored once.
 func TestABatchIsStoredOnce(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		ledger := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
-		q := open(t, w.config(t, memoryStore("memory", ledger)))
+		backing := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
+		q := open(t, w.config(t, memoryStore("memory", backing)))
 		defer q.Close()
 		w.happen(5)
-		ledger.mute.Store(3)
+		backing.mute.Store(3)
 		for range 3 {
 			require.ErrorIs(t, q.Touch(context.Background()), errBroken)
 			time.Sleep(time.Hour)
@@ -285,7 +285,7 @@ func TestADeadReaderLeavesANote(t *testing.T) {
 	})
 }
 
-func TestAnEmptyLedgerIsFilledBySearch(t *testing.T) {
+func TestAnEmptyStoreIsFilledBySearch(t *testing.T) {
 	bubble(t, simulator.Switches{QueueSeedDays: -1}, func(t *testing.T, w *world) {
 		w.happen(3)
 		time.Sleep(4 * 24 * time.Hour)
@@ -406,15 +406,15 @@ func TestAnotherStoreTakesOver(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		ctx := context.Background()
 		var readers Readers
-		ledger := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
-		c := w.config(t, memoryStore("old", ledger))
+		backing := &fragile{Store: store.NewMemory(store.MemoryConfig{})}
+		c := w.config(t, memoryStore("old", backing))
 		c.Searcher = nothingFound{}
 		before, err := readers.Open(c)
 		require.NoError(t, err)
 		require.NoError(t, before.Touch(ctx))
 		time.Sleep(time.Hour)
 		w.happen(5)
-		c.Source.(breaker).breakAfterRead(ledger)
+		c.Source.(breaker).breakAfterRead(backing)
 		require.Error(t, before.Touch(ctx))
 		w.happen(5)
 
@@ -437,15 +437,15 @@ func TestAnotherStoreTakesOver(t *testing.T) {
 // A read that is under way when the last user leaves is waited for.
 func TestCloseWaitsForARead(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
-		ledger := store.NewMemory(store.MemoryConfig{})
-		q := open(t, w.config(t, memoryStore("memory", ledger)))
+		backing := store.NewMemory(store.MemoryConfig{})
+		q := open(t, w.config(t, memoryStore("memory", backing)))
 		w.happen(3)
 		w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "delay", Endpoint: "queue", DelayMS: 5000}}})
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, q.Touch(ctx), context.DeadlineExceeded)
 		q.Close()
-		require.Equal(t, w.truth(), contents(t, ledger, all(), "ASC"))
+		require.Equal(t, w.truth(), contents(t, backing, all(), "ASC"))
 		require.Equal(t, 1, w.reads())
 	})
 }

@@ -12,41 +12,41 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// Source takes batches out of the queue.
+// Source reads batches from the queue, which removes them there.
 type Source interface {
 	Queue(ctx context.Context) (cbc.Batch, error)
 }
 
-// Searcher asks Carbon Black Cloud's search, which forgets nothing.
+// Searcher searches events, which removes nothing.
 type Searcher interface {
-	// SearchAll visits every event of a time range, in batches that hold every event of each of their milliseconds. Without an error
-	// the whole range was read, as it is now: nothing was cut or taken from an answer that is no longer true.
-	SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error
+	// SearchAll visits every event of a time range, in batches that hold every event of each of their milliseconds. If the error is nil,
+	// the whole range was read now: nothing was left out, and nothing came from a stale answer.
+	SearchAll(ctx context.Context, r auditlog.TimeRange, visit func([]auditlog.Event) error) error
 }
 
-// Prover shows whether a data source holds the secret of the API key that it names.
+// Prover proves that a data source has the secret of its API key.
 type Prover interface {
-	// AcceptedAt is when the last request was sent that was signed with the data source's secret and that Carbon Black Cloud has
-	// answered; zero: none was.
+	// AcceptedAt returns when the last request was sent that was signed with the data source's secret and that Carbon Black Cloud
+	// answered, the zero time if there was none.
 	AcceptedAt() time.Time
 	// Verify sends such a request. Its error says why the secret is not proved.
 	Verify(ctx context.Context) error
 }
 
-// StoreSettings opens a store for an API key. Stores of the same name are the same one.
+// StoreSettings opens a store for an API key. The same name means the same store.
 type StoreSettings struct {
 	Name   string
-	Shared bool // among processes, and so it knows secrets that Carbon Black Cloud has accepted elsewhere
+	Shared bool // among processes: it knows secrets that Carbon Black Cloud has accepted in another one
 	Open   func(cbc.APIKey) (store.Store, error)
 }
 
 // Config describes the queue of a data source.
 type Config struct {
 	Identity   cbc.Identity
-	Owner      string // the data source, whatever its settings: the next Config of the same owner replaces this one
+	Owner      string // identifies the data source: a later Config of the same owner replaces this one
 	Source     Source
 	Searcher   Searcher
-	Prover     Prover                   // nil: the secret needs no proof
+	Prover     Prover                   // nil means that the secret needs no proof
 	Derive     func(salt []byte) []byte // see Secret
 	Store      StoreSettings
 	Poll       time.Duration // the least time between two reads; 0 means a minute
@@ -59,7 +59,7 @@ type Config struct {
 // Defaults of a Config.
 const (
 	DefaultPoll       = time.Minute
-	DefaultLookback   = 3*24*time.Hour + time.Hour // a panel of three days that asks first finds all of them
+	DefaultLookback   = 3*24*time.Hour + time.Hour // so that the first panel of three days shows all of them
 	DefaultAuditEvery = 15 * time.Minute
 )
 
@@ -79,8 +79,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// quiet is how long nothing may be heard of a leader that reads the queue.
-func (c Config) quiet() time.Duration { return 2*c.Poll + storeTime }
+// leaseTime returns how long a lease is valid without being renewed.
+func (c Config) leaseTime() time.Duration { return 2*c.Poll + storeTime }
 
 func (c Config) secret() store.Secret {
 	return store.Secret{Fingerprint: c.Identity.Fingerprint, Derive: c.Derive}
@@ -90,8 +90,8 @@ func (c Config) policy() store.Policy {
 	return store.Policy{Late: c.Late.Milliseconds(), Lookback: c.Lookback.Milliseconds()}
 }
 
-// Readers are the readers of a process: one per API key, however many data sources use it. A data source takes part once its secret
-// is proved; see [Queue.admit].
+// Readers are the readers of a process: one per API key, however many data sources use it. A data source is admitted once its secret is
+// proved; see [Queue.admit].
 type Readers struct {
 	mu    sync.Mutex
 	byKey map[cbc.APIKey]*slot
@@ -102,19 +102,19 @@ type slot struct {
 	open     map[*Queue]bool // every data source with this key, admitted or not
 	reader   *reader         // nil until the first data source is admitted
 	accepted map[string]bool // fingerprints of the secrets that Carbon Black Cloud accepted and has not rejected since
-	rejected map[string]bool // fingerprints of those that it accepted once and has rejected since
-	since    time.Time       // when accepted last changed: proofs from before do not count any more
+	rejected map[string]bool // fingerprints of the secrets that it accepted once and has rejected since
+	since    time.Time       // when accepted last changed: earlier proofs no longer count
 }
 
-// process are the readers of this process. Grafana replaces a data source's instance at will and lets the old one live on for
-// a while: both must share.
+// process holds the readers of this process. Grafana may replace a data source's instance at any time and keeps the old one for a while:
+// both must share a reader.
 var process Readers
 
-// Open returns the process's queue of an API key for a data source. It must be closed. It sends nothing, starts nothing, and shows
-// nothing that another data source has filled until the secret is proved. The error is one of the store's settings.
+// Open returns a data source's share in the process's reader of its API key. The caller must close it. Open sends nothing and starts
+// nothing. Events that another data source has read are not shown until the secret is proved. An error is about the store's settings.
 func Open(c Config) (*Queue, error) { return process.Open(c) }
 
-// Open is the same among the readers of p.
+// Open is like the function Open, for the readers of p.
 func (p *Readers) Open(c Config) (*Queue, error) {
 	q := &Queue{readers: p, config: c.withDefaults(), admitting: make(chan struct{}, 1)}
 	p.mu.Lock()
@@ -124,7 +124,7 @@ func (p *Readers) Open(c Config) (*Queue, error) {
 	if s == nil {
 		s = &slot{open: map[*Queue]bool{}, accepted: map[string]bool{}, rejected: map[string]bool{}}
 	}
-	if _, err := s.ledgerFor(q); err != nil {
+	if _, err := s.storeFor(q); err != nil {
 		return nil, err
 	}
 	if p.byKey == nil {
@@ -135,8 +135,8 @@ func (p *Readers) Open(c Config) (*Queue, error) {
 	return q, nil
 }
 
-// close takes a queue out. With the last data source of an API key its reader ends. A reader without admitted data sources is kept
-// as long as one waits for its admission: Grafana disposes an old instance before the new one is asked for events.
+// close removes a queue. The last one of an API key closes its reader. A reader without admitted data sources is kept while one may still
+// be admitted, because Grafana disposes an old instance before the new one is queried.
 func (p *Readers) close(q *Queue) {
 	p.mu.Lock()
 	key := q.config.Identity.APIKey
@@ -153,11 +153,11 @@ func (p *Readers) close(q *Queue) {
 		unused.Close()
 	}
 	if ended != nil {
-		ended.end()
+		ended.close()
 	}
 }
 
-// report takes a poll into account that was made with a data source's secret.
+// report records the result of a poll that used a data source's secret.
 func (p *Readers) report(q *Queue, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,15 +166,15 @@ func (p *Readers) report(q *Queue, err error) {
 	case s == nil || !s.open[q]:
 	case err == nil:
 		s.accept(q)
-	case rejected(err) && s.accepted[q.config.Identity.Fingerprint]: // the word on a secret that never worked is no news
+	case rejected(err) && s.accepted[q.config.Identity.Fingerprint]: // a secret that never worked changes nothing
 		delete(s.accepted, q.config.Identity.Fingerprint)
 		s.rejected[q.config.Identity.Fingerprint] = true
 		s.since = time.Now()
 	}
 }
 
-// accept notes that Carbon Black Cloud has accepted a data source's secret. A secret that is accepted for the first time has replaced
-// those before it: whoever still uses one of them must prove it anew.
+// accept records that Carbon Black Cloud has accepted a data source's secret. A secret that is accepted for the first time replaces all
+// earlier ones: data sources that use those must prove them again.
 func (s *slot) accept(q *Queue) {
 	fingerprint := q.config.Identity.Fingerprint
 	if s.accepted[fingerprint] {
@@ -185,7 +185,7 @@ func (s *slot) accept(q *Queue) {
 	s.since = time.Now()
 	for other := range s.open {
 		if other.config.Identity.Fingerprint != fingerprint {
-			other.expel()
+			other.revoke()
 		}
 	}
 }
@@ -195,42 +195,40 @@ type Queue struct {
 	readers   *Readers
 	config    Config
 	closing   sync.Once
-	admitting chan struct{} // taken by the one caller who sees to the admission
+	admitting chan struct{} // holds one: the caller that tries to be admitted
 	admitted  atomic.Pointer[admission]
-	refusal   atomic.Pointer[error] // of the last try to be admitted
+	refusal   atomic.Pointer[error] // of the last attempt to be admitted
 
 	// The lock of Readers guards what follows.
-	own     store.Store // opened for an admission that has not succeeded yet
+	own     store.Store // opened for an attempt that has not succeeded yet
 	retired bool        // closed, or replaced by settings with another store
 }
 
-// Close gives the share back. The last one waits for a read that is under way, and ends the reader and its store.
+// Close gives the share back. The last one of an API key waits for a read that is running, and closes the reader and its store.
 func (q *Queue) Close() {
 	q.closing.Do(func() { q.readers.close(q) })
 }
 
-// Touch says that somebody wants to see the queue's events. It returns when the last read is no older than the poll interval,
-// with what that read failed with; what the store holds can be used all the same. Between two touches nothing is read for
-// longer than an interval.
+// Touch requests the queue's events. It waits until the last poll is no older than the poll interval, and returns that poll's error. The
+// store can be used in spite of an error. Without further calls the queue is not read for longer than one interval.
 func (q *Queue) Touch(ctx context.Context) error {
 	a, err := q.admit(ctx)
 	if err != nil {
 		return err
 	}
-	return a.reader.touch(ctx)
+	return a.reader.waitForPoll(ctx)
 }
 
-// Range visits the events of a time range, from what the store holds, until visit wants no more. A slice is valid during the call
-// only.
-func (q *Queue) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]store.Entry) (more bool)) error {
+// Range visits the stored events of a time range until visit returns false. A slice is valid only during the call.
+func (q *Queue) Range(ctx context.Context, r auditlog.TimeRange, order cbc.Order, visit func([]store.Entry) (more bool)) error {
 	a, err := q.admit(ctx)
 	if err != nil {
 		return err
 	}
-	return a.reader.store.Range(ctx, w, order, visit)
+	return a.reader.store.Range(ctx, r, order, visit)
 }
 
-// Head is the cursor behind everything that the store holds.
+// Head returns the cursor after everything that the store holds.
 func (q *Queue) Head(ctx context.Context) (store.Cursor, error) {
 	a, err := q.admit(ctx)
 	if err != nil {
@@ -239,8 +237,8 @@ func (q *Queue) Head(ctx context.Context) (store.Cursor, error) {
 	return a.reader.store.Head(ctx)
 }
 
-// Subscribe hands over everything that is added behind a cursor, each event once and in the order of addition, which is the same
-// on every replica, until the context ends or deliver fails. As long as somebody subscribes, the queue is read.
+// Subscribe delivers everything that is added after a cursor, until the context ends or deliver fails: each event once, in the order of
+// addition, which is the same on every replica. While somebody subscribes, the queue is read.
 func (q *Queue) Subscribe(ctx context.Context, from store.Cursor, deliver func(store.Changes) error) error {
 	a, err := q.admit(ctx)
 	if err != nil {

@@ -47,7 +47,7 @@ func openSwitched(t *testing.T, w *world) (*Queue, *switched) {
 	return open(t, c), s
 }
 
-func TestStatusOfAYoungLedger(t *testing.T) {
+func TestStatusOfAYoungStore(t *testing.T) {
 	bubble(t, simulator.Switches{}, func(t *testing.T, w *world) {
 		q, _ := openSwitched(t, w)
 		defer q.Close()

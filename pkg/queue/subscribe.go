@@ -1,74 +1,75 @@
 package queue
 
 import (
-	"carbonblack-auditlog-datasource/pkg/store"
 	"context"
 	"errors"
 	"time"
+
+	"carbonblack-auditlog-datasource/pkg/store"
 )
 
 const (
 	maxChanges = 1000
-	rewatch    = time.Second // between two tries to watch a store that cannot be reached
+	retryDelay = time.Second // between two attempts to watch a store that cannot be reached
 )
 
-// audience are the subscribers of a reader. They share one watch of the store.
-type audience struct {
-	size    int
-	changed chan struct{} // closed by the next change
-	leave   context.CancelFunc
+// subscriptions counts the subscribers of a reader. They share one watch of the store.
+type subscriptions struct {
+	size      int
+	changed   chan struct{} // closed by the next change
+	stopWatch context.CancelFunc
 }
 
-// join counts a subscriber in, and starts the watch with the first. The reader's lock is held.
-func (r *reader) join() {
-	if r.audience.size++; r.audience.size > 1 {
+// addSubscriber adds a subscriber. The first one starts the watch. The caller holds the reader's lock.
+func (r *reader) addSubscriber() {
+	if r.subscribers.size++; r.subscribers.size > 1 {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.life)
-	r.audience.leave = cancel
+	r.subscribers.stopWatch = cancel
 	r.idle.Go(func() {
 		for {
-			_ = r.store.Watch(ctx, r.announce) // after a failure it starts with an announcement: nothing is missed
-			if !pause(ctx, rewatch) {
+			_ = r.store.Watch(ctx, r.notifySubscribers) // it begins with a notification, so nothing is missed after a failure
+			if !pause(ctx, retryDelay) {
 				return
 			}
 		}
 	})
 }
 
-// part counts a subscriber out, and ends the watch with the last.
-func (r *reader) part() {
+// removeSubscriber removes a subscriber. The last one ends the watch.
+func (r *reader) removeSubscriber() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.audience.size--; r.audience.size == 0 {
-		r.audience.leave()
+	if r.subscribers.size--; r.subscribers.size == 0 {
+		r.subscribers.stopWatch()
 	}
 }
 
-func (r *reader) announce() error {
+func (r *reader) notifySubscribers() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	close(r.audience.changed)
-	r.audience.changed = make(chan struct{})
+	close(r.subscribers.changed)
+	r.subscribers.changed = make(chan struct{})
 	return nil
 }
 
-// subscribe hands over what is behind a cursor, and then every change.
+// subscribe delivers what the store holds after a cursor, and then every change.
 func (r *reader) subscribe(ctx context.Context, from store.Cursor, deliver func(store.Changes) error) error {
-	if _, err := r.demand(true); errors.Is(err, errEnded) { // what the last read failed with is no reason not to wait for the next
+	if _, err := r.demand(true); errors.Is(err, errEnded) { // after any other error the next poll may succeed
 		return err
 	}
-	defer r.part()
+	defer r.removeSubscriber()
 	for {
 		r.mu.Lock()
-		changed := r.audience.changed
+		changed := r.subscribers.changed
 		r.mu.Unlock()
 		changes, err := r.store.After(ctx, from, maxChanges)
 		switch {
 		case r.life.Err() != nil:
 			return errEnded
 		case err != nil:
-			if !pause(ctx, rewatch) {
+			if !pause(ctx, retryDelay) {
 				return ctx.Err()
 			}
 		case len(changes.Entries) > 0 || changes.Skipped > 0:
@@ -77,7 +78,7 @@ func (r *reader) subscribe(ctx context.Context, from store.Cursor, deliver func(
 			}
 			from = changes.Next
 		default:
-			if err := r.await(ctx, changed); err != nil {
+			if err := r.waitForChange(ctx, changed); err != nil {
 				return err
 			}
 		}
@@ -85,7 +86,7 @@ func (r *reader) subscribe(ctx context.Context, from store.Cursor, deliver func(
 }
 
 // await waits for a change.
-func (r *reader) await(ctx context.Context, changed <-chan struct{}) error {
+func (r *reader) waitForChange(ctx context.Context, changed <-chan struct{}) error {
 	select {
 	case <-changed:
 		return nil

@@ -106,8 +106,8 @@ func (w *world) config(t testing.TB, store StoreSettings) Config {
 }
 
 // memoryStore opens the one store each time.
-func memoryStore(name string, ledger store.Store) StoreSettings {
-	return StoreSettings{Name: name, Open: func(cbc.APIKey) (store.Store, error) { return ledger, nil }}
+func memoryStore(name string, backing store.Store) StoreSettings {
+	return StoreSettings{Name: name, Open: func(cbc.APIKey) (store.Store, error) { return backing, nil }}
 }
 
 var serial atomic.Int64
@@ -186,7 +186,7 @@ func queued(t testing.TB, q *Queue) []string {
 	return list
 }
 
-var errBroken = errors.New("the ledger is broken")
+var errBroken = errors.New("the store is broken")
 
 // fragile is a store that can be broken, and a process that can be killed: a dead one changes nothing any more.
 type fragile struct {
@@ -223,11 +223,11 @@ func (f *fragile) Lead(ctx context.Context, quiet time.Duration) (store.Lease, e
 
 type fragileLead struct {
 	store.Lease
-	ledger *fragile
+	store *fragile
 }
 
 func (l fragileLead) Update(ctx context.Context, change func(*store.ReadState)) (store.ReadState, error) {
-	if l.ledger.broken.Load() {
+	if l.store.broken.Load() {
 		return store.ReadState{}, errBroken
 	}
 	return l.Lease.Update(ctx, change)
@@ -264,14 +264,14 @@ func (nothingFound) SearchAll(context.Context, auditlog.TimeRange, func([]auditl
 // breaker is a source that can break a store as soon as it has read.
 type breaker struct {
 	*cbc.Client
-	ledger *atomic.Pointer[fragile]
+	store *atomic.Pointer[fragile]
 }
 
-func (b breaker) breakAfterRead(f *fragile) { b.ledger.Store(f) }
+func (b breaker) breakAfterRead(f *fragile) { b.store.Store(f) }
 
 func (b breaker) Queue(ctx context.Context) (cbc.Batch, error) {
 	batch, err := b.Client.Queue(ctx)
-	if f := b.ledger.Swap(nil); f != nil {
+	if f := b.store.Swap(nil); f != nil {
 		f.broken.Store(true)
 	}
 	return batch, err

@@ -82,8 +82,8 @@ func login(at time.Time, actor string) auditlog.Event {
 func TestReplicasShowTheSame(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		bubble(t, func() {
-			ledger := store.NewMemory(store.MemoryConfig{})
-			one, two := &replica{Store: ledger}, &replica{Store: ledger}
+			backing := store.NewMemory(store.MemoryConfig{})
+			one, two := &replica{Store: backing}, &replica{Store: backing}
 			var screens [2]screen
 			for i, each := range []*replica{one, two} {
 				stop := start(each.tail(byActor("ann")), screens[i].deliver)
@@ -98,7 +98,7 @@ func TestReplicasShowTheSame(t *testing.T) {
 					at := time.Now().Add(-time.Duration(rapid.IntRange(0, 50).Draw(r, "age")) * time.Second)
 					batch = append(batch, login(at, rapid.SampledFrom([]string{"ann", "bob"}).Draw(r, "actor")))
 				}
-				add(r, ledger, store.FromQueue, batch...)
+				add(r, backing, store.FromQueue, batch...)
 				for _, e := range batch {
 					if e.Actor == "ann" {
 						want = append(want, e.ID().Row(counts[e.ID()]))
@@ -117,11 +117,11 @@ func TestReplicasShowTheSame(t *testing.T) {
 // The tail begins a minute before it was opened; what a search makes good long after it happened is counted only.
 func TestStoreShowsThePresent(t *testing.T) {
 	bubble(t, func() {
-		ledger := store.NewMemory(store.MemoryConfig{})
-		r := &replica{Store: ledger}
+		backing := store.NewMemory(store.MemoryConfig{})
+		r := &replica{Store: backing}
 		now := time.Now()
-		add(t, ledger, store.FromSearch, login(now.Add(-2*time.Hour), "history"))
-		add(t, ledger, store.FromQueue, login(now.Add(-30*time.Second), "just now"), login(now.Add(-90*time.Second), "before"))
+		add(t, backing, store.FromSearch, login(now.Add(-2*time.Hour), "history"))
+		add(t, backing, store.FromQueue, login(now.Add(-30*time.Second), "just now"), login(now.Add(-90*time.Second), "before"))
 		var s screen
 		stop := start(r.tail(auditlog.Filter{}), s.deliver)
 		defer stop()
@@ -129,11 +129,11 @@ func TestStoreShowsThePresent(t *testing.T) {
 		require.Equal(t, []string{"just now"}, actors(s.rows()))
 
 		time.Sleep(20 * time.Minute)
-		add(t, ledger, store.FromSearch, login(now.Add(time.Minute), "repaired"), login(now.Add(-time.Hour), "history"))
+		add(t, backing, store.FromSearch, login(now.Add(time.Minute), "repaired"), login(now.Add(-time.Hour), "history"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now"}, actors(s.rows()))
 		require.Contains(t, s.notices(), "1 events came too late to be shown here")
-		add(t, ledger, store.FromQueue, login(time.Now(), "new"))
+		add(t, backing, store.FromQueue, login(time.Now(), "new"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now", "new"}, actors(s.rows()))
 	})
