@@ -222,7 +222,7 @@ func Fuzz() error {
 // Soak runs the built plugin for MINUTES minutes, 30 by default, with everything that users do at once and a cloud that fails. It fails
 // if what the process holds grows, or stays after the load. The curve is written to docs/soak.svg.
 func Soak() error {
-	mg.Deps(Backend)
+	mg.Deps(Build) // the whole plugin: plugin.json comes with the front end
 	minutes, err := number("MINUTES", 30)
 	if err != nil {
 		return err
