@@ -53,7 +53,10 @@ type Request struct {
 // The size of a part of an answer, in points.
 const (
 	pointsPerFrame = 64
-	pointsPerRow   = 32
+	pointsPerRow   = 20
+	textPerPoint   = 10 // bytes of the texts of a row
+
+	maxListPoints = 4_000_000 // of one list
 )
 
 // Answer reads what a query needs and makes frames of it. The error is a *query.Error, or what reading failed with; then the frames only

@@ -80,6 +80,9 @@ func (r reading) failed() bool { return r.partial != nil || r.Failure != nil }
 // taker takes events in the order of the plan and reports whether it wants more.
 type taker = func(*auditlog.Event, auditlog.Class) (more bool)
 
+// lookEvery is after how many events of a batch a reading looks whether its caller has left: a batch may be all that is stored.
+const lookEvery = 64
+
 // visit passes the events that match to take, until it wants no more: a batch is always finished.
 func (x *execution) visit(ctx context.Context, source Source, q history.Question, matcher auditlog.Matcher, take taker) (r reading, err error) {
 	unknown := catalog.Unknown()
@@ -88,8 +91,11 @@ func (x *execution) visit(ctx context.Context, source Source, q history.Question
 			err = failure
 			break
 		}
-		more := true
+		more, looked := true, 0
 		for e := range batch {
+			if looked++; looked%lookEvery == 0 && ctx.Err() != nil {
+				return r, ctx.Err()
+			}
 			class := x.classify(e)
 			if !matcher.Match(e, class) {
 				continue

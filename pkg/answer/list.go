@@ -11,32 +11,50 @@ import (
 // list lists the newest or oldest events.
 func (x *execution) list(ctx context.Context) (Result, error) {
 	q := x.plan.Query
-	var rows []frame.Row
-	edge := 0 // rows of the millisecond where a user who scrolls goes on
-	r, err := x.read(ctx, 0, func(e *auditlog.Event, c auditlog.Class) bool {
+	var listed []*auditlog.Event
+	edge := 0 // events of the millisecond where a user who scrolls goes on
+	points, table := 0, q.Format == query.FormatTable
+	r, err := x.read(ctx, 0, func(e *auditlog.Event, _ auditlog.Class) bool {
 		if q.Scrolls && x.plan.atScrollEdge(e) {
 			edge++
-		} else if len(rows)-edge >= q.Limit {
+		} else if len(listed)-edge >= q.Limit {
 			return false
 		}
-		rows = append(rows, frame.Row{Event: e, Class: c})
-		return len(rows)-edge < q.Limit || q.Scrolls
+		listed, points = append(listed, e), points+pointsOf(e, table)
+		return points <= maxListPoints && (len(listed)-edge < q.Limit || q.Scrolls)
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	if err := x.takeRoom(ctx, len(rows)*pointsPerRow); err != nil {
+	if points > maxListPoints {
+		return Result{}, query.Errorf("the answer is too large after %s events: ask for fewer rows or a shorter time range", thousands(len(listed)))
+	}
+	if err := x.takeRoom(ctx, points); err != nil {
 		return Result{}, err
 	}
-	for i := range rows {
-		rows[i].Folded = r.folded[rows[i].Event]
+	rows := make([]frame.Row, len(listed))
+	for i, e := range listed {
+		rows[i] = frame.Row{Event: e, Class: x.classify(e), Folded: r.folded[e]}
 	}
 	setIDs(rows)
 	content := frame.Content{Shape: frame.ShapeLogs, Rows: rows}
-	if q.Format == query.FormatTable {
+	if table {
 		content.Shape = frame.ShapeTable
 	}
 	return x.result(ctx, content, r)
+}
+
+// pointsOf returns the size of the row of an event, in points. Its text is copied several times on its way to Grafana; a log line repeats
+// it in its labels, each with its name.
+func pointsOf(e *auditlog.Event, table bool) int {
+	text := len(e.Description) + len(e.Actor) + len(e.ActorIP) + len(e.RequestURL)
+	for _, f := range e.Extra {
+		text += len(f.Name) + len(f.Value)
+	}
+	if table {
+		return pointsPerRow + text/textPerPoint
+	}
+	return (pointsPerRow + text/textPerPoint) * 3 / 2
 }
 
 // atScrollEdge reports whether an event lies in the millisecond where a user who scrolls goes on: some of its events are on the screen

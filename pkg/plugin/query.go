@@ -24,14 +24,14 @@ import (
 const concurrentQueries = 4
 
 // QueryData answers the queries of a panel, an alert rule or Explore, each on its own: one that fails leaves the others alone.
-func (d *Instance) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	ctx, cancel := inTime(d.withCaller(ctx, req))
+func (d *Instance) QueryData(request context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	ctx, cancel := inTime(d.withCaller(request, req))
 	defer cancel()
 	if most := query.MaxQueriesPerRequest(); len(req.Queries) > most {
 		return tooManyQueries(req, most), nil
 	}
 	taken := newRoom(ratelimit.LaneOf(ctx))
-	defer taken.release()
+	defer taken.releaseWhenSent(request)
 	ctx = context.WithValue(ctx, roomKey{}, taken)
 	answers := make([]backend.DataResponse, len(req.Queries))
 	caller := callerKindOf(req)

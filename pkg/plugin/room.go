@@ -10,8 +10,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// Room for the answers of the process, in points of about 24 bytes. An answer takes it until it is on its way to Grafana, and the
-// larger part of its memory is what Grafana is sent, so this keeps the process well under 512 MB.
+// Room for the answers of the process, in points. A point takes about 24 bytes in a frame and twice as many while the frame is encoded
+// and sent, so this and the memory limit keep the process under 512 MB.
 const (
 	panelRoom = 4_000_000
 	// ruleRoom is kept for alert rules: panels cannot take it.
@@ -51,6 +51,15 @@ func (r *room) take(ctx context.Context, points int64) error {
 	}
 	r.held += points
 	return nil
+}
+
+// releaseWhenSent gives the room back once the request is over: gRPC ends its context when the response is encoded and on its way.
+func (r *room) releaseWhenSent(request context.Context) {
+	if request.Done() == nil { // it never ends
+		r.release()
+		return
+	}
+	context.AfterFunc(request, r.release)
 }
 
 func (r *room) release() {

@@ -101,3 +101,19 @@ func TestRoomIsTakenAndGivenBack(t *testing.T) {
 	require.NoError(t, other.take(context.Background(), panelRoom))
 	other.release()
 }
+
+// What is being encoded and sent still takes memory: its room is given back when the request is over.
+func TestRoomIsHeldUntilTheAnswerIsSent(t *testing.T) {
+	d := manyActors(t, 10)
+	request, sent := context.WithCancel(context.Background())
+	defer sent()
+	resp, err := d.QueryData(request, &backend.QueryDataRequest{Queries: []backend.DataQuery{{
+		RefID: "A", JSON: json.RawMessage(`{"queryType":"count","groupBy":["actor"]}`), TimeRange: backend.TimeRange{From: present.Add(-time.Hour), To: present},
+	}}})
+	require.NoError(t, err)
+	require.Len(t, resp.Responses["A"].Frames, 10)
+	require.False(t, panelAnswers.TryAcquire(panelRoom))
+	sent()
+	require.NoError(t, panelAnswers.Acquire(context.Background(), panelRoom))
+	panelAnswers.Release(panelRoom)
+}
