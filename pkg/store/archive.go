@@ -56,11 +56,11 @@ type FillProgress struct {
 
 // State returns what the archive holds.
 func (a *Archive) State(ctx context.Context) (ArchiveState, error) {
-	ledger, err := a.id(ctx)
+	keyID, err := a.id(ctx)
 	if err != nil {
 		return ArchiveState{}, err
 	}
-	state, _, err := readArchiveRow(ctx, a.pool, ledger, "")
+	state, _, err := readArchiveRow(ctx, a.pool, keyID, "")
 	return state, failed(err)
 }
 
@@ -73,12 +73,12 @@ type querier interface {
 type archiveLease struct{ generation, until int64 }
 
 // readArchiveRow returns an empty state if there is no row.
-func readArchiveRow(ctx context.Context, q querier, ledger int32, lock string) (ArchiveState, archiveLease, error) {
+func readArchiveRow(ctx context.Context, q querier, keyID int32, lock string) (ArchiveState, archiveLease, error) {
 	var text string
 	var state ArchiveState
 	var lease archiveLease
 	err := q.QueryRow(ctx, `select generation, leased_until, state, (extract(epoch from clock_timestamp()) * 1000)::bigint
-		from cbc_audit_archive where ledger = $1`+lock, ledger).Scan(&lease.generation, &lease.until, &text, &state.Now)
+		from cbc_audit_archive where ledger = $1`+lock, keyID).Scan(&lease.generation, &lease.until, &text, &state.Now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ArchiveState{}, archiveLease{}, nil
 	}
@@ -89,20 +89,20 @@ func readArchiveRow(ctx context.Context, q querier, ledger int32, lock string) (
 }
 
 // change runs a transaction that owns the row of the archive.
-func (a *Archive) change(ctx context.Context, do func(tx pgx.Tx, ledger int32, state *ArchiveState, lease *archiveLease) error) error {
-	ledger, err := a.id(ctx)
+func (a *Archive) change(ctx context.Context, do func(tx pgx.Tx, keyID int32, state *ArchiveState, lease *archiveLease) error) error {
+	keyID, err := a.id(ctx)
 	if err != nil {
 		return err
 	}
 	err = inTransaction(ctx, a.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `insert into cbc_audit_archive (ledger) values ($1) on conflict do nothing`, ledger); err != nil {
+		if _, err := tx.Exec(ctx, `insert into cbc_audit_archive (ledger) values ($1) on conflict do nothing`, keyID); err != nil {
 			return err
 		}
-		state, lease, err := readArchiveRow(ctx, tx, ledger, ` for update`)
+		state, lease, err := readArchiveRow(ctx, tx, keyID, ` for update`)
 		if err != nil {
 			return err
 		}
-		if err := do(tx, ledger, &state, &lease); err != nil {
+		if err := do(tx, keyID, &state, &lease); err != nil {
 			return err
 		}
 		text, err := json.Marshal(state)
@@ -110,7 +110,7 @@ func (a *Archive) change(ctx context.Context, do func(tx pgx.Tx, ledger int32, s
 			return err
 		}
 		_, err = tx.Exec(ctx, `update cbc_audit_archive set generation = $2, leased_until = $3, state = $4 where ledger = $1`,
-			ledger, lease.generation, lease.until, string(text))
+			keyID, lease.generation, lease.until, string(text))
 		return err
 	})
 	if errors.Is(err, ErrHeld) || errors.Is(err, ErrNotLeading) {
@@ -152,12 +152,12 @@ func (l *FillLease) Update(ctx context.Context, change func(*ArchiveState)) (Arc
 }
 
 func (l *FillLease) use(ctx context.Context, do func(pgx.Tx, int32, *ArchiveState) error) (after ArchiveState, err error) {
-	err = l.archive.change(ctx, func(tx pgx.Tx, ledger int32, state *ArchiveState, lease *archiveLease) error {
+	err = l.archive.change(ctx, func(tx pgx.Tx, keyID int32, state *ArchiveState, lease *archiveLease) error {
 		if lease.generation != l.generation {
 			return ErrNotLeading
 		}
 		lease.until = state.Now + fillTime.Milliseconds()
-		if err := do(tx, ledger, state); err != nil {
+		if err := do(tx, keyID, state); err != nil {
 			return err
 		}
 		after = *state

@@ -25,8 +25,8 @@ const (
 var errBlock = errors.New("a block of the archive is damaged")
 
 // putBlock stores the events of a time range as a block. classOf returns the number of an event's class.
-func putBlock(ctx context.Context, tx pgx.Tx, ledger int32, s *ArchiveState, r auditlog.TimeRange, events []*auditlog.Event, classOf func(*auditlog.Event) int32) error {
-	if err := dropBlocks(ctx, tx, ledger, s, r); err != nil {
+func putBlock(ctx context.Context, tx pgx.Tx, keyID int32, s *ArchiveState, r auditlog.TimeRange, events []*auditlog.Event, classOf func(*auditlog.Event) int32) error {
+	if err := dropBlocks(ctx, tx, keyID, s, r); err != nil {
 		return err
 	}
 	var columns []*auditlog.Event
@@ -56,7 +56,7 @@ func putBlock(ctx context.Context, tx pgx.Tx, ledger int32, s *ArchiveState, r a
 	actors := encodeColumn(columns, func(e *auditlog.Event) string { return e.Actor })
 	addresses := encodeColumn(columns, func(e *auditlog.Event) string { return auditlog.Address(e.ActorIP) })
 	_, err := tx.Exec(ctx, `insert into cbc_audit_block (ledger, starts, ends, times, marks, actors, addresses, exact) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		ledger, r.From, r.To, times, marks, actors, addresses, string(append(exact, ']')))
+		keyID, r.From, r.To, times, marks, actors, addresses, string(append(exact, ']')))
 	s.Blocks = addRange(s.Blocks, r)
 	return err
 }
@@ -79,8 +79,8 @@ func encodeColumn(events []*auditlog.Event, value func(*auditlog.Event) string) 
 }
 
 // dropBlocks deletes the blocks that have a part of a time range.
-func dropBlocks(ctx context.Context, tx pgx.Tx, ledger int32, s *ArchiveState, r auditlog.TimeRange) error {
-	rows, err := tx.Query(ctx, `delete from cbc_audit_block where ledger = $1 and starts < $3 and ends > $2 returning starts, ends`, ledger, r.From, r.To)
+func dropBlocks(ctx context.Context, tx pgx.Tx, keyID int32, s *ArchiveState, r auditlog.TimeRange) error {
+	rows, err := tx.Query(ctx, `delete from cbc_audit_block where ledger = $1 and starts < $3 and ends > $2 returning starts, ends`, keyID, r.From, r.To)
 	if err != nil {
 		return err
 	}
@@ -112,8 +112,8 @@ func (l *FillLease) Pack(ctx context.Context) (more bool, err error) {
 	for i, row := range rows {
 		events[i], classes[row.event] = row.event, row.class
 	}
-	_, err = l.use(ctx, func(tx pgx.Tx, ledger int32, s *ArchiveState) error {
-		return putBlock(ctx, tx, ledger, s, part, events, func(e *auditlog.Event) int32 { return classes[e] })
+	_, err = l.use(ctx, func(tx pgx.Tx, keyID int32, s *ArchiveState) error {
+		return putBlock(ctx, tx, keyID, s, part, events, func(e *auditlog.Event) int32 { return classes[e] })
 	})
 	return err == nil, err
 }
@@ -137,12 +137,12 @@ func (a *Archive) loosePart(ctx context.Context, s ArchiveState) (part auditlog.
 
 // holds reports whether a time range has so many events.
 func (a *Archive) holds(ctx context.Context, r auditlog.TimeRange, n int) (bool, error) {
-	ledger, err := a.id(ctx)
+	keyID, err := a.id(ctx)
 	if err != nil {
 		return false, err
 	}
 	var counted int
 	err = a.pool.QueryRow(ctx, `select count(*) from (select 1 from cbc_audit_archived where ledger = $1 and happened >= $2 and happened < $3 limit $4) as e`,
-		ledger, nanos(r.From), nanos(r.To), n).Scan(&counted)
+		keyID, nanos(r.From), nanos(r.To), n).Scan(&counted)
 	return counted >= n, failed(err)
 }

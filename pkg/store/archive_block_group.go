@@ -10,7 +10,7 @@ import (
 )
 
 // groupBlocks groups the blocks of covered parts, and returns what of the parts is in no block.
-func groupBlocks(ctx context.Context, tx pgx.Tx, ledger int32, g *Grouping, valid, parts []auditlog.TimeRange, classes map[int32]auditlog.Class,
+func groupBlocks(ctx context.Context, tx pgx.Tx, keyID int32, g *Grouping, valid, parts []auditlog.TimeRange, classes map[int32]auditlog.Class,
 	take func(Grouped), single func(*auditlog.Event),
 ) (left []auditlog.TimeRange, err error) {
 	groups, ok := newBlockGroups(g, classes)
@@ -18,7 +18,7 @@ func groupBlocks(ctx context.Context, tx pgx.Tx, ledger int32, g *Grouping, vali
 		return parts, nil
 	}
 	for _, part := range parts {
-		loose, err := groups.read(ctx, tx, ledger, valid, part, single)
+		loose, err := groups.read(ctx, tx, keyID, valid, part, single)
 		if err != nil {
 			return nil, err
 		}
@@ -29,7 +29,7 @@ func groupBlocks(ctx context.Context, tx pgx.Tx, ledger int32, g *Grouping, vali
 }
 
 // read adds the blocks of a part, and returns what of it is in none.
-func (b *blockGroups) read(ctx context.Context, tx pgx.Tx, ledger int32, valid []auditlog.TimeRange, part auditlog.TimeRange,
+func (b *blockGroups) read(ctx context.Context, tx pgx.Tx, keyID int32, valid []auditlog.TimeRange, part auditlog.TimeRange,
 	single func(*auditlog.Event),
 ) (left []auditlog.TimeRange, err error) {
 	sql := "select starts, ends, exact, times"
@@ -40,7 +40,7 @@ func (b *blockGroups) read(ctx context.Context, tx pgx.Tx, ledger int32, valid [
 			sql += ", ''::bytea"
 		}
 	}
-	rows, err := tx.Query(ctx, sql+` from cbc_audit_block where ledger = $1 and starts < $3 and ends > $2 order by starts`, ledger, part.From, part.To)
+	rows, err := tx.Query(ctx, sql+` from cbc_audit_block where ledger = $1 and starts < $3 and ends > $2 order by starts`, keyID, part.From, part.To)
 	if err != nil {
 		return nil, err
 	}

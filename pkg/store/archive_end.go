@@ -28,7 +28,7 @@ const claimTime = 10 * time.Second
 // End returns the end of the log from an instant on, in milliseconds, if a replica has read it less than fresh ago. Else it returns a
 // claim for the caller, or nothing while another replica has one.
 func (a *Archive) End(ctx context.Context, from int64, fresh time.Duration) (*End, *Claim, error) {
-	ledger, err := a.id(ctx)
+	keyID, err := a.id(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -36,7 +36,7 @@ func (a *Archive) End(ctx context.Context, from int64, fresh time.Duration) (*En
 	var text []byte
 	var age int64
 	err = a.pool.QueryRow(ctx, `with e as (select *, (extract(epoch from clock_timestamp()) * 1000)::bigint - requested as age from cbc_audit_end where ledger = $1)
-		select starts, ends, age, events from e where starts <= $2 and age >= 0 and age < $3`, ledger, from, fresh.Milliseconds()).
+		select starts, ends, age, events from e where starts <= $2 and age >= 0 and age < $3`, keyID, from, fresh.Milliseconds()).
 		Scan(&e.Range.From, &e.Range.To, &age, &text)
 	if err == nil {
 		e.Age = time.Duration(age) * time.Millisecond
@@ -51,7 +51,7 @@ func (a *Archive) End(ctx context.Context, from int64, fresh time.Duration) (*En
 		values ($1, (extract(epoch from clock_timestamp()) * 1000)::bigint + $2)
 		on conflict (ledger) do update set claimed_till = excluded.claimed_till
 			where e.claimed_till < excluded.claimed_till - $2 and not (e.starts <= $3 and excluded.claimed_till - $2 - e.requested < $4)
-		returning claimed_till`, ledger, claimTime.Milliseconds(), from, fresh.Milliseconds()).Scan(&claim.until)
+		returning claimed_till`, keyID, claimTime.Milliseconds(), from, fresh.Milliseconds()).Scan(&claim.until)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil, nil
 	}
@@ -68,13 +68,13 @@ func (a *Archive) PutEnd(ctx context.Context, c *Claim, w auditlog.TimeRange, ev
 		text = events[i].AppendJSON(text)
 	}
 	_, err := a.pool.Exec(ctx, `update cbc_audit_end set starts = $3, ends = $4, requested = $2 - $5, claimed_till = 0, events = $6 where ledger = $1 and claimed_till = $2`,
-		a.ledger.Load(), c.until, w.From, w.To, claimTime.Milliseconds(), string(append(text, ']')))
+		a.keyID.Load(), c.until, w.From, w.To, claimTime.Milliseconds(), string(append(text, ']')))
 	return failed(err)
 }
 
 // DropClaim lets another replica read the end.
 func (a *Archive) DropClaim(ctx context.Context, c *Claim) error {
-	_, err := a.pool.Exec(ctx, `update cbc_audit_end set claimed_till = 0 where ledger = $1 and claimed_till = $2`, a.ledger.Load(), c.until)
+	_, err := a.pool.Exec(ctx, `update cbc_audit_end set claimed_till = 0 where ledger = $1 and claimed_till = $2`, a.keyID.Load(), c.until)
 	return failed(err)
 }
 

@@ -56,13 +56,13 @@ func CanGroup(f auditlog.Filter, keys []auditlog.Key) bool {
 // Group returns the groups of the archived part of a time range, and that part. Equal groups may be returned more than once. Events that
 // the database cannot hold in columns are passed to single.
 func (a *Archive) Group(ctx context.Context, g Grouping, take func(Grouped), single func(*auditlog.Event)) (held []auditlog.TimeRange, err error) {
-	ledger, err := a.id(ctx)
+	keyID, err := a.id(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// One snapshot: what is classified anew meanwhile does not mix.
 	err = pgx.BeginTxFunc(ctx, a.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		state, _, err := readArchiveRow(ctx, tx, ledger, "")
+		state, _, err := readArchiveRow(ctx, tx, keyID, "")
 		if err != nil {
 			return err
 		}
@@ -77,12 +77,12 @@ func (a *Archive) Group(ctx context.Context, g Grouping, take func(Grouped), sin
 		if err != nil {
 			return err
 		}
-		loose, err := groupBlocks(ctx, tx, ledger, &g, state.Blocks, held, classes, take, single)
+		loose, err := groupBlocks(ctx, tx, keyID, &g, state.Blocks, held, classes, take, single)
 		if err != nil {
 			return err
 		}
 		for _, part := range loose {
-			if err := a.groupPart(ctx, tx, ledger, g, part, classes, take, single); err != nil {
+			if err := a.groupPart(ctx, tx, keyID, g, part, classes, take, single); err != nil {
 				return err
 			}
 		}
@@ -98,10 +98,10 @@ func (g *Grouping) needsClass() bool {
 	return g.Filter.NeedsClass() || slices.ContainsFunc(g.Keys, auditlog.Key.FixedByClass)
 }
 
-func (a *Archive) groupPart(ctx context.Context, tx pgx.Tx, ledger int32, g Grouping, part auditlog.TimeRange, classes map[int32]auditlog.Class,
+func (a *Archive) groupPart(ctx context.Context, tx pgx.Tx, keyID int32, g Grouping, part auditlog.TimeRange, classes map[int32]auditlog.Class,
 	take func(Grouped), single func(*auditlog.Event),
 ) error {
-	rows, err := tx.Query(ctx, selectEvents+"exact is not null and ledger = $1 and happened >= $2 and happened < $3", ledger, nanos(part.From), nanos(part.To))
+	rows, err := tx.Query(ctx, selectEvents+"exact is not null and ledger = $1 and happened >= $2 and happened < $3", keyID, nanos(part.From), nanos(part.To))
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (a *Archive) groupPart(ctx context.Context, tx pgx.Tx, ledger int32, g Grou
 	w.addTerms(g.Filter.Criteria, "")
 	w.addTerms(g.Filter.Exclusions, "not ")
 	w.addClasses(g.Filter, classes)
-	sql, args := g.groupBy(ledger, w, g.bounds(part))
+	sql, args := g.groupBy(keyID, w, g.bounds(part))
 	if rows, err = tx.Query(ctx, sql, args...); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (g *Grouping) bounds(part auditlog.TimeRange) bucketBounds {
 }
 
 // groupBy builds the query that groups by columns and the number of the class. Buckets are a range of the index each.
-func (g *Grouping) groupBy(ledger int32, w where, b bucketBounds) (sql string, args []any) {
+func (g *Grouping) groupBy(keyID int32, w where, b bucketBounds) (sql string, args []any) {
 	var columns []string
 	for _, key := range g.Keys {
 		if column := archivedColumn(key); column != "" {
@@ -159,9 +159,9 @@ func (g *Grouping) groupBy(ledger int32, w where, b bucketBounds) (sql string, a
 	buckets := ""
 	if len(b.numbers) == 1 { // several processes of the database can share it
 		buckets = fmt.Sprintf("(values (%d)) as bucket (number)", b.numbers[0])
-		w.add("ledger = ? and happened >= ? and happened < ?", ledger, b.from[0], b.to[0])
+		w.add("ledger = ? and happened >= ? and happened < ?", keyID, b.from[0], b.to[0])
 	} else {
-		w.add("ledger = ? and happened >= bucket.lower and happened < bucket.upper", ledger)
+		w.add("ledger = ? and happened >= bucket.lower and happened < bucket.upper", keyID)
 		n := len(w.args)
 		w.args = append(w.args, b.numbers, b.from, b.to)
 		buckets = fmt.Sprintf("unnest($%d::integer[], $%d::bigint[], $%d::bigint[]) as bucket (number, lower, upper)", n+1, n+2, n+3)

@@ -16,10 +16,10 @@ const readingTime = 10 * time.Minute
 // whole months are deleted, which takes no time and leaves no holes on the disk.
 func (l *FillLease) Trim(ctx context.Context, floor int64) error {
 	now := int64(0)
-	state, err := l.use(ctx, func(tx pgx.Tx, ledger int32, s *ArchiveState) error {
+	state, err := l.use(ctx, func(tx pgx.Tx, keyID int32, s *ArchiveState) error {
 		now = s.Now
 		s.trim(floor)
-		return trimBlocks(ctx, tx, ledger, s)
+		return trimBlocks(ctx, tx, keyID, s)
 	})
 	if err != nil || now < state.DropAfter {
 		return err
@@ -38,13 +38,13 @@ func (s *ArchiveState) trim(floor int64) {
 }
 
 // trimBlocks deletes the blocks of which nothing is covered any more.
-func trimBlocks(ctx context.Context, tx pgx.Tx, ledger int32, s *ArchiveState) error {
+func trimBlocks(ctx context.Context, tx pgx.Tx, keyID int32, s *ArchiveState) error {
 	var end int64
-	err := tx.QueryRow(ctx, `select coalesce(max(ends), 0) from cbc_audit_block where ledger = $1 and ends <= $2`, ledger, s.Floor).Scan(&end)
+	err := tx.QueryRow(ctx, `select coalesce(max(ends), 0) from cbc_audit_block where ledger = $1 and ends <= $2`, keyID, s.Floor).Scan(&end)
 	if err != nil || end == 0 {
 		return err
 	}
-	return dropBlocks(ctx, tx, ledger, s, auditlog.TimeRange{From: -1 << 62, To: end})
+	return dropBlocks(ctx, tx, keyID, s, auditlog.TimeRange{From: -1 << 62, To: end})
 }
 
 // dropBefore deletes the months before the floor of every archive. Whoever reads now began to after the floor had passed them.
@@ -120,17 +120,17 @@ func (l *FillLease) Classify(ctx context.Context, catalog string, classOf func(*
 			tids, classes = append(tids, e.tid), append(classes, id)
 		}
 	}
-	_, err = l.use(ctx, func(tx pgx.Tx, ledger int32, s *ArchiveState) error {
+	_, err = l.use(ctx, func(tx pgx.Tx, keyID int32, s *ArchiveState) error {
 		if s.Catalog != catalog {
 			return ErrNotLeading
 		}
 		_, err := tx.Exec(ctx, `update cbc_audit_archived a set class = c.class from unnest($2::text[], $3::integer[]) as c (tid, class)
-			where a.ctid = c.tid::tid and a.ledger = $1 and a.happened >= $4 and a.happened < $5`, ledger, tids, classes, nanos(part.From), nanos(part.To))
+			where a.ctid = c.tid::tid and a.ledger = $1 and a.happened >= $4 and a.happened < $5`, keyID, tids, classes, nanos(part.From), nanos(part.To))
 		s.Classified = addRange(s.Classified, part)
 		if err != nil || len(tids) == 0 {
 			return err
 		}
-		return dropBlocks(ctx, tx, ledger, s, part)
+		return dropBlocks(ctx, tx, keyID, s, part)
 	})
 	return err == nil, err
 }
@@ -145,7 +145,7 @@ type oldRow struct {
 // oldRows returns the newest events of a part, and shortens the part to what they make complete. It is one partition's: rows of two may
 // be at the same place.
 func (a *Archive) oldRows(ctx context.Context, part *auditlog.TimeRange) ([]oldRow, error) {
-	ledger, err := a.id(ctx)
+	keyID, err := a.id(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (a *Archive) oldRows(ctx context.Context, part *auditlog.TimeRange) ([]oldR
 	var found []oldRow
 	for size := classifyPage; ; size *= 4 {
 		rows, err := a.pool.Query(ctx, `select ctid::text, class, happened, flags, actor, actor_ip, description, request_url, org_key, extra, exact from cbc_audit_archived
-			where ledger = $1 and happened >= $2 and happened < $3 order by happened desc limit $4`, ledger, nanos(part.From), nanos(part.To), size)
+			where ledger = $1 and happened >= $2 and happened < $3 order by happened desc limit $4`, keyID, nanos(part.From), nanos(part.To), size)
 		if err != nil {
 			return nil, failed(err)
 		}

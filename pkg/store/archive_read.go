@@ -16,12 +16,12 @@ import (
 // Read calls visit with the archived events of a time range in order, until it returns false: every event of a millisecond together. It
 // returns at least the events that the filter selects. The slice is valid during the call only.
 func (a *Archive) Read(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, order cbc.Order, visit func([]*auditlog.Event) (more bool)) error {
-	ledger, err := a.id(ctx)
+	keyID, err := a.id(ctx)
 	if err != nil {
 		return err
 	}
 	for size := firstPage; w.From < w.To; {
-		events, err := a.page(ctx, ledger, f, w, order, size)
+		events, err := a.page(ctx, keyID, f, w, order, size)
 		if err != nil {
 			return failed(err)
 		}
@@ -48,9 +48,9 @@ func (a *Archive) Read(ctx context.Context, f auditlog.Filter, w auditlog.TimeRa
 	return nil
 }
 
-func (a *Archive) page(ctx context.Context, ledger int32, f auditlog.Filter, w auditlog.TimeRange, order cbc.Order, size int) ([]*auditlog.Event, error) {
+func (a *Archive) page(ctx context.Context, keyID int32, f auditlog.Filter, w auditlog.TimeRange, order cbc.Order, size int) ([]*auditlog.Event, error) {
 	var cond where
-	cond.add("ledger = ? and happened >= ? and happened < ?", ledger, nanos(w.From), nanos(w.To))
+	cond.add("ledger = ? and happened >= ? and happened < ?", keyID, nanos(w.From), nanos(w.To))
 	var selected where
 	selected.args = cond.args
 	selected.addTerms(f.Criteria, "")

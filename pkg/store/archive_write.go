@@ -31,20 +31,20 @@ func (l *FillLease) Add(ctx context.Context, f Fill) (ArchiveState, error) {
 	if err != nil {
 		return ArchiveState{}, err
 	}
-	state, err := l.use(ctx, func(tx pgx.Tx, ledger int32, state *ArchiveState) error {
-		deleted, err := tx.Exec(ctx, `delete from cbc_audit_archived where ledger = $1 and happened >= $2 and happened < $3`, ledger, nanos(f.Range.From), nanos(f.Range.To))
+	state, err := l.use(ctx, func(tx pgx.Tx, keyID int32, state *ArchiveState) error {
+		deleted, err := tx.Exec(ctx, `delete from cbc_audit_archived where ledger = $1 and happened >= $2 and happened < $3`, keyID, nanos(f.Range.From), nanos(f.Range.To))
 		if err != nil {
 			return err
 		}
 		rows := make([][]any, len(f.Events))
 		for i := range f.Events {
-			rows[i] = l.archive.row(ledger, &f.Events[i], ids[f.Class(&f.Events[i])])
+			rows[i] = l.archive.row(keyID, &f.Events[i], ids[f.Class(&f.Events[i])])
 		}
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"cbc_audit_archived"}, archivedColumns, pgx.CopyFromRows(rows)); err != nil {
 			return err
 		}
 		state.cover(f, deleted.RowsAffected())
-		return l.archive.block(ctx, tx, ledger, state, f, ids)
+		return l.archive.block(ctx, tx, keyID, state, f, ids)
 	})
 	if err == nil {
 		l.archive.analyze(ctx, "cbc_audit_archived", len(f.Events), analyzeArchiveAfter)
@@ -53,15 +53,15 @@ func (l *FillLease) Add(ctx context.Context, f Fill) (ArchiveState, error) {
 }
 
 // block stores events as a block if they are many. Otherwise it drops the blocks that they change.
-func (a *Archive) block(ctx context.Context, tx pgx.Tx, ledger int32, s *ArchiveState, f Fill, ids map[auditlog.Class]int32) error {
+func (a *Archive) block(ctx context.Context, tx pgx.Tx, keyID int32, s *ArchiveState, f Fill, ids map[auditlog.Class]int32) error {
 	if len(f.Events) < a.minBlock {
-		return dropBlocks(ctx, tx, ledger, s, f.Range)
+		return dropBlocks(ctx, tx, keyID, s, f.Range)
 	}
 	events := make([]*auditlog.Event, len(f.Events))
 	for i := range events {
 		events[i] = &f.Events[i]
 	}
-	return putBlock(ctx, tx, ledger, s, f.Range, events, func(e *auditlog.Event) int32 { return ids[f.Class(e)] })
+	return putBlock(ctx, tx, keyID, s, f.Range, events, func(e *auditlog.Event) int32 { return ids[f.Class(e)] })
 }
 
 // cover notes that a time range was filled.
@@ -156,17 +156,17 @@ var archivedColumns = []string{
 }
 
 // row makes the columns of an event.
-func (a *Archive) row(ledger int32, e *auditlog.Event, class int32) []any {
+func (a *Archive) row(keyID int32, e *auditlog.Event, class int32) []any {
 	flags := flagsOf(e)
 	if !storable(e) {
-		return []any{e.CreateTime.UnixNano(), ledger, class, flags, "", "", "", "", "", "", nil, nil, exactText(e)}
+		return []any{e.CreateTime.UnixNano(), keyID, class, flags, "", "", "", "", "", "", nil, nil, exactText(e)}
 	}
 	var orgKey *string
 	if e.OrgKey != a.key.OrgKey {
 		orgKey = &e.OrgKey
 	}
 	return []any{
-		e.CreateTime.UnixNano(), ledger, class, flags, e.Actor, auditlog.Account(e.Actor), e.ActorIP, auditlog.Address(e.ActorIP), e.Description, e.RequestURL,
+		e.CreateTime.UnixNano(), keyID, class, flags, e.Actor, auditlog.Account(e.Actor), e.ActorIP, auditlog.Address(e.ActorIP), e.Description, e.RequestURL,
 		orgKey, extraOf(e), nil,
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// BadRecord is a record of the queue that cannot be read. It cannot be had again, so it is kept as it was received.
+// BadRecord is a record of the queue that cannot be read. It cannot be requested again, so it is kept as received.
 type BadRecord struct {
-	At     int64  `json:"at"`              // its time or, where that cannot be read, when the queue gave it
+	At     int64  `json:"at"`              // its time, or when it was received if that cannot be read
 	Timed  bool   `json:"timed,omitempty"` // At is its own time
 	Reason string `json:"reason"`
 	Raw    string `json:"raw"`
@@ -24,25 +24,25 @@ const (
 )
 
 // KeepBad keeps the bad records of a batch.
-func (b *ReadState) KeepBad(records []cbc.BadRecord) {
-	b.BadCount += len(records)
-	kept := slices.Clone(b.Bad)
+func (s *ReadState) KeepBad(records []cbc.BadRecord) {
+	s.BadCount += len(records)
+	kept := slices.Clone(s.Bad)
 	for _, r := range records {
-		bad := BadRecord{At: b.Now, Timed: !r.Time.IsZero(), Reason: printable(r.Reason, maxRaw), Raw: printable(r.Raw, maxRaw)}
+		bad := BadRecord{At: s.Now, Timed: !r.Time.IsZero(), Reason: printable(r.Reason, maxRaw), Raw: printable(r.Raw, maxRaw)}
 		if bad.Timed {
 			bad.At = r.Time.UnixMilli()
 		}
 		kept = append(kept, bad)
 	}
-	b.Bad = kept[max(len(kept)-maxBadRecords, 0):]
+	s.Bad = kept[max(len(kept)-maxBadRecords, 0):]
 }
 
-// BadWithin returns those of the bad records that can belong to a time range.
+// BadWithin returns the bad records that can belong to a time range.
 func BadWithin(records []BadRecord, w auditlog.TimeRange) []BadRecord {
 	return slices.DeleteFunc(slices.Clone(records), func(r BadRecord) bool { return r.At < w.From || r.At >= w.To })
 }
 
-// printable cuts a string, and replaces what a database does not take.
+// printable truncates a string and replaces what a database does not accept.
 func printable(s string, n int) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), n)], "\ufffd"), "\x00", "\ufffd")
 }

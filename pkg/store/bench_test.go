@@ -35,13 +35,13 @@ func benchEvents(n, count int) []auditlog.Event {
 func BenchmarkAdd(b *testing.B) {
 	for name, open := range durable {
 		b.Run(name, func(b *testing.B) {
-			ledger := open(b)
+			store := open(b)
 			n := 0
 			for b.Loop() {
 				b.StopTimer()
 				batch := benchEvents(n, benchBatch)
 				b.StartTimer()
-				added, err := ledger.Add(context.Background(), Addition{ID: fmt.Sprint(n), Origin: FromQueue, Events: batch})
+				added, err := store.Add(context.Background(), Addition{ID: fmt.Sprint(n), Origin: FromQueue, Events: batch})
 				require.NoError(b, err)
 				require.Equal(b, benchBatch, added.New)
 				n++
@@ -57,10 +57,10 @@ var durable = map[string]func(b *testing.B) Store{
 	"postgres": func(b *testing.B) Store {
 		database := pgtest.New(b)
 		database.Durable(b)
-		ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "h"})
+		store, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "h"})
 		require.NoError(b, err)
-		b.Cleanup(ledger.Close)
-		return ledger
+		b.Cleanup(store.Close)
+		return store
 	},
 }
 
@@ -68,33 +68,33 @@ var durable = map[string]func(b *testing.B) Store{
 func BenchmarkRange(b *testing.B) {
 	for name, open := range stores {
 		b.Run(name, func(b *testing.B) {
-			ledger := open(b)()
-			if m, ok := ledger.(*memory); ok {
+			store := open(b)()
+			if m, ok := store.(*memory); ok {
 				m.config.Bytes = 1 << 30 // the default holds some 600,000 of these events
 			}
 			for n := range benchSize / benchBatch {
-				add(b, ledger, fmt.Sprint(n), FromQueue, benchEvents(n, benchBatch)...)
+				add(b, store, fmt.Sprint(n), FromQueue, benchEvents(n, benchBatch)...)
 			}
 			end := base.Add(2 * time.Hour)
 			b.Run("newest500", func(b *testing.B) {
-				benchRange(b, ledger, auditlog.NewTimeRange(end.Add(-25*time.Hour), end), 500)
+				benchRange(b, store, auditlog.NewTimeRange(end.Add(-25*time.Hour), end), 500)
 			})
 			b.Run("hour", func(b *testing.B) {
-				benchRange(b, ledger, auditlog.NewTimeRange(base, base.Add(time.Hour)), 0)
+				benchRange(b, store, auditlog.NewTimeRange(base, base.Add(time.Hour)), 0)
 			})
 			b.Run("day", func(b *testing.B) {
-				benchRange(b, ledger, auditlog.NewTimeRange(end.Add(-25*time.Hour), end), 0)
+				benchRange(b, store, auditlog.NewTimeRange(end.Add(-25*time.Hour), end), 0)
 			})
 		})
 	}
 }
 
-func benchRange(b *testing.B, ledger Store, w auditlog.TimeRange, limit int) {
+func benchRange(b *testing.B, store Store, w auditlog.TimeRange, limit int) {
 	read := 0
 	for b.Loop() {
 		actors := map[string]int{}
 		read = 0
-		require.NoError(b, ledger.Range(context.Background(), w, cbc.NewestFirst, func(entries []Entry) bool {
+		require.NoError(b, store.Range(context.Background(), w, cbc.NewestFirst, func(entries []Entry) bool {
 			for _, e := range entries {
 				actors[e.Event.Actor]++
 			}

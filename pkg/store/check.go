@@ -9,14 +9,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// PostgresState is what a check found out about a database.
+// PostgresState is the result of checking a database.
 type PostgresState struct {
 	Version int      // of the schema; 0 if it has none yet
 	Wanted  int      // by this version of the plugin
 	Missing []string // permissions that the user lacks, such as "insert on cbc_audit_ledger"
 }
 
-// CheckPostgres connects to a database and looks at its schema and the permissions of its user. It changes nothing.
+// CheckPostgres connects to a database and checks its schema and the permissions of its user. It changes nothing.
 func CheckPostgres(ctx context.Context, dsn string) (PostgresState, error) {
 	state := PostgresState{}
 	entries, err := migrations.ReadDir("migrations")

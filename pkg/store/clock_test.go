@@ -41,41 +41,41 @@ func TestMemoryFollowsTheClockBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			real, ahead := base, time.Duration(0)
-			ledger := NewMemory(MemoryConfig{Now: func() time.Time { return real.Add(ahead) }})
+			store := NewMemory(MemoryConfig{Now: func() time.Time { return real.Add(ahead) }})
 			now := func(description string) auditlog.Event {
 				return auditlog.Event{CreateTime: real.Add(-time.Second), Description: description}
 			}
 			if !c.atFirst {
-				poll(t, ledger, "before", now("before"))
+				poll(t, store, "before", now("before"))
 				real = real.Add(time.Hour)
 			}
 			ahead = c.ahead
-			poll(t, ledger, "ahead", now("ahead"))
+			poll(t, store, "ahead", now("ahead"))
 			real, ahead = real.Add(time.Minute), 0
-			require.Equal(t, 1, poll(t, ledger, "back", now("back")).New)
+			require.Equal(t, 1, poll(t, store, "back", now("back")).New)
 			real = real.Add(time.Minute)
-			require.Equal(t, 1, poll(t, ledger, "later", now("later")).New)
+			require.Equal(t, 1, poll(t, store, "later", now("later")).New)
 
-			book, err := ledger.ReadState(context.Background())
+			state, err := store.ReadState(context.Background())
 			require.NoError(t, err)
 			nowMS := real.UnixMilli()
-			require.LessOrEqual(t, book.From, nowMS-days.Lookback+2*time.Hour.Milliseconds(), "the ledger says to hold the present")
-			require.Len(t, book.Gaps, 1)
-			gap := book.Gaps[0]
+			require.LessOrEqual(t, state.From, nowMS-days.Lookback+2*time.Hour.Milliseconds(), "the store claims to hold the present")
+			require.Len(t, state.Gaps, 1)
+			gap := state.Gaps[0]
 			require.LessOrEqual(t, gap.From, nowMS-days.Lookback)
 			require.LessOrEqual(t, gap.Ready, nowMS+days.Late, "and it closes soon")
 			require.GreaterOrEqual(t, gap.To, real.Add(-time.Minute).UnixMilli())
-			for _, ms := range []int64{book.Opened, book.Since, book.Drained, book.Audited} {
+			for _, ms := range []int64{state.Opened, state.Since, state.Drained, state.Audited} {
 				require.LessOrEqual(t, ms, nowMS)
 			}
 			found := []auditlog.Event{{CreateTime: real.Add(-3*time.Minute - time.Second), Description: "lost"}}
-			require.Equal(t, 1, add(t, ledger, "", FromRepair, found...).New)
-			_, err = ledger.Update(context.Background(), func(b *ReadState) { b.CloseGaps(gap.TimeRange, gap.Ready) })
+			require.Equal(t, 1, add(t, store, "", FromRepair, found...).New)
+			_, err = store.Update(context.Background(), func(b *ReadState) { b.CloseGaps(gap.TimeRange, gap.Ready) })
 			require.NoError(t, err)
-			book, err = ledger.ReadState(context.Background())
+			state, err = store.ReadState(context.Background())
 			require.NoError(t, err)
-			require.Empty(t, book.Gaps)
-			require.Contains(t, contents(t, ledger, everything(), cbc.OldestFirst), want(found...)[0])
+			require.Empty(t, state.Gaps)
+			require.Contains(t, contents(t, store, everything(), cbc.OldestFirst), want(found...)[0])
 		})
 	}
 }
@@ -84,47 +84,47 @@ func TestMemoryFollowsTheClockBack(t *testing.T) {
 func TestClockSetBackAndAFullMemory(t *testing.T) {
 	one := event(0, "0000")
 	now := base.Add(time.Minute)
-	ledger := NewMemory(MemoryConfig{Bytes: 100 * size(&one), Now: func() time.Time { return now }}).(*memory)
-	poll(t, ledger, "1", events(0, 500)...)
-	dropped := ledger.dropped
+	store := NewMemory(MemoryConfig{Bytes: 100 * size(&one), Now: func() time.Time { return now }}).(*memory)
+	poll(t, store, "1", events(0, 500)...)
+	dropped := store.dropped
 	require.False(t, dropped.IsZero())
 	now = now.Add(720 * time.Hour)
-	poll(t, ledger, "2")
+	poll(t, store, "2")
 	now = base.Add(2 * time.Minute)
-	poll(t, ledger, "3")
-	book, err := ledger.ReadState(context.Background())
+	poll(t, store, "3")
+	state, err := store.ReadState(context.Background())
 	require.NoError(t, err)
-	require.Equal(t, dropped.UnixMilli()+1, book.From)
-	require.Equal(t, 1, add(t, ledger, "", FromRepair, events(0, 1)...).Expired)
+	require.Equal(t, dropped.UnixMilli()+1, state.From)
+	require.Equal(t, 1, add(t, store, "", FromRepair, events(0, 1)...).Expired)
 }
 
 // Wherever the clock jumps, once it is right again a poll takes the present, and all times lie in the past.
 func TestReadStateAfterAnyJumps(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		real, off := base, time.Duration(0)
-		ledger := NewMemory(MemoryConfig{Now: func() time.Time { return real.Add(off) }})
+		store := NewMemory(MemoryConfig{Now: func() time.Time { return real.Add(off) }})
 		for i := range rapid.IntRange(1, 12).Draw(r, "polls") {
 			real = real.Add(time.Duration(rapid.IntRange(1, 7200).Draw(r, "seconds")) * time.Second)
 			off = time.Duration(rapid.IntRange(-40, 40).Draw(r, "hours")) * time.Duration(rapid.SampledFrom([]int{0, 1, 24}).Draw(r, "unit")) * time.Hour
 			id := string(rune('a' + i))
-			_, err := ledger.Update(context.Background(), func(b *ReadState) { b.Begin(id, days) })
+			_, err := store.Update(context.Background(), func(b *ReadState) { b.Begin(id, days) })
 			require.NoError(r, err)
 			if rapid.Bool().Draw(r, "lost") {
-				_, err = ledger.Update(context.Background(), func(b *ReadState) { b.Lose(id, b.Drained, days) })
+				_, err = store.Update(context.Background(), func(b *ReadState) { b.Lose(id, b.Drained, days) })
 				require.NoError(r, err)
 			}
 		}
 		real, off = real.Add(time.Minute), 0
 		present := auditlog.Event{CreateTime: real.Add(-time.Second), Description: "present"}
-		require.Equal(r, 1, poll(t, ledger, "present", present).New)
-		book, err := ledger.ReadState(context.Background())
+		require.Equal(r, 1, poll(t, store, "present", present).New)
+		state, err := store.ReadState(context.Background())
 		require.NoError(r, err)
-		now := book.Now
-		require.LessOrEqual(r, max(book.Opened, book.Since, book.Drained, book.From, book.LastForeignRead), now+days.Late)
-		for i, g := range book.Gaps {
+		now := state.Now
+		require.LessOrEqual(r, max(state.Opened, state.Since, state.Drained, state.From, state.LastForeignRead), now+days.Late)
+		for i, g := range state.Gaps {
 			require.Less(r, g.From, g.To)
 			require.LessOrEqual(r, g.Ready, now+days.Late)
-			require.True(r, i == 0 || book.Gaps[i-1].To < g.From)
+			require.True(r, i == 0 || state.Gaps[i-1].To < g.From)
 		}
 	})
 }

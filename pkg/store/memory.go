@@ -11,33 +11,33 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// What a store in memory keeps when nobody says otherwise.
+// The default bounds of a store in memory.
 const (
-	DefaultMemoryAge   = 7*24*time.Hour + time.Hour // a panel of seven days finds all of them
+	DefaultMemoryAge   = 7*24*time.Hour + time.Hour // covers a panel of seven days
 	DefaultMemoryBytes = 256 << 20
 )
 
 const (
-	maxLog     = 1 << 17 // additions that can still be asked for by a cursor
-	logShare   = 4       // and the part of a store's bytes that they may keep, when the store itself keeps them no more
-	maxIDs     = 1024    // batches whose ids are remembered
+	maxLog     = 1 << 17 // additions that a cursor can still return
+	logShare   = 4       // their part of the store's bytes, once the store itself has deleted them
+	maxIDs     = 1024    // batches whose IDs are remembered
 	rangeChunk = 1024
 )
 
 // MemoryConfig bounds a store in memory.
 type MemoryConfig struct {
-	Age   time.Duration    // events older than this are forgotten; 0 means DefaultMemoryAge
+	Age   time.Duration    // older events are deleted; 0 means DefaultMemoryAge
 	Bytes int64            // approximate memory; 0 means DefaultMemoryBytes
 	Now   func() time.Time // nil means time.Now
 }
 
-// memory is a store that ends with the process. Its slices grow or are replaced and never change in place, so that a reader
-// needs no lock once it has them.
+// memory is a store that ends with the process. Its slices grow or are replaced and never change in place, so readers need the lock only
+// to get them.
 type memory struct {
 	config MemoryConfig
 
 	mu      sync.Mutex
-	book    ReadState
+	state   ReadState
 	known   map[auditlog.ID]tally
 	sorted  []Entry // ascending
 	log     []Entry // in order of addition
@@ -45,8 +45,8 @@ type memory struct {
 	logged  int64   // bytes of log
 	batches []string
 	bytes   int64
-	aged    time.Time     // events up to here are too old; it follows the clock, also back
-	dropped time.Time     // events up to here were forgotten for want of memory
+	aged    time.Time     // events up to here are too old; follows the clock, also backwards
+	dropped time.Time     // events up to here were deleted to save memory
 	changed chan struct{} // closed by the next addition
 }
 
@@ -68,36 +68,36 @@ func (*memory) Knows(context.Context, Secret) (bool, Verifier, error) { return t
 
 func (*memory) Trust(context.Context, Secret, Verifier) error { return nil }
 
-func (m *memory) Lead(context.Context, time.Duration) (Lease, error) { return memoryLead{m}, nil }
+func (m *memory) Lead(context.Context, time.Duration) (Lease, error) { return memoryLease{m}, nil }
 
-// memoryLead is always granted: a process has one reader a key, and nobody else sees its memory.
-type memoryLead struct{ *memory }
+// memoryLease is always granted: a process has one reader per key, and nobody else sees its memory.
+type memoryLease struct{ *memory }
 
-func (memoryLead) Release(context.Context) {}
+func (memoryLease) Release(context.Context) {}
 
 func (m *memory) ReadState(ctx context.Context) (ReadState, error) { return m.Update(ctx, nil) }
 
 func (m *memory) Update(_ context.Context, change func(*ReadState)) (ReadState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.note(change)
-	book := m.book
-	book.Gaps = slices.Clone(book.Gaps)
-	return book, nil
+	m.updateState(change)
+	state := m.state
+	state.Gaps = slices.Clone(state.Gaps)
+	return state, nil
 }
 
-func (m *memory) note(change func(*ReadState)) {
+func (m *memory) updateState(change func(*ReadState)) {
 	now := m.config.Now()
-	m.book.Now = now.UnixMilli()
-	if limit := now.Add(-m.config.Age); limit.Before(m.aged) { // the clock was set back: events are taken that were too old by it
+	m.state.Now = now.UnixMilli()
+	if limit := now.Add(-m.config.Age); limit.Before(m.aged) { // the clock was set back: events that were too old before are accepted
 		m.aged = limit
 	}
 	if change == nil {
 		return
 	}
-	change(&m.book)
+	change(&m.state)
 	if floor := m.floor(); !floor.IsZero() {
-		m.book.forget(floor.UnixMilli(), 0)
+		m.state.forget(floor.UnixMilli(), 0)
 	}
 }
 
@@ -109,10 +109,10 @@ func (m *memory) Add(_ context.Context, a Addition) (Added, error) {
 		return Added{}, nil
 	}
 	m.remember(a.ID)
-	m.note(a.Note)
+	m.updateState(a.Note)
 	m.expire()
-	added, fresh := m.join(items, &a)
-	m.book.addRepeatGap(added.Again, a.Late)
+	added, fresh := m.merge(items, &a)
+	m.state.addRepeatGap(added.Again, a.Late)
 	if len(fresh) > 0 {
 		m.sorted = insert(m.sorted, fresh)
 		m.log = append(m.log, fresh...)
@@ -132,8 +132,8 @@ func (m *memory) remember(id string) {
 	}
 }
 
-// join counts items and returns the copies that are new.
-func (m *memory) join(items []item, a *Addition) (added Added, fresh []Entry) {
+// merge counts items and returns the copies that are new.
+func (m *memory) merge(items []item, a *Addition) (added Added, fresh []Entry) {
 	floor := m.floor()
 	for _, it := range items {
 		if !it.event.CreateTime.After(floor) {
@@ -146,7 +146,7 @@ func (m *memory) join(items []item, a *Addition) (added Added, fresh []Entry) {
 		if before.copies() == after.copies() {
 			continue
 		}
-		event := *it.event // on its own, so that it does not keep the others of its batch
+		event := *it.event // a copy, so that it does not keep its whole batch in memory
 		for n := before.copies(); n < after.copies(); n++ {
 			fresh = append(fresh, Entry{&event, n})
 			m.bytes += size(&event)
@@ -157,7 +157,7 @@ func (m *memory) join(items []item, a *Addition) (added Added, fresh []Entry) {
 	return added, fresh
 }
 
-// size is about what an event takes, with its places in the store.
+// size returns about how much memory an event takes in the store.
 func size(e *auditlog.Event) int64 {
 	n := 320 + len(e.OrgKey) + len(e.Actor) + len(e.ActorIP) + len(e.RequestURL) + len(e.Description)
 	for _, f := range e.Extra {
@@ -166,7 +166,7 @@ func size(e *auditlog.Event) int64 {
 	return int64(n)
 }
 
-// insert returns sorted with more added, which is ascending, and leaves what others hold of sorted as it was.
+// insert returns sorted with the entries of more, which are ascending. It does not change what others hold of sorted.
 func insert(sorted, more []Entry) []Entry {
 	from := sort.Search(len(sorted), func(i int) bool { return compareEntries(sorted[i], more[0]) > 0 })
 	if from == len(sorted) {
@@ -185,7 +185,7 @@ func insert(sorted, more []Entry) []Entry {
 	return append(append(merged, tail...), more...)
 }
 
-// floor is the time up to which events are forgotten, and not taken any more.
+// floor returns the time up to which events were deleted and are no longer accepted.
 func (m *memory) floor() time.Time {
 	if m.aged.After(m.dropped) {
 		return m.aged
@@ -193,7 +193,7 @@ func (m *memory) floor() time.Time {
 	return m.dropped
 }
 
-// expire forgets what is too old.
+// expire deletes what is too old.
 func (m *memory) expire() {
 	before := m.floor()
 	m.aged = m.config.Now().Add(-m.config.Age)
@@ -202,7 +202,7 @@ func (m *memory) expire() {
 	}
 }
 
-// bound forgets the oldest events when there are too many: an eighth at a time, so that it is seldom done.
+// bound deletes the oldest events when there are too many: an eighth at a time, so that it is rarely needed.
 func (m *memory) bound() {
 	if most := m.config.Bytes / logShare; len(m.log) > maxLog || m.logged > most {
 		drop := 0
@@ -224,9 +224,10 @@ func (m *memory) bound() {
 	m.forget(n)
 }
 
-// forget drops the first n entries, which are those up to the floor. The rest moves, so that what is dropped can be freed.
+// forget deletes the first n entries, which are those up to the floor. The others move, so that the memory of the deleted ones can be
+// freed.
 func (m *memory) forget(n int) {
-	m.book.forget(m.floor().UnixMilli(), int64(n))
+	m.state.forget(m.floor().UnixMilli(), int64(n))
 	if n == 0 {
 		return
 	}

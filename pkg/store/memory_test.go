@@ -17,25 +17,25 @@ import (
 
 func TestMemoryIsBounded(t *testing.T) {
 	one := event(0, "0000")
-	ledger := NewMemory(MemoryConfig{Bytes: 800 * size(&one)}).(*memory)
+	store := NewMemory(MemoryConfig{Bytes: 800 * size(&one)}).(*memory)
 	var events []auditlog.Event
 	for i := range 5000 {
 		events = append(events, event(i, fmt.Sprintf("%04d", i)))
 	}
 	for i := 0; i < 5000; i += 100 {
-		require.Equal(t, 100, add(t, ledger, fmt.Sprint(i), FromQueue, events[i:i+100]...).New)
-		require.LessOrEqual(t, ledger.bytes, ledger.config.Bytes)
+		require.Equal(t, 100, add(t, store, fmt.Sprint(i), FromQueue, events[i:i+100]...).New)
+		require.LessOrEqual(t, store.bytes, store.config.Bytes)
 	}
-	kept := contents(t, ledger, everything(), cbc.OldestFirst)
+	kept := contents(t, store, everything(), cbc.OldestFirst)
 	require.GreaterOrEqual(t, len(kept), 700)
 	require.Equal(t, want(events[5000-len(kept):]...), kept, "the oldest go first")
-	require.Len(t, ledger.known, len(kept))
-	book, err := ledger.ReadState(context.Background())
+	require.Len(t, store.known, len(kept))
+	state, err := store.ReadState(context.Background())
 	require.NoError(t, err)
-	require.Equal(t, events[5000-len(kept)].CreateTime.UnixMilli(), book.From, "a millisecond after the last that was dropped")
-	require.Equal(t, int64(5000-len(kept)), book.Forgotten)
+	require.Equal(t, events[5000-len(kept)].CreateTime.UnixMilli(), state.From, "a millisecond after the last that was dropped")
+	require.Equal(t, int64(5000-len(kept)), state.Forgotten)
 
-	added := add(t, ledger, "", FromSearch, events...)
+	added := add(t, store, "", FromSearch, events...)
 	require.Zero(t, added.New, "what was forgotten does not come again")
 	require.Equal(t, 5000-len(kept), added.Expired)
 }
@@ -43,13 +43,13 @@ func TestMemoryIsBounded(t *testing.T) {
 // What cursors can still ask for does not keep alive what the store has forgotten for its size.
 func TestMemoryOfLargeEventsIsBounded(t *testing.T) {
 	const most = 1 << 20
-	ledger := NewMemory(MemoryConfig{Bytes: most}).(*memory)
+	store := NewMemory(MemoryConfig{Bytes: most}).(*memory)
 	for i := range 500 {
-		add(t, ledger, fmt.Sprint(i), FromQueue, event(i, strings.Repeat("x", 10_000)))
+		add(t, store, fmt.Sprint(i), FromQueue, event(i, strings.Repeat("x", 10_000)))
 	}
 	kept := map[*auditlog.Event]bool{}
 	held := int64(0)
-	for _, e := range append(slices.Clone(ledger.log), ledger.sorted...) {
+	for _, e := range append(slices.Clone(store.log), store.sorted...) {
 		if !kept[e.Event] {
 			kept[e.Event] = true
 			held += size(e.Event)
@@ -60,26 +60,26 @@ func TestMemoryOfLargeEventsIsBounded(t *testing.T) {
 
 func TestMemoryForgetsWithTime(t *testing.T) {
 	now := base
-	ledger := NewMemory(MemoryConfig{Age: time.Hour, Now: func() time.Time { return now }}).(*memory)
+	store := NewMemory(MemoryConfig{Age: time.Hour, Now: func() time.Time { return now }}).(*memory)
 	old, young := event(-3_000_000, "old"), event(0, "young")
-	add(t, ledger, "1", FromQueue, old, old, young)
+	add(t, store, "1", FromQueue, old, old, young)
 	now = now.Add(15 * time.Minute)
-	require.NoError(t, ledger.Trim(context.Background()))
-	require.Equal(t, want(young), contents(t, ledger, everything(), cbc.OldestFirst))
-	require.Equal(t, size(&young), ledger.bytes)
+	require.NoError(t, store.Trim(context.Background()))
+	require.Equal(t, want(young), contents(t, store, everything(), cbc.OldestFirst))
+	require.Equal(t, size(&young), store.bytes)
 }
 
 func TestMemoryCursorTellsWhatItSkips(t *testing.T) {
-	ledger := NewMemory(MemoryConfig{})
+	store := NewMemory(MemoryConfig{})
 	events := make([]auditlog.Event, 0, maxLog/4)
 	for batch := range 5 {
 		events = events[:0]
 		for i := range maxLog / 4 {
 			events = append(events, event(batch, fmt.Sprint(i)))
 		}
-		add(t, ledger, fmt.Sprint(batch), FromQueue, events...)
+		add(t, store, fmt.Sprint(batch), FromQueue, events...)
 	}
-	changes, err := ledger.After(context.Background(), 10, 5)
+	changes, err := store.After(context.Background(), 10, 5)
 	require.NoError(t, err)
 	require.Len(t, changes.Entries, 5)
 	require.Positive(t, changes.Skipped)

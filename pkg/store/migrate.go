@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// migrations are the steps of the schema. One that was released is never changed.
+// migrations are the steps of the schema. A released step is never changed.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -58,7 +58,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	}))
 }
 
-// createMigrationTable tolerates that another replica creates it at the same time, which "if not exists" does not.
+// createMigrationTable tolerates that another replica creates the table at the same time, which "if not exists" does not.
 func createMigrationTable(ctx context.Context, pool *pgxpool.Pool) error {
 	const create = `create table if not exists cbc_audit_migration (version integer primary key)`
 	_, err := pool.Exec(ctx, create)

@@ -24,7 +24,7 @@ const DefaultRetention = 400*24*time.Hour + time.Hour // covers a panel of 400 d
 const (
 	maxConnections = 4
 	connectTimeout = 5 * time.Second
-	maxAttempts    = 5 // at a transaction that the database gives up because of others
+	maxAttempts    = 5 // at a transaction that the database aborts because of others
 	channel        = "cbc_audit_ledger"
 )
 
@@ -40,14 +40,14 @@ type postgres struct {
 	key    cbc.APIKey
 	pool   *pgxpool.Pool
 
-	turn   chan struct{} // held by the caller that prepares the schema
-	ledger atomic.Int32  // id of the key's row; 0 until the schema is prepared
-	known  atomic.Pointer[knownSecret]
+	preparing chan struct{} // held by the caller that prepares the schema
+	keyID     atomic.Int32  // id of the key's row; 0 until the schema is prepared
+	known     atomic.Pointer[knownSecret]
 
 	life  context.Context // ends with Close
 	close context.CancelFunc
 
-	grown, analyzed atomic.Int64 // events that were added here since the statistics were refreshed, and before
+	grown, analyzed atomic.Int64 // events that were added here since the statistics were refreshed, and until then
 }
 
 // NewPostgres returns the store of an API key in PostgreSQL. It does not connect: a database that cannot be reached fails each use until
@@ -61,15 +61,15 @@ func NewPostgres(c PostgresConfig, key cbc.APIKey) (Store, error) {
 		return nil, err
 	}
 	life, end := context.WithCancel(context.Background())
-	return &postgres{config: c, key: key, pool: pool, turn: make(chan struct{}, 1), life: life, close: end}, nil
+	return &postgres{config: c, key: key, pool: pool, preparing: make(chan struct{}, 1), life: life, close: end}, nil
 }
 
-// serverOwned are parameters that name files of the Grafana server, or replace what the URL says.
+// serverOwned are parameters that name files of the Grafana server, or override the URL.
 var serverOwned = []string{"passfile", "service", "servicefile", "host", "hostaddr", "user", "password"}
 
 // newPool returns connections to a database. It makes none yet.
 func newPool(dsn string) (*pgxpool.Pool, error) {
-	// The parsers' own words may hold parts of the DSN, and so the password.
+	// The parsers' errors may contain parts of the DSN, such as the password.
 	malformed := errors.New("storeDsn is not a PostgreSQL connection URL: expected one like postgres://user:password@host:5432/database")
 	u, err := url.Parse(dsn)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Hostname() == "" || u.User.Username() == "" {
@@ -84,14 +84,14 @@ func newPool(dsn string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, malformed
 	}
-	config.ConnConfig.Password, _ = u.User.Password() // never one of the server's environment or files
+	config.ConnConfig.Password, _ = u.User.Password() // never from the server's environment or files
 	if strings.Contains(config.ConnConfig.Host+config.ConnConfig.Database, "@") {
-		// Part of the password was taken for something else, which errors name.
+		// Part of the password was parsed as something else, which errors would show.
 		return nil, errors.New("storeDsn holds a password with a character that ends it: write @ as %40, / as %2F, : as %3A")
 	}
 	config.MaxConns = maxConnections
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // no statement is prepared: a transaction pooler would not have it
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // no prepared statements: a transaction pooler does not support them
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -106,17 +106,17 @@ func (p *postgres) Close() {
 
 // id prepares the schema and returns the id of the key's row.
 func (p *postgres) id(ctx context.Context) (int32, error) {
-	if ledger := p.ledger.Load(); ledger != 0 {
-		return ledger, nil
+	if keyID := p.keyID.Load(); keyID != 0 {
+		return keyID, nil
 	}
 	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
+	case p.preparing <- struct{}{}:
+		defer func() { <-p.preparing }()
 	case <-ctx.Done():
 		return 0, failed(ctx.Err())
 	}
-	if ledger := p.ledger.Load(); ledger != 0 {
-		return ledger, nil
+	if keyID := p.keyID.Load(); keyID != 0 {
+		return keyID, nil
 	}
 	if err := migrate(ctx, p.pool); err != nil {
 		return 0, err
@@ -126,14 +126,14 @@ func (p *postgres) id(ctx context.Context) (int32, error) {
 	if err != nil {
 		return 0, failed(err)
 	}
-	var ledger int32
+	var keyID int32
 	err = p.pool.QueryRow(ctx, `select id from cbc_audit_ledger where host = $1 and org_key = $2 and api_id = $3`,
-		p.key.URL, p.key.OrgKey, p.key.APIID).Scan(&ledger)
-	p.ledger.Store(ledger)
-	return ledger, failed(err)
+		p.key.URL, p.key.OrgKey, p.key.APIID).Scan(&keyID)
+	p.keyID.Store(keyID)
+	return keyID, failed(err)
 }
 
-// failed adds where an error comes from.
+// failed says in an error that it comes from PostgreSQL.
 func failed(err error) error {
 	if err == nil {
 		return nil
@@ -144,47 +144,47 @@ func failed(err error) error {
 	return fmt.Errorf("PostgreSQL failed: %w", err)
 }
 
-// keyRow is the key's row, locked.
+// keyRow is the row of an API key, locked.
 type keyRow struct {
 	generation, seq int64
 	leasedUntil     int64 // milliseconds since the Unix epoch
-	book            ReadState
+	state           ReadState
 }
 
 // write runs a transaction that owns the key's row.
-func (p *postgres) write(ctx context.Context, do func(tx pgx.Tx, ledger int32, row *keyRow) error) (ReadState, error) {
-	ledger, err := p.id(ctx)
+func (p *postgres) write(ctx context.Context, do func(tx pgx.Tx, keyID int32, row *keyRow) error) (ReadState, error) {
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return ReadState{}, err
 	}
 	var row keyRow
 	err = inTransaction(ctx, p.pool, func(tx pgx.Tx) error {
 		row = keyRow{}
-		if err := row.read(tx.QueryRow(ctx, readKeyRow+` for update`, ledger)); err != nil {
+		if err := row.read(tx.QueryRow(ctx, readKeyRow+` for update`, keyID)); err != nil {
 			return err
 		}
-		if err := do(tx, ledger, &row); err != nil {
+		if err := do(tx, keyID, &row); err != nil {
 			return err
 		}
-		book, err := json.Marshal(row.book)
+		state, err := json.Marshal(row.state)
 		if err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `update cbc_audit_ledger set book = $2, seq = $3, generation = $4, leased_until = $5 where id = $1`,
-			ledger, string(book), row.seq, row.generation, row.leasedUntil)
+			keyID, string(state), row.seq, row.generation, row.leasedUntil)
 		return err
 	})
 	switch {
 	case errors.Is(err, ErrNotLeading), errors.Is(err, ErrHeld):
-		return row.book, err
+		return row.state, err
 	case err != nil:
 		return ReadState{}, failed(err)
 	}
-	return row.book, nil
+	return row.state, nil
 }
 
-// inTransaction runs a transaction, again where the database gave it up because of another one: a deadlock, or a conflict on an engine
-// that does not wait for locks.
+// inTransaction runs a transaction. It repeats one that the database aborted because of another transaction: a deadlock, or a conflict on
+// an engine that does not wait for locks.
 func inTransaction(ctx context.Context, pool *pgxpool.Pool, do func(pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := pgx.BeginFunc(ctx, pool, do)
@@ -198,26 +198,26 @@ func inTransaction(ctx context.Context, pool *pgxpool.Pool, do func(pgx.Tx) erro
 const readKeyRow = `select generation, seq, leased_until, book, (extract(epoch from clock_timestamp()) * 1000)::bigint from cbc_audit_ledger where id = $1`
 
 func (r *keyRow) read(row pgx.Row) error {
-	var book string
-	if err := row.Scan(&r.generation, &r.seq, &r.leasedUntil, &book, &r.book.Now); err != nil {
+	var state string
+	if err := row.Scan(&r.generation, &r.seq, &r.leasedUntil, &state, &r.state.Now); err != nil {
 		return err
 	}
-	return json.Unmarshal([]byte(book), &r.book)
+	return json.Unmarshal([]byte(state), &r.state)
 }
 
 func (p *postgres) Update(ctx context.Context, change func(*ReadState)) (ReadState, error) {
 	return p.write(ctx, func(_ pgx.Tx, _ int32, row *keyRow) error {
-		change(&row.book)
+		change(&row.state)
 		return nil
 	})
 }
 
 func (p *postgres) ReadState(ctx context.Context) (ReadState, error) {
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return ReadState{}, err
 	}
 	var row keyRow
-	err = row.read(p.pool.QueryRow(ctx, readKeyRow, ledger))
-	return row.book, failed(err)
+	err = row.read(p.pool.QueryRow(ctx, readKeyRow, keyID))
+	return row.state, failed(err)
 }

@@ -13,28 +13,28 @@ import (
 func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
 	items := distinct(a.Events)
 	var added Added
-	_, err := p.write(ctx, func(tx pgx.Tx, ledger int32, row *keyRow) error {
+	_, err := p.write(ctx, func(tx pgx.Tx, keyID int32, row *keyRow) error {
 		added = Added{}
 		if a.ID != "" {
-			tag, err := tx.Exec(ctx, `insert into cbc_audit_batch (ledger, id) values ($1, $2) on conflict do nothing`, ledger, a.ID)
+			tag, err := tx.Exec(ctx, `insert into cbc_audit_batch (ledger, id) values ($1, $2) on conflict do nothing`, keyID, a.ID)
 			if err != nil || tag.RowsAffected() == 0 {
 				return err
 			}
 		}
 		if a.Note != nil {
-			a.Note(&row.book)
+			a.Note(&row.state)
 		}
-		j := joining{ctx: ctx, tx: tx, ledger: ledger, seq: row.seq, floor: time.UnixMilli(row.book.Now).Add(-p.config.Retention)}
-		if err := j.join(items, &a); err != nil {
+		j := merging{ctx: ctx, tx: tx, keyID: keyID, seq: row.seq, floor: time.UnixMilli(row.state.Now).Add(-p.config.Retention)}
+		if err := j.merge(items, &a); err != nil {
 			return err
 		}
-		row.book.forget(j.floor.UnixMilli(), 0)
-		row.book.addRepeatGap(j.added.Again, a.Late)
+		row.state.forget(j.floor.UnixMilli(), 0)
+		row.state.addRepeatGap(j.added.Again, a.Late)
 		added, row.seq = j.added, j.seq
 		if added.New == 0 {
 			return nil
 		}
-		_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, channel, strconv.Itoa(int(ledger)))
+		_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, channel, strconv.Itoa(int(keyID)))
 		return err
 	})
 	if err == nil {
@@ -43,8 +43,9 @@ func (p *postgres) Add(ctx context.Context, a Addition) (Added, error) {
 	return added, err
 }
 
-// analyze refreshes the planner's statistics once the table has grown by a fifth, and by least events. The server does so by itself, but not at once, and
-// would sort all that is left of a time range for every page meanwhile. A role that may not do it waits for the server.
+// analyze refreshes the planner's statistics once the table has grown by a fifth, and by at least least events. The server does so by
+// itself, but later, and until then would sort the rest of a time range for every page. A role without the right to do it waits for the
+// server.
 func (p *postgres) analyze(ctx context.Context, table string, added int, least int64) {
 	grown := p.grown.Add(int64(added))
 	if added == 0 || grown < max(p.analyzed.Load()/5, least) {
@@ -55,14 +56,14 @@ func (p *postgres) analyze(ctx context.Context, table string, added int, least i
 	_, _ = p.pool.Exec(ctx, "analyze "+table)
 }
 
-// analyzeAfter is the least growth, in events, that makes new statistics worth while.
+// analyzeAfter is the smallest growth, in events, that is worth new statistics.
 const analyzeAfter = 1_000
 
-// joining is the state of one addition.
-type joining struct {
+// merging is the state of one addition.
+type merging struct {
 	ctx    context.Context
 	tx     pgx.Tx
-	ledger int32
+	keyID  int32
 	seq    int64
 	floor  time.Time
 	added  Added
@@ -72,12 +73,12 @@ type joining struct {
 
 // counts are the updates of copies with ordinal 0, by column.
 type counts struct {
-	happened                  []int64
-	ids                       [][]byte
-	queued, searched, excused []int32
+	happened                    []int64
+	ids                         [][]byte
+	queued, searched, explained []int32
 }
 
-func (j *joining) join(items []item, a *Addition) error {
+func (j *merging) merge(items []item, a *Addition) error {
 	for len(items) > 0 && !items[0].event.CreateTime.After(j.floor) {
 		items = items[1:]
 		j.added.Expired++
@@ -96,8 +97,8 @@ func (j *joining) join(items []item, a *Addition) error {
 	return j.store()
 }
 
-// known returns the tallies of the items that the store has. Their time span bounds the index scan.
-func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
+// known returns the tallies of the items that the store has. The time range of the items bounds the index scan.
+func (j *merging) known(items []item) (map[auditlog.ID]tally, error) {
 	happened, ids := make([]int64, len(items)), make([][]byte, len(items))
 	for i := range items {
 		happened[i], ids[i] = items[i].event.CreateTime.UnixMicro(), items[i].id[:]
@@ -105,7 +106,7 @@ func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
 	rows, err := j.tx.Query(j.ctx, `select e.id, e.queued, e.searched, e.excused
 		from unnest($2::bigint[], $3::bytea[]) as wanted (happened, id)
 		join cbc_audit_event e on e.ledger = $1 and e.happened = wanted.happened and e.id = wanted.id and e.ordinal = 0
-		where e.ledger = $1 and e.happened between $4 and $5`, j.ledger, happened, ids, happened[0], happened[len(happened)-1])
+		where e.ledger = $1 and e.happened between $4 and $5`, j.keyID, happened, ids, happened[0], happened[len(happened)-1])
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (j *joining) known(items []item) (map[auditlog.ID]tally, error) {
 }
 
 // count records one distinct event: new copies become rows, and the row with ordinal 0 holds the counts.
-func (j *joining) count(it *item, before, after tally, found bool) {
+func (j *merging) count(it *item, before, after tally, found bool) {
 	happened := it.event.CreateTime.UnixMicro()
 	var text string
 	for n := before.copies(); n < after.copies(); n++ {
@@ -133,17 +134,17 @@ func (j *joining) count(it *item, before, after tally, found bool) {
 		}
 		j.seq++
 		j.added.New++
-		j.rows = append(j.rows, []any{j.ledger, happened, it.id[:], int32(n), j.seq, int32(t.queued), int32(t.searched), int32(t.explainedByGap), text})
+		j.rows = append(j.rows, []any{j.keyID, happened, it.id[:], int32(n), j.seq, int32(t.queued), int32(t.searched), int32(t.explainedByGap), text})
 	}
 	if found && before != after {
 		c := &j.counts
 		c.happened, c.ids = append(c.happened, happened), append(c.ids, it.id[:])
 		c.queued, c.searched = append(c.queued, int32(after.queued)), append(c.searched, int32(after.searched))
-		c.excused = append(c.excused, int32(after.explainedByGap))
+		c.explained = append(c.explained, int32(after.explainedByGap))
 	}
 }
 
-func (j *joining) store() error {
+func (j *merging) store() error {
 	if len(j.rows) > 0 {
 		columns := []string{"ledger", "happened", "id", "ordinal", "seq", "queued", "searched", "excused", "event"}
 		if _, err := j.tx.CopyFrom(j.ctx, pgx.Identifier{"cbc_audit_event"}, columns, pgx.CopyFromRows(j.rows)); err != nil {
@@ -157,32 +158,32 @@ func (j *joining) store() error {
 	_, err := j.tx.Exec(j.ctx, `update cbc_audit_event e set queued = c.queued, searched = c.searched, excused = c.excused
 		from unnest($2::bigint[], $3::bytea[], $4::integer[], $5::integer[], $6::integer[]) as c (happened, id, queued, searched, excused)
 		where e.ledger = $1 and e.happened = c.happened and e.id = c.id and e.ordinal = 0 and e.happened between $7 and $8`,
-		j.ledger, c.happened, c.ids, c.queued, c.searched, c.excused, c.happened[0], c.happened[len(c.happened)-1])
+		j.keyID, c.happened, c.ids, c.queued, c.searched, c.explained, c.happened[0], c.happened[len(c.happened)-1])
 	return err
 }
 
-// Trim deletes in parts, so that the key's row is never locked for long.
+// Trim deletes in small steps, so that the key's row is never locked for long.
 func (p *postgres) Trim(ctx context.Context) error {
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return err
 	}
 	for deleted := int64(1); deleted > 0; {
-		_, err := p.write(ctx, func(tx pgx.Tx, ledger int32, row *keyRow) error {
-			floor := time.UnixMilli(row.book.Now).Add(-p.config.Retention)
+		_, err := p.write(ctx, func(tx pgx.Tx, keyID int32, row *keyRow) error {
+			floor := time.UnixMilli(row.state.Now).Add(-p.config.Retention)
 			tag, err := tx.Exec(ctx, `delete from cbc_audit_event where (ledger, happened, id, ordinal) in (select ledger, happened, id, ordinal
-				from cbc_audit_event where ledger = $1 and happened <= $2 limit 10000)`, ledger, floor.UnixMicro())
+				from cbc_audit_event where ledger = $1 and happened <= $2 limit 10000)`, keyID, floor.UnixMicro())
 			if err != nil {
 				return err
 			}
 			deleted = tag.RowsAffected()
-			row.book.forget(floor.UnixMilli(), deleted)
+			row.state.forget(floor.UnixMilli(), deleted)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 	}
-	_, err = p.pool.Exec(ctx, `delete from cbc_audit_batch where ledger = $1 and added < clock_timestamp() - interval '7 days'`, ledger)
+	_, err = p.pool.Exec(ctx, `delete from cbc_audit_batch where ledger = $1 and added < clock_timestamp() - interval '7 days'`, keyID)
 	return failed(err)
 }

@@ -51,7 +51,7 @@ func (s *SharedBudget) Resume(ctx context.Context) error {
 
 func (s *SharedBudget) change(ctx context.Context, change func(*ratelimit.SharedState, time.Time)) error {
 	err := s.changeRow(ctx, change)
-	if isUndefinedTable(err) { // nobody has used this database yet, or an earlier version only
+	if isUndefinedTable(err) { // the database is new, or was used by an earlier version only
 		if err := migrate(ctx, s.pool); err != nil {
 			return err
 		}

@@ -16,28 +16,28 @@ const (
 	maxPage   = 20_000
 )
 
-// place is the end of a page.
-type place struct {
+// pageEnd is the last row of a page.
+type pageEnd struct {
 	happened int64
 	id       []byte
 	ordinal  int32
 }
 
-// Range reads page by page, each from the end of the one before. Events of the same microsecond are sorted by content here, so they
-// are passed on together.
+// Range reads page by page, each from the end of the previous one. Events of the same microsecond are sorted by content here, so they are
+// passed on together.
 func (p *postgres) Range(ctx context.Context, w auditlog.TimeRange, order cbc.Order, visit func([]Entry) bool) error {
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return err
 	}
-	last := place{happened: w.From * 1000, id: []byte{}} // no event has an empty id
+	last := pageEnd{happened: w.From * 1000, id: []byte{}} // no event has an empty id
 	bound, query := w.To*1000, ascending
 	if order == cbc.NewestFirst {
 		last.happened, bound, query = w.To*1000, w.From*1000, descending
 	}
-	var held []Entry // of the last instant of a page, which the next page may continue
+	var held []Entry // the last microsecond of a page, which the next page may continue
 	for size := firstPage; ; size = min(4*size, maxPage) {
-		rows, err := p.pool.Query(ctx, query, ledger, last.happened, last.id, last.ordinal, bound, size)
+		rows, err := p.pool.Query(ctx, query, keyID, last.happened, last.id, last.ordinal, bound, size)
 		if err != nil {
 			return failed(err)
 		}
@@ -66,12 +66,12 @@ const (
 )
 
 // scan appends the rows of a page to entries.
-func scan(rows pgx.Rows, last *place, entries []Entry) ([]Entry, error) {
+func scan(rows pgx.Rows, last *pageEnd, entries []Entry) ([]Entry, error) {
 	texts := cbc.NewEventDecoder()
 	_, err := pgx.ForEachRow(rows, []any{&last.happened, &last.id, &last.ordinal, nil}, func() error {
 		e := &auditlog.Event{}
 		entries = append(entries, Entry{e, int(last.ordinal)})
-		return texts.Decode(rows.RawValues()[3], e) // a string is the same bytes in every format; the decoder keeps none of them
+		return texts.Decode(rows.RawValues()[3], e) // text has the same bytes in both wire formats, and the decoder keeps none of them
 	})
 	return entries, err
 }
@@ -96,12 +96,12 @@ func sortEntries(entries []Entry, order cbc.Order) {
 }
 
 func (p *postgres) After(ctx context.Context, from Cursor, limit int) (Changes, error) {
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return Changes{}, err
 	}
 	c := Changes{Next: from}
-	rows, err := p.pool.Query(ctx, `select seq, ordinal, event from cbc_audit_event where ledger = $1 and seq > $2 order by seq limit $3`, ledger, int64(from), limit)
+	rows, err := p.pool.Query(ctx, `select seq, ordinal, event from cbc_audit_event where ledger = $1 and seq > $2 order by seq limit $3`, keyID, int64(from), limit)
 	if err != nil {
 		return c, failed(err)
 	}
@@ -118,26 +118,26 @@ func (p *postgres) After(ctx context.Context, from Cursor, limit int) (Changes, 
 }
 
 func (p *postgres) Head(ctx context.Context) (Cursor, error) {
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var seq int64
-	err = p.pool.QueryRow(ctx, `select seq from cbc_audit_ledger where id = $1`, ledger).Scan(&seq)
+	err = p.pool.QueryRow(ctx, `select seq from cbc_audit_ledger where id = $1`, keyID).Scan(&seq)
 	return Cursor(seq), failed(err)
 }
 
 // Held does not read the events. Bytes include the indexes; an engine without this function reports 0.
 func (p *postgres) Held(ctx context.Context) (Held, error) {
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return Held{}, err
 	}
 	var row keyRow
-	if err := row.read(p.pool.QueryRow(ctx, readKeyRow, ledger)); err != nil {
+	if err := row.read(p.pool.QueryRow(ctx, readKeyRow, keyID)); err != nil {
 		return Held{}, failed(err)
 	}
-	held := Held{Events: row.seq - row.book.Forgotten}
+	held := Held{Events: row.seq - row.state.Forgotten}
 	if err := p.pool.QueryRow(ctx, `select pg_total_relation_size('cbc_audit_event')`).Scan(&held.Bytes); err != nil {
 		held.Bytes = 0
 	}

@@ -7,7 +7,7 @@ import (
 	"crypto/rand"
 )
 
-// knownSecret is the fingerprint of a secret with its salt and verifier from the key's row.
+// knownSecret is the fingerprint of a secret with the salt and verifier in the key's row.
 type knownSecret struct {
 	fingerprint    string
 	salt, verifier []byte
@@ -19,12 +19,12 @@ func (p *postgres) Knows(ctx context.Context, secret Secret) (bool, Verifier, er
 	if secret.Derive == nil {
 		return true, Verifier{}, nil
 	}
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return false, Verifier{}, err
 	}
 	found := knownSecret{fingerprint: secret.Fingerprint}
-	err = p.pool.QueryRow(ctx, `select secret_salt, secret_verifier from cbc_audit_ledger where id = $1`, ledger).Scan(&found.salt, &found.verifier)
+	err = p.pool.QueryRow(ctx, `select secret_salt, secret_verifier from cbc_audit_ledger where id = $1`, keyID).Scan(&found.salt, &found.verifier)
 	if err != nil {
 		return false, Verifier{}, failed(err)
 	}
@@ -33,7 +33,7 @@ func (p *postgres) Knows(ctx context.Context, secret Secret) (bool, Verifier, er
 		return false, kept, nil
 	}
 	if last := p.known.Load(); last != nil && last.equal(&found) {
-		return true, kept, nil // deriving a verifier takes long
+		return true, kept, nil // deriving a verifier is slow
 	}
 	if !hmac.Equal(secret.Derive(found.salt), found.verifier) {
 		return false, kept, nil
@@ -50,7 +50,7 @@ func (p *postgres) Trust(ctx context.Context, secret Secret, kept Verifier) erro
 	if secret.Derive == nil {
 		return nil
 	}
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (p *postgres) Trust(ctx context.Context, secret Secret, kept Verifier) erro
 	_, _ = rand.Read(salt) // never fails
 	changed, err := p.pool.Exec(ctx, `update cbc_audit_ledger set secret_salt = $2, secret_verifier = $3
 		where id = $1 and coalesce(secret_salt, '') = $4 and coalesce(secret_verifier, '') = $5`,
-		ledger, salt, secret.Derive(salt), []byte(kept.salt), []byte(kept.hash))
+		keyID, salt, secret.Derive(salt), []byte(kept.salt), []byte(kept.hash))
 	if err == nil && changed.RowsAffected() == 0 {
 		return ErrOtherSecret
 	}

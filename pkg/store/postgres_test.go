@@ -22,10 +22,10 @@ import (
 
 func openPostgres(t *testing.T, dsn string, key cbc.APIKey) *postgres {
 	t.Helper()
-	ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, key)
+	store, err := NewPostgres(PostgresConfig{DSN: dsn}, key)
 	require.NoError(t, err)
-	t.Cleanup(ledger.Close)
-	return ledger.(*postgres)
+	t.Cleanup(store.Close)
+	return store.(*postgres)
 }
 
 func TestPostgresHasOneLeader(t *testing.T) {
@@ -74,9 +74,9 @@ func TestPostgresReplacesALeader(t *testing.T) {
 			defer next.Release(ctx)
 			_, err = old.Update(ctx, func(b *ReadState) { b.Begin("older", p) })
 			require.ErrorIs(t, err, ErrNotLeading)
-			book, err := b.ReadState(ctx)
+			state, err := b.ReadState(ctx)
 			require.NoError(t, err)
-			require.Equal(t, "old", book.Reading)
+			require.Equal(t, "old", state.Reading)
 			old.Release(ctx)
 			_, err = a.Lead(ctx, quiet)
 			require.ErrorIs(t, err, ErrHeld, "the release of an old lease does not end the new one")
@@ -93,8 +93,8 @@ func TestPostgresRenewsALease(t *testing.T) {
 	require.NoError(t, err)
 	defer lead.Release(ctx)
 	_, err = b.write(ctx, func(_ pgx.Tx, _ int32, row *keyRow) error {
-		require.Greater(t, row.leasedUntil, row.book.Now)
-		row.leasedUntil = row.book.Now - 1 // it has missed its renewals
+		require.Greater(t, row.leasedUntil, row.state.Now)
+		row.leasedUntil = row.state.Now - 1 // it has missed its renewals
 		return nil
 	})
 	require.NoError(t, err)
@@ -106,16 +106,16 @@ func TestPostgresRenewsALease(t *testing.T) {
 // An earlier version of the plugin that leads raises the generation only. It fences this one off all the same.
 func TestPostgresFencesALeaderOfThePast(t *testing.T) {
 	ctx := context.Background()
-	ledger := openPostgres(t, pgtest.New(t).DSN, cbc.APIKey{URL: "h"})
-	lead, err := ledger.Lead(ctx, quiet)
+	store := openPostgres(t, pgtest.New(t).DSN, cbc.APIKey{URL: "h"})
+	lead, err := store.Lead(ctx, quiet)
 	require.NoError(t, err)
 	defer lead.Release(ctx)
-	_, err = ledger.write(ctx, func(_ pgx.Tx, _ int32, row *keyRow) error { row.generation++; return nil })
+	_, err = store.write(ctx, func(_ pgx.Tx, _ int32, row *keyRow) error { row.generation++; return nil })
 	require.NoError(t, err)
 	_, err = lead.Update(ctx, func(b *ReadState) { b.Begin("1", Policy{}) })
 	require.ErrorIs(t, err, ErrNotLeading)
 	require.False(t, lead.(*postgresLease).extend(ctx))
-	require.Equal(t, Added{New: 1}, add(t, ledger, "1", FromQueue, event(1, "read all the same")), "what it has read is still stored")
+	require.Equal(t, Added{New: 1}, add(t, store, "1", FromQueue, event(1, "read all the same")), "what it has read is still stored")
 }
 
 // Behind a transaction pooler, which gives each transaction another session, a lease holds, events are stored and read, and those that
@@ -192,18 +192,18 @@ func TestPostgresReplicasAddTogether(t *testing.T) {
 	database := pgtest.New(t)
 	var adding sync.WaitGroup
 	for range 4 {
-		ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
+		store := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 		adding.Go(func() {
 			for n := range 20 {
-				_, err := ledger.Add(context.Background(), Addition{Origin: FromSearch, Events: events(n*5, n*5+20)})
+				_, err := store.Add(context.Background(), Addition{Origin: FromSearch, Events: events(n*5, n*5+20)})
 				require.NoError(t, err)
 			}
 		})
 	}
 	adding.Wait()
-	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
-	require.Equal(t, want(events(0, 115)...), contents(t, ledger, everything(), cbc.OldestFirst))
-	changes, err := ledger.After(context.Background(), 0, 1000)
+	store := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
+	require.Equal(t, want(events(0, 115)...), contents(t, store, everything(), cbc.OldestFirst))
+	changes, err := store.After(context.Background(), 0, 1000)
 	require.NoError(t, err)
 	require.Len(t, changes.Entries, 115)
 	require.Equal(t, Cursor(115), changes.Next, "the order of additions has no holes")
@@ -212,24 +212,24 @@ func TestPostgresReplicasAddTogether(t *testing.T) {
 func TestPostgresComesBack(t *testing.T) {
 	ctx := context.Background()
 	database := pgtest.New(t)
-	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
-	add(t, ledger, "1", FromQueue, event(1, "before"))
+	store := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
+	add(t, store, "1", FromQueue, event(1, "before"))
 	restore := database.Interrupt(t)
-	_, _ = ledger.Add(ctx, Addition{ID: "2", Events: events(1, 2)}) // a server that is not the test's own only loses its connections
+	_, _ = store.Add(ctx, Addition{ID: "2", Events: events(1, 2)}) // a server that is not the test's own only loses its connections
 	restore()
 	require.Eventually(t, func() bool {
-		_, err := ledger.Add(ctx, Addition{ID: "2", Events: events(1, 2)})
+		_, err := store.Add(ctx, Addition{ID: "2", Events: events(1, 2)})
 		return err == nil
 	}, 10*time.Second, 50*time.Millisecond)
-	require.Equal(t, want(append(events(1, 2), event(1, "before"))...), contents(t, ledger, everything(), cbc.OldestFirst))
+	require.Equal(t, want(append(events(1, 2), event(1, "before"))...), contents(t, store, everything(), cbc.OldestFirst))
 }
 
 func TestPostgresTellsNoPassword(t *testing.T) {
 	for _, dsn := range []string{"postgres://u:geheim@127.0.0.1:1/db", "host=127.0.0.1 port=1 user=u password=geheim", "postgres://u:geheim@[", "password=geheim port=x"} {
-		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, cbc.APIKey{})
+		store, err := NewPostgres(PostgresConfig{DSN: dsn}, cbc.APIKey{})
 		if err == nil {
-			_, err = ledger.Head(context.Background())
-			ledger.Close()
+			_, err = store.Head(context.Background())
+			store.Close()
 		}
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "geheim")
@@ -240,14 +240,14 @@ func TestPostgresTellsNoPassword(t *testing.T) {
 // every page.
 func TestPostgresReadsByTheIndex(t *testing.T) {
 	ctx := context.Background()
-	ledger := openPostgres(t, pgtest.New(t).DSN, cbc.APIKey{URL: "h"})
+	store := openPostgres(t, pgtest.New(t).DSN, cbc.APIKey{URL: "h"})
 	for n := range 10 {
-		add(t, ledger, strconv.Itoa(n), FromQueue, events(n*1000, n*1000+1000)...)
+		add(t, store, strconv.Itoa(n), FromQueue, events(n*1000, n*1000+1000)...)
 	}
-	id, err := ledger.id(ctx)
+	id, err := store.id(ctx)
 	require.NoError(t, err)
 	for _, query := range []string{ascending, descending} {
-		rows, err := ledger.pool.Query(ctx, "explain "+query, id, base.UnixMicro(), []byte{}, int32(0), base.Add(time.Hour).UnixMicro(), maxPage)
+		rows, err := store.pool.Query(ctx, "explain "+query, id, base.UnixMicro(), []byte{}, int32(0), base.Add(time.Hour).UnixMicro(), maxPage)
 		require.NoError(t, err)
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)
@@ -266,10 +266,10 @@ func TestPostgresSchemaIsWaitedForInTime(t *testing.T) {
 	_, err = other.Exec(ctx, `create table cbc_audit_migration (version integer primary key); begin; insert into cbc_audit_migration values (0)`)
 	require.NoError(t, err)
 
-	ledger := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
+	store := openPostgres(t, database.DSN, cbc.APIKey{URL: "h"})
 	first := make(chan error, 1)
 	go func() {
-		_, err := ledger.ReadState(ctx)
+		_, err := store.ReadState(ctx)
 		first <- err
 	}()
 	time.Sleep(200 * time.Millisecond)
@@ -277,7 +277,7 @@ func TestPostgresSchemaIsWaitedForInTime(t *testing.T) {
 	defer cancel()
 	second := make(chan error, 1)
 	go func() {
-		_, err := ledger.ReadState(hasty)
+		_, err := store.ReadState(hasty)
 		second <- err
 	}()
 	select {
@@ -297,10 +297,10 @@ func TestPostgresTellsNoPartOfAPassword(t *testing.T) {
 		"postgres://user:part@geheim@127.0.0.1:1/db", "postgres://user:12/geheim@127.0.0.1:1/db", "postgres://user:/geheim@127.0.0.1:1/db",
 		"postgres://user:geheim@127.0.0.1:1/db", "postgres://user:pa%40geheim@127.0.0.1:1/db", "postgres:geheim",
 	} {
-		ledger, err := NewPostgres(PostgresConfig{DSN: dsn}, cbc.APIKey{URL: "h"})
+		store, err := NewPostgres(PostgresConfig{DSN: dsn}, cbc.APIKey{URL: "h"})
 		if err == nil {
-			_, err = ledger.ReadState(context.Background())
-			ledger.Close()
+			_, err = store.ReadState(context.Background())
+			store.Close()
 		}
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "geheim")

@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// watchEvery is how long an addition by another replica can go unnoticed where notifications do not arrive: behind a transaction
-// pooler, and on engines that have none.
+// watchEvery is how long an addition by another replica can go unnoticed where notifications do not arrive: behind a transaction pooler,
+// and on engines without them.
 const watchEvery = 2 * time.Second
 
-// Watch polls, and looks at once when the database notifies it.
+// Watch polls, and checks at once when the database notifies it.
 func (p *postgres) Watch(ctx context.Context, changed func() error) error {
-	ledger, err := p.id(ctx)
+	keyID, err := p.id(ctx)
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (p *postgres) Watch(ctx context.Context, changed func() error) error {
 	notified, ended := make(chan struct{}, 1), make(chan struct{})
 	go func() {
 		defer close(ended)
-		p.listen(ctx, strconv.Itoa(int(ledger)), notified)
+		p.listen(ctx, strconv.Itoa(int(keyID)), notified)
 	}()
 	defer func() {
 		cancel()
@@ -50,7 +50,7 @@ func (p *postgres) Watch(ctx context.Context, changed func() error) error {
 	}
 }
 
-// listen passes on the notifications for a key. It gives up when the database does not have them.
+// listen passes on the notifications for a key. It returns if the database does not support them.
 func (p *postgres) listen(ctx context.Context, payload string, notified chan<- struct{}) {
 	conn, err := pgx.ConnectConfig(ctx, p.pool.Config().ConnConfig)
 	if err != nil {

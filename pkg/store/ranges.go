@@ -6,7 +6,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// addRange adds a time range to a list of ranges that are apart from each other, ascending, and makes one of those that touch.
+// addRange adds a time range to an ascending list of disjoint ranges, and merges those that touch.
 func addRange(ranges []auditlog.TimeRange, w auditlog.TimeRange) []auditlog.TimeRange {
 	if w.From >= w.To {
 		return ranges

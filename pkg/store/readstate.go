@@ -7,172 +7,169 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// ReadState says what of the queue a store holds for certain. It is kept with the events and changes in the same transaction. All
-// times are those of the store's clock, in milliseconds since the Unix epoch; 0 is never.
+// ReadState describes what a store holds of the queue. It is kept with the events and changes in the same transaction. All times are those
+// of the store's clock, in milliseconds since the Unix epoch; 0 means never.
 type ReadState struct {
 	Now              int64  `json:"-"`
-	Opened           int64  `json:"opened,omitempty"`    // the first read ever was begun
+	Opened           int64  `json:"opened,omitempty"`    // when the first read began
 	From             int64  `json:"from,omitempty"`      // from here on the store holds every event, apart from the gaps
-	Forgotten        int64  `json:"forgotten,omitempty"` // copies that the store held and does no more
-	Reading          string `json:"reading,omitempty"`   // a read that was begun and of which nothing was heard yet
-	Begun            int64  `json:"begun,omitempty"`     // when it was begun
-	Since            int64  `json:"since,omitempty"`     // when the queue was first found empty: from here on it gives every event
-	Drained          int64  `json:"drained,omitempty"`   // a read that was begun then found the queue empty behind it
-	Audited          int64  `json:"audited,omitempty"`   // up to here the store was compared with a search
-	LastForeignRead  int64  `json:"suspected,omitempty"` // when an audit last found events that the queue never gave
-	FirstForeignRead int64  `json:"suspects,omitempty"`  // when the first of those audits did that are no further apart than suspicion
-	Missing          int    `json:"missing,omitempty"`   // how many it found
-	Gaps             []Gap  `json:"gaps,omitempty"`      // apart from each other, ascending
+	Forgotten        int64  `json:"forgotten,omitempty"` // copies that were stored and then deleted
+	Reading          string `json:"reading,omitempty"`   // ID of a read that has begun and not ended
+	Begun            int64  `json:"begun,omitempty"`     // when it began
+	Since            int64  `json:"since,omitempty"`     // when the queue was first found empty: since then it has delivered every event
+	Drained          int64  `json:"drained,omitempty"`   // when the last read that emptied the queue began
+	Audited          int64  `json:"audited,omitempty"`   // up to where audits have compared the store with a search
+	LastForeignRead  int64  `json:"suspected,omitempty"` // when an audit last found events that the queue never delivered
+	FirstForeignRead int64  `json:"suspects,omitempty"`  // when the first of consecutive audits found any
+	Missing          int    `json:"missing,omitempty"`   // how many events the last of them found
+	Gaps             []Gap  `json:"gaps,omitempty"`      // disjoint, ascending
 
-	Bad      []BadRecord `json:"bad,omitempty"`      // the last records that could not be read
-	BadCount int         `json:"badCount,omitempty"` // how many there were
+	Bad      []BadRecord `json:"bad,omitempty"`      // the last unreadable records
+	BadCount int         `json:"badCount,omitempty"` // number of all unreadable records
 }
 
-// Gap is a span in which events may be missing, because the answer of a read was lost, or because an event came again and may have
-// happened again. A complete search closes it that starts when it is ready: by then everything that the answer held can be found.
+// Gap is a time range in which events may be missing: the response to a read was lost, or an event was delivered again and may have
+// happened again. A complete search that starts at or after Ready closes it, because by then all events of the response can be found.
 type Gap struct {
 	auditlog.TimeRange
 	Ready    int64
-	Searched int64 `json:",omitempty"` // a complete search that began then was added, and was too early to close the gap
+	Searched int64 `json:",omitempty"` // when the last complete search began that was too early to close the gap; 0: none has
 }
 
-// Policy are the spans of time that a read state is kept by, in milliseconds.
+// Policy holds the durations that a read state depends on, in milliseconds.
 type Policy struct {
-	Late     int64 // how late an event may be found by a search, and how far two clocks may be apart
-	Lookback int64 // how far back a store reaches that starts with nothing
+	Late     int64 // how late a search may find an event, and how far two clocks may be apart
+	Lookback int64 // how far back an empty store is filled
 }
 
-// Begin notes that a read is about to be sent. Whoever finds the note of an earlier one knows that its batch may be lost.
-func (b *ReadState) Begin(id string, p Policy) {
-	b.followClock(p)
-	if b.Opened == 0 {
-		b.Opened = b.Now
-		b.From = max(b.From, b.Now-p.Lookback)
-		b.OpenGap(b.Drained, p)
-	} else if b.Reading != "" && b.Reading != id {
-		b.OpenGap(b.Drained, p)
+// Begin records that a read is about to be sent. If the record of an earlier read is still open, its batch may be lost.
+func (s *ReadState) Begin(id string, p Policy) {
+	s.followClock(p)
+	if s.Opened == 0 {
+		s.Opened = s.Now
+		s.From = max(s.From, s.Now-p.Lookback)
+		s.OpenGap(s.Drained, p)
+	} else if s.Reading != "" && s.Reading != id {
+		s.OpenGap(s.Drained, p)
 	}
-	b.Reading, b.Begun = id, b.Now
+	s.Reading, s.Begun = id, s.Now
 }
 
-// followClock makes good that the clock was ahead and was set back. Times that lie ahead of it now say nothing, and neither do the
-// gaps that were opened by it. So a search has to look for everything that may be lost, as for a store that starts with nothing;
-// what the store holds stays.
-func (b *ReadState) followClock(p Policy) {
-	limit := b.Now + p.Late
-	for i := range b.Gaps {
-		b.Gaps[i].Ready = min(b.Gaps[i].Ready, limit)
+// followClock corrects the state after the clock was ahead and was set back. Times ahead of it are no longer valid, and neither are gaps
+// opened at such times. So a search has to look for everything that may be lost, as for an empty store. Stored events stay.
+func (s *ReadState) followClock(p Policy) {
+	limit := s.Now + p.Late
+	for i := range s.Gaps {
+		s.Gaps[i].Ready = min(s.Gaps[i].Ready, limit)
 	}
-	if max(b.Opened, b.From, b.Begun, b.Since, b.Drained, b.LastForeignRead) <= limit {
+	if max(s.Opened, s.From, s.Begun, s.Since, s.Drained, s.LastForeignRead) <= limit {
 		return
 	}
-	for _, t := range []*int64{&b.Opened, &b.Begun, &b.Since, &b.Audited, &b.LastForeignRead, &b.FirstForeignRead} {
-		*t = min(*t, b.Now)
+	for _, t := range []*int64{&s.Opened, &s.Begun, &s.Since, &s.Audited, &s.LastForeignRead, &s.FirstForeignRead} {
+		*t = min(*t, s.Now)
 	}
-	b.From, b.Drained = min(b.From, b.Now-p.Lookback), 0
-	b.Gaps = slices.DeleteFunc(b.Gaps, func(g Gap) bool { return g.From > limit })
-	for i, g := range b.Gaps {
-		b.Gaps[i] = Gap{TimeRange: auditlog.TimeRange{From: g.From, To: min(g.To, limit)}, Ready: g.Ready}
+	s.From, s.Drained = min(s.From, s.Now-p.Lookback), 0
+	s.Gaps = slices.DeleteFunc(s.Gaps, func(g Gap) bool { return g.From > limit })
+	for i, g := range s.Gaps {
+		s.Gaps[i] = Gap{TimeRange: auditlog.TimeRange{From: g.From, To: min(g.To, limit)}, Ready: g.Ready}
 	}
-	b.OpenGap(b.Drained, p)
+	s.OpenGap(s.Drained, p)
 }
 
-// Finish notes that the batch of a read is in the store. Another read may have been begun since, in ignorance of this one: then
-// its gap stands.
-func (b *ReadState) Finish(id string, drained bool) {
-	if b.Reading != id {
+// Finish records that the batch of a read is stored. If another read has begun since without knowing of this one, its gap stays.
+func (s *ReadState) Finish(id string, drained bool) {
+	if s.Reading != id {
 		return
 	}
-	if b.Reading = ""; drained {
-		b.Drained = b.Begun
-		if b.Since == 0 {
-			b.Since = b.Drained
+	if s.Reading = ""; drained {
+		s.Drained = s.Begun
+		if s.Since == 0 {
+			s.Since = s.Drained
 		}
 	}
-	b.Begun = 0
+	s.Begun = 0
 }
 
-// Lose notes that the batch of a read may have left the queue and will not come. It was taken when the queue had last been seen
-// empty at drained, even if another reader has seen it so since.
-func (b *ReadState) Lose(id string, drained int64, p Policy) {
-	b.OpenGap(min(b.Drained, drained), p)
-	b.Finish(id, false)
+// Lose records that the batch of a read may have left the queue and is lost. The read began after the queue was empty at drained, even if
+// another reader has found it empty since.
+func (s *ReadState) Lose(id string, drained int64, p Policy) {
+	s.OpenGap(min(s.Drained, drained), p)
+	s.Finish(id, false)
 }
 
-// OpenGap adds the gap of a batch that was lost before now. It can hold whatever arrived since the queue was seen empty.
-func (b *ReadState) OpenGap(drained int64, p Policy) {
-	gap := Gap{TimeRange: auditlog.TimeRange{From: drained - p.Late, To: b.Now + p.Late}, Ready: b.Now + p.Late}
+// OpenGap adds the gap of a batch that was lost before now. The batch can hold everything since the queue was last empty.
+func (s *ReadState) OpenGap(drained int64, p Policy) {
+	gap := Gap{TimeRange: auditlog.TimeRange{From: drained - p.Late, To: s.Now + p.Late}, Ready: s.Now + p.Late}
 	if drained == 0 {
-		gap.From = b.Now - p.Lookback
+		gap.From = s.Now - p.Lookback
 	}
-	b.add(gap)
+	s.add(gap)
 }
 
 // addRepeatGap adds the gap of events that were delivered again, which a search has to count. An empty time range adds none.
-func (b *ReadState) addRepeatGap(w auditlog.TimeRange, late time.Duration) {
+func (s *ReadState) addRepeatGap(w auditlog.TimeRange, late time.Duration) {
 	if w.From < w.To {
-		b.add(Gap{TimeRange: w, Ready: b.Now + late.Milliseconds()})
+		s.add(Gap{TimeRange: w, Ready: s.Now + late.Milliseconds()})
 	}
 }
 
-// add adds a gap, and makes one of those that touch.
-func (b *ReadState) add(gap Gap) {
-	b.Gaps = slices.DeleteFunc(b.Gaps, func(g Gap) bool {
+// add adds a gap and merges it with those that it touches.
+func (s *ReadState) add(gap Gap) {
+	s.Gaps = slices.DeleteFunc(s.Gaps, func(g Gap) bool {
 		if g.To < gap.From || gap.To < g.From {
 			return false
 		}
 		gap = Gap{TimeRange: auditlog.TimeRange{From: min(g.From, gap.From), To: max(g.To, gap.To)}, Ready: max(g.Ready, gap.Ready)}
 		return true
 	})
-	b.Gaps = append(b.Gaps, gap)
-	slices.SortFunc(b.Gaps, func(x, y Gap) int { return int(x.From - y.From) })
+	s.Gaps = append(s.Gaps, gap)
+	slices.SortFunc(s.Gaps, func(x, y Gap) int { return int(x.From - y.From) })
 }
 
-// CloseGaps takes away the gaps that a complete search of a window, begun at a time, has closed.
-func (b *ReadState) CloseGaps(w auditlog.TimeRange, begun int64) {
-	b.Gaps = slices.DeleteFunc(b.Gaps, func(g Gap) bool { return g.Ready <= begun && w.From <= g.From && g.To <= w.To })
+// CloseGaps removes the gaps that a complete search of a time range, started at begun, has closed.
+func (s *ReadState) CloseGaps(w auditlog.TimeRange, begun int64) {
+	s.Gaps = slices.DeleteFunc(s.Gaps, func(g Gap) bool { return g.Ready <= begun && w.From <= g.From && g.To <= w.To })
 }
 
-// MarkSearched notes a complete search of a window, begun at a time: what the gaps in it lost can be seen as far as it could be found
-// by then.
-func (b *ReadState) MarkSearched(w auditlog.TimeRange, begun int64) {
-	for i, g := range b.Gaps {
+// MarkSearched records a complete search of a time range, started at begun. The gaps in it lack only late events.
+func (s *ReadState) MarkSearched(w auditlog.TimeRange, begun int64) {
+	for i, g := range s.Gaps {
 		if w.From <= g.From && g.To <= w.To {
-			b.Gaps[i].Searched = max(g.Searched, begun)
+			s.Gaps[i].Searched = max(g.Searched, begun)
 		}
 	}
 }
 
-// forget notes that n copies were dropped, and that events up to an instant are not taken any more.
-func (b *ReadState) forget(until int64, n int64) {
-	b.From = max(b.From, until+1)
-	b.Forgotten += n
+// forget records that n copies were deleted, and that events up to a time are no longer accepted.
+func (s *ReadState) forget(until int64, n int64) {
+	s.From = max(s.From, until+1)
+	s.Forgotten += n
 }
 
-// AuditOverlap is how much of what was audited is audited again, for events that were found late.
+// AuditOverlap is how much of the time range of the last audit is audited again, for late events.
 const AuditOverlap = time.Hour
 
-// NextAudit returns the next span whose events the queue must have given by now. It is empty while a gap is open, because what is
-// missing then is known to be. After a long pause it goes through it part by part: a key that got its permission anew was given the
-// last days only.
-func (b *ReadState) NextAudit(p Policy) auditlog.TimeRange {
-	if len(b.Gaps) > 0 || b.Drained == 0 {
+// NextAudit returns the next time range whose events the queue must have delivered by now. It is empty while a gap is open, because a gap
+// explains missing events. After a long pause it advances part by part, because a key that gets its permission anew is sent the last days
+// only.
+func (s *ReadState) NextAudit(p Policy) auditlog.TimeRange {
+	if len(s.Gaps) > 0 || s.Drained == 0 {
 		return auditlog.TimeRange{}
 	}
-	from := max(b.Opened, b.From, b.Audited-AuditOverlap.Milliseconds())
-	return auditlog.TimeRange{From: from, To: max(min(b.Drained-p.Late, from+AuditOverlap.Milliseconds()+p.Lookback), from)}
+	from := max(s.Opened, s.From, s.Audited-AuditOverlap.Milliseconds())
+	return auditlog.TimeRange{From: from, To: max(min(s.Drained-p.Late, from+AuditOverlap.Milliseconds()+p.Lookback), from)}
 }
 
-// suspicion is how long without a further sign of another consumer it takes until the next one begins a new story.
-const suspicion = 24 * time.Hour
+// maxAuditsApart is how far apart two audits that find missing events may be to count as consecutive.
+const maxAuditsApart = 24 * time.Hour
 
-// MarkAudited notes the outcome of an audit.
-func (b *ReadState) MarkAudited(w auditlog.TimeRange, missing int) {
-	if b.Audited = max(b.Audited, w.To); missing == 0 {
+// MarkAudited records the result of an audit.
+func (s *ReadState) MarkAudited(w auditlog.TimeRange, missing int) {
+	if s.Audited = max(s.Audited, w.To); missing == 0 {
 		return
 	}
-	if b.FirstForeignRead == 0 || b.Now-b.LastForeignRead > suspicion.Milliseconds() {
-		b.FirstForeignRead = b.Now
+	if s.FirstForeignRead == 0 || s.Now-s.LastForeignRead > maxAuditsApart.Milliseconds() {
+		s.FirstForeignRead = s.Now
 	}
-	b.LastForeignRead, b.Missing = b.Now, missing
+	s.LastForeignRead, s.Missing = s.Now, missing
 }

@@ -18,7 +18,7 @@ func gap(from, to, ready int64) Gap {
 func TestBookOfAQuietLife(t *testing.T) {
 	b := ReadState{Now: 5000}
 	b.Begin("1", lates)
-	require.Equal(t, []Gap{gap(4000, 5010, 5010)}, b.Gaps, "an empty ledger is filled by a search")
+	require.Equal(t, []Gap{gap(4000, 5010, 5010)}, b.Gaps, "an empty store is filled by a search")
 	b.Finish("1", false)
 	require.Zero(t, b.Drained)
 	b.Now = 5001
@@ -47,7 +47,7 @@ func TestBookOfAQuietLife(t *testing.T) {
 	require.Equal(t, []int64{6390, 3, 5900}, []int64{b.Audited, int64(b.Missing), b.LastForeignRead}, "what was found stays true")
 	b.MarkAudited(auditlog.TimeRange{From: 5000, To: 6390}, 2)
 	require.Equal(t, []int64{2, 6000, 5900}, []int64{int64(b.Missing), b.LastForeignRead, b.FirstForeignRead})
-	b.Now += suspicion.Milliseconds() + 1
+	b.Now += maxAuditsApart.Milliseconds() + 1
 	b.MarkAudited(auditlog.TimeRange{From: 5000, To: 6390}, 1)
 	require.Equal(t, []int64{b.Now, b.Now}, []int64{b.LastForeignRead, b.FirstForeignRead}, "another story")
 }

@@ -15,10 +15,10 @@ var ErrHeld = errors.New("another replica reads the queue")
 // ErrNotLeading is returned for a lease that another replica has taken over.
 var ErrNotLeading = errors.New("this replica does not lead any more")
 
-// ErrUnproved says that a data source may not see what a store holds yet, and that nothing was sent to find out.
+// ErrUnproved means that a data source may not see yet what a store holds, and that nothing was sent to prove its secret.
 var ErrUnproved = errors.New("the API secret of this data source is not checked yet: run Save & test, or any query")
 
-// ErrOtherSecret says that a store was opened with another secret meanwhile.
+// ErrOtherSecret means that a store was opened with another secret meanwhile.
 var ErrOtherSecret = errors.New("another API secret was accepted for this API key a moment ago")
 
 // Secret identifies an API secret without revealing it.
@@ -28,20 +28,20 @@ type Secret struct {
 	Derive func(salt []byte) []byte
 }
 
-// Verifier is by what a store recognizes the secret that it was last opened with; zero if there is none.
+// Verifier is what a store keeps to recognize the secret that it was last opened with; zero if there is none.
 type Verifier struct{ salt, hash string }
 
 // Store keeps the events of the queue of one API key. It is safe for concurrent use, also by other replicas.
 type Store interface {
-	// Knows reports whether Trust was last called with this secret, and returns what the store keeps of the last one. A store that ends with the process always returns true: the
-	// process itself decides who may use it.
+	// Knows reports whether Trust was last called with this secret, and returns the verifier that the store keeps. A store that ends
+	// with the process always returns true: the process itself decides who may use it.
 	Knows(ctx context.Context, secret Secret) (known bool, kept Verifier, err error)
-	// Trust makes Knows return true for this secret, and for no other. It replaces only what Knows returned before the secret was proved:
-	// else a proof that a rotation has overtaken would undo it. The error is ErrOtherSecret then, and nothing is changed.
+	// Trust makes Knows return true for this secret, and for no other. kept is what Knows returned before the secret was proved. If the
+	// store keeps another verifier by now, the error is ErrOtherSecret, and nothing changes: a late proof must not undo a rotation.
 	Trust(ctx context.Context, secret Secret, kept Verifier) error
 	// Lead acquires the lease to read the queue. It does not wait: the error is ErrHeld while another replica holds the lease. A
-	// holder that does not use the lease for quiet loses it.
-	Lead(ctx context.Context, quiet time.Duration) (Lease, error)
+	// holder that does not use the lease for maxIdle loses it.
+	Lead(ctx context.Context, maxIdle time.Duration) (Lease, error)
 	// Add adds events. It needs no lease: each batch was delivered to one reader only, and additions merge in any order.
 	Add(ctx context.Context, a Addition) (Added, error)
 	// ReadState returns the read state.
@@ -77,8 +77,8 @@ type Addition struct {
 	ID     string // of the batch, which is added once; empty if adding it again changes nothing
 	Origin Provenance
 	Events []auditlog.Event
-	Note   func(*ReadState) // a change of the read state in the same transaction, or nil
-	Late   time.Duration    // how long after a batch a search finds all of its events; 0: an event delivered again has happened again
+	Note   func(*ReadState) // changes the read state in the same transaction; may be nil
+	Late   time.Duration    // how long after a batch a search finds all of its events; 0: an event that is delivered again has happened again
 }
 
 // Added is the outcome of an addition.
@@ -101,7 +101,7 @@ type Entry struct {
 	Ordinal int
 }
 
-// Cursor is a place in the order in which events were added.
+// Cursor is a position in the order in which events were added.
 type Cursor int64
 
 // Changes are events in the order of their addition.

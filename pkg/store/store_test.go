@@ -22,22 +22,22 @@ const quiet = time.Minute
 // stores are what every store is tested with. open makes another replica's view of the same store, where there can be one.
 var stores = map[string]func(t testing.TB) (open func() Store){
 	"memory": func(testing.TB) func() Store {
-		ledger := NewMemory(MemoryConfig{})
-		return func() Store { return ledger }
+		store := NewMemory(MemoryConfig{})
+		return func() Store { return store }
 	},
 	"postgres": func(t testing.TB) func() Store {
 		database := pgtest.New(t)
 		return func() Store {
-			ledger, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "https://cbc.test:443", OrgKey: "ABCD1234", APIID: "P3KEDZJRI8"})
+			store, err := NewPostgres(PostgresConfig{DSN: database.DSN}, cbc.APIKey{URL: "https://cbc.test:443", OrgKey: "ABCD1234", APIID: "P3KEDZJRI8"})
 			require.NoError(t, err)
-			t.Cleanup(ledger.Close)
-			return ledger
+			t.Cleanup(store.Close)
+			return store
 		}
 	},
 }
 
 // onEachStore runs a test on two replicas of a store, which are one where the store knows no replicas.
-func onEachStore(t *testing.T, test func(t *testing.T, ledger, other Store)) {
+func onEachStore(t *testing.T, test func(t *testing.T, store, other Store)) {
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
 			open := store(t)
@@ -113,10 +113,10 @@ func want(events ...auditlog.Event) []string {
 	return list
 }
 
-func TestLedgerKeepsEveryField(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreKeepsEveryField(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		plain := event(0, "plain")
-		add(t, ledger, "1", FromQueue, strange(), plain)
+		add(t, store, "1", FromQueue, strange(), plain)
 		var got []auditlog.Event
 		require.NoError(t, other.Range(context.Background(), everything(), cbc.OldestFirst, func(entries []Entry) bool {
 			for _, e := range entries {
@@ -128,38 +128,38 @@ func TestLedgerKeepsEveryField(t *testing.T) {
 	})
 }
 
-func TestLedgerCountsCopies(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreCountsCopies(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		e, f := event(1, "e"), event(2, "f")
-		require.Equal(t, Added{New: 2}, add(t, ledger, "1", FromQueue, e, f))
+		require.Equal(t, Added{New: 2}, add(t, store, "1", FromQueue, e, f))
 		require.Equal(t, Added{}, add(t, other, "1", FromQueue, e, f), "the same batch again")
-		require.Equal(t, Added{New: 1}, add(t, ledger, "2", FromQueue, e), "another batch: it happened again")
+		require.Equal(t, Added{New: 1}, add(t, store, "2", FromQueue, e), "another batch: it happened again")
 		require.Equal(t, Added{}, add(t, other, "", FromSearch, e, f), "a search that finds less")
-		require.Equal(t, Added{New: 1, Missing: 1}, add(t, ledger, "", FromSearch, e, e, e), "a search that finds more")
-		require.Equal(t, Added{Missing: 1}, add(t, ledger, "", FromSearch, e, e, e), "the same search")
+		require.Equal(t, Added{New: 1, Missing: 1}, add(t, store, "", FromSearch, e, e, e), "a search that finds more")
+		require.Equal(t, Added{Missing: 1}, add(t, store, "", FromSearch, e, e, e), "the same search")
 		require.Equal(t, Added{}, add(t, other, "3", FromQueue, e), "the queue gives it after all")
 		require.Equal(t, Added{}, add(t, other, "", FromSearch, e, e, e))
 		require.Equal(t, want(e, e, e, f), contents(t, other, everything(), cbc.OldestFirst))
 	})
 }
 
-func TestLedgerExcusesWhatIsKnownToBeLost(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreExplainsMissingEventsByGaps(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		lost, stolen := event(1, "lost"), event(2, "stolen")
-		require.Equal(t, Added{New: 1}, add(t, ledger, "", FromRepair, lost))
+		require.Equal(t, Added{New: 1}, add(t, store, "", FromRepair, lost))
 		require.Equal(t, Added{New: 1, Missing: 1}, add(t, other, "", FromSearch, lost, stolen))
-		require.Equal(t, want(lost, stolen), contents(t, ledger, everything(), cbc.OldestFirst))
+		require.Equal(t, want(lost, stolen), contents(t, store, everything(), cbc.OldestFirst))
 	})
 }
 
-func TestLedgerRange(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreRange(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		var events []auditlog.Event
 		for i := range 5000 { // more than one page, with runs of equal times across the page's edge, and with copies
 			events = append(events, event(i/700, fmt.Sprint("event ", i%690)))
 		}
 		for _, i := range rand.Perm(5)[:5] {
-			add(t, ledger, fmt.Sprint(i), FromQueue, events[i*1000:(i+1)*1000]...)
+			add(t, store, fmt.Sprint(i), FromQueue, events[i*1000:(i+1)*1000]...)
 		}
 		all := want(events...)
 		require.Equal(t, all, contents(t, other, everything(), cbc.OldestFirst))
@@ -179,25 +179,25 @@ func TestLedgerRange(t *testing.T) {
 	})
 }
 
-func TestLedgerCursor(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreCursor(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		ctx := context.Background()
 		a, b, c := event(3, "a"), event(1, "b"), event(2, "c")
-		add(t, ledger, "1", FromQueue, a)
+		add(t, store, "1", FromQueue, a)
 		head, err := other.Head(ctx)
 		require.NoError(t, err)
-		add(t, ledger, "2", FromQueue, a, b)
+		add(t, store, "2", FromQueue, a, b)
 		add(t, other, "", FromSearch, a, b, c)
 		changes, err := other.After(ctx, head, 2)
 		require.NoError(t, err)
 		require.Equal(t, []string{fmt.Sprint(b.ID(), "-0"), fmt.Sprint(a.ID(), "-1")}, rowIDs(changes.Entries))
-		changes, err = ledger.After(ctx, changes.Next, 2)
+		changes, err = store.After(ctx, changes.Next, 2)
 		require.NoError(t, err)
 		require.Equal(t, []string{fmt.Sprint(c.ID(), "-0")}, rowIDs(changes.Entries))
-		end, err := ledger.Head(ctx)
+		end, err := store.Head(ctx)
 		require.NoError(t, err)
 		require.Equal(t, end, changes.Next)
-		changes, err = ledger.After(ctx, end, 2)
+		changes, err = store.After(ctx, end, 2)
 		require.NoError(t, err)
 		require.Empty(t, changes.Entries)
 		require.Equal(t, end, changes.Next)
@@ -205,8 +205,8 @@ func TestLedgerCursor(t *testing.T) {
 	})
 }
 
-func TestLedgerWatch(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreWatch(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		enough, calls := errors.New("enough"), make(chan struct{}, 10)
 		var watching sync.WaitGroup
 		watching.Go(func() {
@@ -220,10 +220,10 @@ func TestLedgerWatch(t *testing.T) {
 			}), enough)
 		})
 		<-calls // at once
-		add(t, ledger, "1", FromQueue, event(1, "a"))
+		add(t, store, "1", FromQueue, event(1, "a"))
 		<-calls
-		add(t, ledger, "1", FromQueue, event(1, "a")) // nothing new
-		add(t, ledger, "2", FromQueue, event(1, "a"))
+		add(t, store, "1", FromQueue, event(1, "a")) // nothing new
+		add(t, store, "2", FromQueue, event(1, "a"))
 		<-calls
 		watching.Wait()
 
@@ -235,74 +235,74 @@ func TestLedgerWatch(t *testing.T) {
 	})
 }
 
-func TestLedgerBook(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreReadState(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		ctx := context.Background()
-		lead, err := ledger.Lead(ctx, quiet)
+		lead, err := store.Lead(ctx, quiet)
 		require.NoError(t, err)
 		defer lead.Release(ctx)
 		p := Policy{Late: 1000, Lookback: 60_000}
 		_, err = lead.Update(ctx, func(b *ReadState) { b.Begin("1", p) })
 		require.NoError(t, err)
-		_, err = ledger.Add(ctx, Addition{ID: "1", Events: []auditlog.Event{event(1, "a")}, Note: func(b *ReadState) { b.Finish("1", true) }})
+		_, err = store.Add(ctx, Addition{ID: "1", Events: []auditlog.Event{event(1, "a")}, Note: func(b *ReadState) { b.Finish("1", true) }})
 		require.NoError(t, err)
 		_, err = other.Update(ctx, func(b *ReadState) { b.Lose("2", b.Drained, p) })
 		require.NoError(t, err)
-		book, err := other.ReadState(ctx)
+		state, err := other.ReadState(ctx)
 		require.NoError(t, err)
-		require.InDelta(t, time.Now().UnixMilli(), book.Now, 60_000)
-		require.Equal(t, book.Opened, book.Drained)
-		require.Equal(t, book.Drained, book.Since)
-		require.Empty(t, book.Reading)
-		require.Len(t, book.Gaps, 1, "those of the start and of the loss overlap")
-		require.Equal(t, book.Opened-60_000, book.Gaps[0].From)
+		require.InDelta(t, time.Now().UnixMilli(), state.Now, 60_000)
+		require.Equal(t, state.Opened, state.Drained)
+		require.Equal(t, state.Drained, state.Since)
+		require.Empty(t, state.Reading)
+		require.Len(t, state.Gaps, 1, "those of the start and of the loss overlap")
+		require.Equal(t, state.Opened-60_000, state.Gaps[0].From)
 		_, err = other.Update(ctx, func(b *ReadState) { b.CloseGaps(b.Gaps[0].TimeRange, b.Gaps[0].Ready) })
 		require.NoError(t, err)
-		book, err = ledger.ReadState(ctx)
+		state, err = store.ReadState(ctx)
 		require.NoError(t, err)
-		require.Empty(t, book.Gaps)
+		require.Empty(t, state.Gaps)
 	})
 }
 
-func TestLedgerForgetsWhatIsOld(t *testing.T) {
+func TestStoreDeletesWhatIsOld(t *testing.T) {
 	opens := map[string]func(t *testing.T) Store{
 		"memory": func(*testing.T) Store { return NewMemory(MemoryConfig{Age: 30 * time.Minute}) },
 		"postgres": func(t *testing.T) Store {
-			ledger, err := NewPostgres(PostgresConfig{DSN: pgtest.New(t).DSN, Retention: 30 * time.Minute}, cbc.APIKey{URL: "h"})
+			store, err := NewPostgres(PostgresConfig{DSN: pgtest.New(t).DSN, Retention: 30 * time.Minute}, cbc.APIKey{URL: "h"})
 			require.NoError(t, err)
-			return ledger
+			return store
 		},
 	}
 	for name, open := range opens {
 		t.Run(name, func(t *testing.T) {
-			ledger := open(t)
-			defer ledger.Close()
+			store := open(t)
+			defer store.Close()
 			old, young := event(0, "old"), event(0, "young")
 			young.CreateTime = time.Now().UTC().Truncate(time.Millisecond) // however long the tests before took
 			ctx := context.Background()
 			floor := time.Now().Add(-30 * time.Minute).UnixMilli()
-			require.Equal(t, Added{New: 1, Expired: 1}, add(t, ledger, "1", FromQueue, old, young))
-			book, err := ledger.ReadState(ctx)
+			require.Equal(t, Added{New: 1, Expired: 1}, add(t, store, "1", FromQueue, old, young))
+			state, err := store.ReadState(ctx)
 			require.NoError(t, err)
-			require.GreaterOrEqual(t, book.From, floor, "what was left out is not vouched for")
-			require.NoError(t, ledger.Trim(ctx))
-			require.Equal(t, want(young), contents(t, ledger, everything(), cbc.OldestFirst))
-			again, err := ledger.ReadState(ctx)
+			require.GreaterOrEqual(t, state.From, floor, "what was left out is not vouched for")
+			require.NoError(t, store.Trim(ctx))
+			require.Equal(t, want(young), contents(t, store, everything(), cbc.OldestFirst))
+			again, err := store.ReadState(ctx)
 			require.NoError(t, err)
-			require.GreaterOrEqual(t, again.From, book.From)
+			require.GreaterOrEqual(t, again.From, state.From)
 			require.Zero(t, again.Forgotten, "it was never held")
 		})
 	}
 }
 
 // What a store holds is known without counting, and so is where it begins, also after it has forgotten.
-func TestLedgerTellsWhatItHolds(t *testing.T) {
+func TestStoreReportsWhatItHolds(t *testing.T) {
 	const span = time.Hour
 	opens := map[string]func(t *testing.T) (long, short Store){
 		"memory": func(*testing.T) (long, short Store) {
 			now := time.Now()
-			ledger := NewMemory(MemoryConfig{Age: 2 * span, Now: func() time.Time { return now }}).(*memory)
-			return ledger, later{ledger, func() { now = now.Add(span) }}
+			store := NewMemory(MemoryConfig{Age: 2 * span, Now: func() time.Time { return now }}).(*memory)
+			return store, later{store, func() { now = now.Add(span) }}
 		},
 		"postgres": func(t *testing.T) (long, short Store) {
 			database := pgtest.New(t)
@@ -331,19 +331,19 @@ func TestLedgerTellsWhatItHolds(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, int64(3), held.Events)
 			require.Positive(t, held.Bytes)
-			book, err := long.ReadState(ctx)
+			state, err := long.ReadState(ctx)
 			require.NoError(t, err)
-			require.InDelta(t, book.Opened-(2*span).Milliseconds(), book.From, 1)
+			require.InDelta(t, state.Opened-(2*span).Milliseconds(), state.From, 1)
 
 			require.NoError(t, short.Trim(ctx))
 			held, err = short.Held(ctx)
 			require.NoError(t, err)
 			require.Equal(t, int64(1), held.Events)
-			book, err = short.ReadState(ctx)
+			state, err = short.ReadState(ctx)
 			require.NoError(t, err)
-			require.Equal(t, int64(2), book.Forgotten)
-			require.Greater(t, book.From, old.CreateTime.UnixMilli())
-			require.LessOrEqual(t, book.From, young.CreateTime.UnixMilli())
+			require.Equal(t, int64(2), state.Forgotten)
+			require.Greater(t, state.From, old.CreateTime.UnixMilli())
+			require.LessOrEqual(t, state.From, young.CreateTime.UnixMilli())
 		})
 	}
 }
@@ -360,11 +360,11 @@ func (l later) Trim(ctx context.Context) error {
 }
 
 // An event between two milliseconds belongs to the earlier one.
-func TestLedgerRangeBetweenMilliseconds(t *testing.T) {
-	onEachStore(t, func(t *testing.T, ledger, other Store) {
+func TestStoreRangeBetweenMilliseconds(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store, other Store) {
 		early, late := event(9, "early"), event(10, "late")
 		early.CreateTime, late.CreateTime = early.CreateTime.Add(999*time.Microsecond), late.CreateTime.Add(time.Microsecond)
-		add(t, ledger, "1", FromQueue, early, late)
+		add(t, store, "1", FromQueue, early, late)
 		edge := base.Add(10 * time.Millisecond)
 		for _, order := range []cbc.Order{cbc.OldestFirst, cbc.NewestFirst} {
 			require.Equal(t, want(late), contents(t, other, auditlog.NewTimeRange(edge, edge.Add(time.Millisecond)), order))

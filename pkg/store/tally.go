@@ -7,37 +7,37 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// tally counts the copies of one event by how they became known. Tallies of the same event can be joined in any order.
+// tally counts the copies of one event by how they became known. Tallies of the same event merge in any order.
 type tally struct {
-	queued         int // given by the queue: where batches gave it that may have given the same copies, the most that one gave
-	searched       int // found by a search that was complete at the event's instant: the most that one found
-	explainedByGap int // of those, as many as a search found whose span is known to have been lost
+	queued         int // delivered by the queue; of batches that may have repeated each other, the largest number of one
+	searched       int // found by a complete search: the largest number of one search
+	explainedByGap int // of those, the number found in a gap, where a batch may have been lost
 }
 
-// copies is how often the event happened.
+// copies returns how often the event happened.
 func (t tally) copies() int { return max(t.queued, t.searched) }
 
-// missing is how many copies the queue should have given and did not.
+// missing returns how many copies the queue should have delivered and did not.
 func (t tally) missing() int { return max(t.searched-max(t.queued, t.explainedByGap), 0) }
 
-func (t tally) join(o tally) tally {
+func (t tally) plus(o tally) tally {
 	return tally{queued: t.queued + o.queued, searched: max(t.searched, o.searched), explainedByGap: max(t.explainedByGap, o.explainedByGap)}
 }
 
-// merge counts what an addition brings of an event. One that another batch gave before has happened again or has come again, as the
-// last days do when an API key gets its permission anew: the batch adds nothing to it, and a search decides.
+// merge adds an addition's copies of an event to its tally. If an earlier batch delivered the event, it has happened again or was
+// repeated, as the last days are when an API key gets its permission anew. Then the batch does not count, and a search decides.
 func (a *Addition) merge(before tally, it *item, added *Added) tally {
-	after := before.join(a.Origin.tally(it.n))
+	after := before.plus(a.Origin.tally(it.n))
 	if a.Origin == FromQueue && a.Late > 0 && before.queued > 0 {
 		after.queued = max(before.queued, it.n)
-		added.doubt(it.event.CreateTime)
+		added.addAgain(it.event.CreateTime)
 	}
 	added.Missing += after.missing()
 	return after
 }
 
-// doubt widens the span of what came again. A time that may have lost its fraction of a second stands for the whole second.
-func (a *Added) doubt(t time.Time) {
+// addAgain adds a time to the range of repeated events. A time that may have lost its fraction of a second stands for the whole second.
+func (a *Added) addAgain(t time.Time) {
 	w := auditlog.TimeRange{From: t.UnixMilli(), To: t.UnixMilli() + 1}
 	if w.From%1000 == 0 {
 		w.To += 999
@@ -48,14 +48,14 @@ func (a *Added) doubt(t time.Time) {
 	a.Again = w
 }
 
-// Provenance says where events come from, and so what their number means.
+// Provenance is where events come from, which determines what their number means.
 type Provenance int
 
 // The origins of events.
 const (
-	FromQueue  Provenance = iota // a batch of the queue: it adds to what other batches gave
-	FromSearch                   // a complete search: it says how many there are
-	FromRepair                   // a complete search of a span in which a batch may have been lost
+	FromQueue  Provenance = iota // a batch of the queue: its numbers add up with those of other batches
+	FromSearch                   // a complete search: its number is the total
+	FromRepair                   // a complete search of a gap
 )
 
 func (o Provenance) tally(n int) tally {
@@ -76,7 +76,7 @@ type item struct {
 	n     int
 }
 
-// distinct sorts events and puts equal ones together.
+// distinct sorts events and merges equal ones.
 func distinct(events []auditlog.Event) []item {
 	sorted := make([]*auditlog.Event, len(events))
 	for i := range events {

@@ -57,24 +57,24 @@ func TestAnyOrderOfAdditionsComesToTheSame(t *testing.T) {
 			origin := rapid.SampledFrom([]Provenance{FromSearch, FromRepair}).Draw(t, "origin")
 			additions = append(additions, Addition{Origin: origin, Events: found(from, rapid.IntRange(from, 6).Draw(t, "to"))})
 		}
-		ledger := NewMemory(MemoryConfig{})
+		store := NewMemory(MemoryConfig{})
 		for _, a := range rapid.Permutation(additions).Draw(t, "order") {
-			_, err := ledger.Add(context.Background(), a)
+			_, err := store.Add(context.Background(), a)
 			require.NoError(t, err)
 		}
-		book, err := ledger.ReadState(context.Background())
+		state, err := store.ReadState(context.Background())
 		require.NoError(t, err)
-		for _, gap := range book.Gaps {
-			_, err := ledger.Add(context.Background(), Addition{Origin: FromRepair, Events: within(gap.TimeRange, happened)})
+		for _, gap := range state.Gaps {
+			_, err := store.Add(context.Background(), Addition{Origin: FromRepair, Events: within(gap.TimeRange, happened)})
 			require.NoError(t, err)
 		}
 		got := []string{}
-		require.NoError(t, ledger.Range(context.Background(), everything(), cbc.OldestFirst, func(entries []Entry) bool {
+		require.NoError(t, store.Range(context.Background(), everything(), cbc.OldestFirst, func(entries []Entry) bool {
 			got = append(got, rowIDs(entries)...)
 			return true
 		}))
 		require.Equal(t, want(happened...), got)
-		changes, err := ledger.After(context.Background(), 0, 1<<20)
+		changes, err := store.After(context.Background(), 0, 1<<20)
 		require.NoError(t, err)
 		once := rowIDs(changes.Entries)
 		slices.Sort(once)
@@ -99,14 +99,14 @@ func TestTalliesJoinInAnyOrder(t *testing.T) {
 	}))
 	join := func(list []tally) (sum tally) {
 		for _, x := range list {
-			sum = sum.join(x)
+			sum = sum.plus(x)
 		}
 		return sum
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		list := tallies.Draw(t, "list")
 		cut := rapid.IntRange(0, len(list)).Draw(t, "cut")
-		require.Equal(t, join(list), join(list[:cut]).join(join(list[cut:])))
+		require.Equal(t, join(list), join(list[:cut]).plus(join(list[cut:])))
 		require.Equal(t, join(list), join(rapid.Permutation(list).Draw(t, "order")))
 	})
 	require.Equal(t, 3, tally{queued: 2, searched: 3}.copies())
