@@ -66,6 +66,15 @@ func (e *Event) appendExtra(b []byte) []byte {
 	return b
 }
 
+// ExtraJSON returns the fields that this version does not know as a JSON object, with their exact bytes.
+func (e *Event) ExtraJSON() string {
+	b := e.appendExtra(nil)
+	if len(b) > 0 {
+		b = b[1:] // the comma
+	}
+	return "{" + string(b) + "}"
+}
+
 // AppendJSONString appends s as a JSON string. It is fast for the common case, printable ASCII.
 func AppendJSONString(b []byte, s string) []byte {
 	for i := range len(s) {

@@ -1,7 +1,9 @@
 package frame
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,7 +137,7 @@ var derivedFields = []auditlog.Key{
 }
 
 // taken are the names of the plugin's own columns and labels.
-var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions", "folded_from", "folded_until", "account", "address", "severity", "target", "target_type"}
+var taken = []string{"create_time", "actor", "actor_ip", "description", "category", "action", "outcome", "code", "request_url", "flagged", "verbose", "org_key", "id", "folded", "folded_descriptions", "folded_from", "folded_until", "account", "address", "severity", "target", "target_type", otherFields}
 
 // extraName names a field that this version does not know, so that it differs from all columns and from other such fields.
 func extraName(name string) string {
@@ -200,24 +202,61 @@ var filterable = func() (names []string) {
 	return names
 }()
 
-// extraColumns returns the fields that this version does not know, one column per name, in the order of their names.
+// Bounds of the columns for fields that this version does not know. Events of many kinds may have many, and each takes a cell of every row.
+const (
+	maxExtraColumns = 50
+	maxExtraCells   = 2_000_000
+	otherFields     = "other_fields"
+)
+
+// extraColumns returns the fields that this version does not know, one column per name, in the order of their names. Where there are too
+// many, the rarest ones share a column: it has them as a JSON object.
 func extraColumns(rows []Row) []*data.Field {
-	columns := map[string][]string{}
-	var names []string
+	if len(rows) == 0 {
+		return nil
+	}
+	names, rest := extraNames(rows, max(min(maxExtraColumns, maxExtraCells/len(rows)), 1))
+	columns := make(map[string][]string, len(names)+1)
+	if rest {
+		names = append(names, otherFields)
+	}
+	for _, name := range names {
+		columns[name] = make([]string, len(rows))
+	}
 	for i, r := range rows {
+		var others auditlog.Event
 		for _, f := range r.Event.Extra {
-			name := extraName(f.Name)
-			if columns[name] == nil {
-				columns[name] = make([]string, len(rows))
-				names = append(names, name)
+			if column := columns[extraName(f.Name)]; column != nil {
+				column[i] = f.Text()
+			} else {
+				others.Extra = append(others.Extra, f)
 			}
-			columns[name][i] = f.Text()
+		}
+		if len(others.Extra) > 0 {
+			columns[otherFields][i] = others.ExtraJSON()
 		}
 	}
-	slices.Sort(names)
 	fields := make([]*data.Field, len(names))
 	for i, name := range names {
 		fields[i] = data.NewField(name, nil, columns[name])
 	}
 	return fields
+}
+
+// extraNames returns the names of the most frequent fields that this version does not know, sorted, and whether there are more.
+func extraNames(rows []Row, most int) (names []string, more bool) {
+	count := map[string]int{}
+	for _, r := range rows {
+		for _, f := range r.Event.Extra {
+			count[extraName(f.Name)]++
+		}
+	}
+	names = slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), strings.Compare(a, b))
+	})
+	if more = len(names) > most; more {
+		names = names[:most]
+	}
+	slices.Sort(names)
+	return names, more
 }
