@@ -1,15 +1,22 @@
 // What somebody does with the query editor.
+import assert from 'node:assert/strict';
+
 import { queryStrings as texts } from './strings.mjs';
 
-/** Writes into the Lucene field, which is folded while it is empty, and runs it by the keyboard. */
+/** Chooses the builder or the code by mouse. */
+export async function chooseMode(page, name) {
+  await page.getByTestId(texts.mode.testId).getByRole('radio', { name, exact: true }).click({ force: true });
+}
+
+/** Returns the Lucene field, also while it is not there. */
+export function luceneField(page) {
+  return page.getByTestId(texts.lucene.testId).locator('.monaco-editor[role=code]');
+}
+
+/** Writes into the Lucene field, which the builder hides, and runs it by the keyboard. */
 export async function writeLucene(page, text) {
-  const field = page.getByTestId(texts.lucene.testId).locator('.monaco-editor[role=code]');
-  const open = page.getByRole('button', { name: texts.lucene.open, exact: true });
-  await field.or(open).first().waitFor();
-  if (await open.isVisible()) {
-    await open.click();
-  }
-  await field.click();
+  await chooseMode(page, 'Code');
+  await luceneField(page).click();
   await page.keyboard.insertText(text);
   await page.keyboard.press('Shift+Enter');
 }
@@ -37,4 +44,20 @@ export async function addFilter(page, field, value) {
 export async function pickPreset(page, title) {
   await page.getByTestId(texts.presets.testId).click();
   await page.getByRole('menuitem', { name: new RegExp(`^${title}`) }).first().click();
+}
+
+/** Adds a data source "tests", which is not provisioned and so can be edited, for a simulator's key that may do everything. */
+export async function addSource(workbench, { url, orgKey, keys: [{ apiId, apiSecret }] }) {
+  const response = await fetch(`${workbench.url}/api/datasources`, {
+    method: 'POST',
+    body: JSON.stringify({
+      uid: 'tests',
+      name: 'Tests',
+      type: 'carbonblack-auditlog-datasource',
+      url,
+      jsonData: { orgKey, apiId },
+      secureJsonData: { apiSecret },
+    }),
+  });
+  assert.equal(response.status, 200, await response.text());
 }

@@ -3,12 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
 import { launchBrowser, pageTests } from './browser.mjs';
-import { addFilter, openOptions, pickPreset, writeLucene } from './editor.mjs';
+import { addFilter, addSource, chooseMode, luceneField, openOptions, pickPreset, writeLucene } from './editor.mjs';
 import { environment, startSimulator, startWorkbench } from './processes.mjs';
 import { addOneOfEach } from './simulator.mjs';
 import { configStrings as configEditor, presetStrings, queryStrings as queryEditor, valueStrings } from './strings.mjs';
-
-const pluginId = 'carbonblack-auditlog-datasource';
 
 let simulator;
 let browser;
@@ -29,7 +27,7 @@ for (const react of ['19', '18']) {
 
     before(async () => {
       workbench = await startWorkbench(react, environment(simulator));
-      await addSource(workbench, simulator.keys[0]);
+      await addSource(workbench, simulator);
     });
 
     after(() => workbench?.stop());
@@ -195,6 +193,26 @@ for (const react of ['19', '18']) {
       assert.ok(y < 500, `the first line begins at ${y} px`);
     });
 
+    inPage('builder and code show the same query, by mouse and by keyboard', async (page) => {
+      await openExplore(page, workbench);
+      await addFilter(page, 'Outcome', 'success');
+      await chooseMode(page, 'Code');
+      await luceneField(page).click();
+      await page.keyboard.insertText('description:logged AND flagged:true');
+      await chooseMode(page, 'Builder');
+      const chip = page.getByTestId(queryEditor.lucene.chip);
+      await chip.filter({ hasText: 'description:logged AND flagged:true' }).waitFor();
+      await page.getByTestId(queryEditor.filters.chip).filter({ hasText: 'success' }).waitFor();
+      await page.getByRole('button', { name: queryEditor.lucene.move }).press('Enter');
+      await page.getByTestId(queryEditor.filters.chip).filter({ hasText: 'Flagged: yes' }).waitFor();
+      await chip.getByRole('button').first().press('Enter');
+      await page.waitForFunction(() => document.activeElement?.closest('.monaco-editor'));
+      assert.equal(await luceneField(page).locator('.view-lines').innerText(), 'description:logged');
+      assert.equal(await page.getByTestId(queryEditor.filters.chip).count(), 2);
+      await page.getByTestId(queryEditor.mode.testId).getByRole('radio', { name: 'Code' }).press('ArrowLeft');
+      await chip.waitFor();
+    });
+
     inPage('a malformed Lucene text is explained in words', async (page) => {
       await openExplore(page, workbench);
       await writeLucene(page, 'description:(login OR');
@@ -214,21 +232,6 @@ for (const react of ['19', '18']) {
       await page.getByTestId('workbench logs').waitFor();
     });
   });
-}
-
-async function addSource(workbench, { apiId, apiSecret }) {
-  const response = await fetch(`${workbench.url}/api/datasources`, {
-    method: 'POST',
-    body: JSON.stringify({
-      uid: 'tests',
-      name: 'Tests',
-      type: pluginId,
-      url: simulator.url,
-      jsonData: { orgKey: simulator.orgKey, apiId },
-      secureJsonData: { apiSecret },
-    }),
-  });
-  assert.equal(response.status, 200, await response.text());
 }
 
 async function fillConnection(page, { apiId, apiSecret }) {

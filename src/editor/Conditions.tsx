@@ -1,20 +1,35 @@
-import { Button } from '@grafana/ui';
 import { useState } from 'react';
 import { FieldWords } from '../components/fieldWords';
 import { moveToFilters } from '../query/derived';
 import { fromRows, toRows, type FilterRow } from '../query/filterRows';
 import { queryStrings } from '../strings/query';
+import { Chip } from './Chip';
+import type { EditorMode } from './editorMode';
 import { FilterLine } from './FilterLine';
 import { LuceneField } from './LuceneField';
+import { LuceneNotes } from './LuceneNotes';
 import type { TypeEditorProps } from './props';
 
-/** Which events take part: the filters, and the Lucene query, which the queue does not know and which is folded while it is empty. */
-export function Conditions({ query, datasource, problemAt, edit, editAndRun, onRunQuery }: TypeEditorProps) {
-  const [isOpen, setOpen] = useState(false);
+const texts = queryStrings.lucene;
+
+interface Props extends TypeEditorProps {
+  mode: EditorMode;
+  onMode: (mode: EditorMode) => void;
+}
+
+/** Which events take part: the filters, and the Lucene query, which is a field in code and a chip in the builder. */
+export function Conditions({ query, datasource, problemAt, edit, editAndRun, onRunQuery, mode, onMode }: Props) {
+  // The field takes the focus from the chip that opens it. The switch keeps its own.
+  const [fromChip, setFromChip] = useState(false);
+  if (fromChip && mode === 'builder') {
+    setFromChip(false);
+  }
+  const rows = toRows(query);
   const hasLucene = query.query !== '';
-  const editRows = (rows: FilterRow[]) => {
-    edit(fromRows(rows));
-    if (conditionsOf(rows) !== conditionsOf(toRows(query))) {
+  const isFolded = mode === 'builder' && hasLucene;
+  const editRows = (changed: FilterRow[]) => {
+    edit(fromRows(changed));
+    if (conditionsOf(changed) !== conditionsOf(rows)) {
       onRunQuery();
     }
   };
@@ -25,23 +40,30 @@ export function Conditions({ query, datasource, problemAt, edit, editAndRun, onR
   return (
     <>
       <FieldWords.Provider value={datasource.fieldWords}>
-        <FilterLine rows={toRows(query)} error={problemAt('filters')} onChange={editRows}>
-          {!hasLucene && !isOpen && query.source !== 'queue' && (
-            <Button variant="secondary" size="sm" icon="plus" onClick={() => setOpen(true)}>
-              {queryStrings.lucene.open}
-            </Button>
+        <FilterLine rows={rows} error={problemAt('filters') ?? (isFolded ? problemAt('lucene') : undefined)} onChange={editRows}>
+          {isFolded && (
+            <Chip
+              text={texts.chipText(query.query)}
+              title={query.query}
+              label={texts.edit(query.query)}
+              testId={texts.chip}
+              onOpen={() => {
+                setFromChip(true);
+                onMode('code');
+              }}
+              removeLabel={texts.remove}
+              onRemove={() => editAndRun({ query: '' })}
+            />
           )}
         </FilterLine>
       </FieldWords.Provider>
-      {(hasLucene || (isOpen && query.source !== 'queue')) && (
+      {isFolded && <LuceneNotes text={query.query} onFix={(fixed) => editAndRun({ query: fixed })} onMove={move(query.query)} />}
+      {mode === 'code' && (query.source !== 'queue' || hasLucene) && (
         <LuceneField
           value={query.query}
           error={problemAt('lucene')}
-          autoFocus={isOpen}
-          onChange={(text) => {
-            setOpen(true); // A field in use stays when it becomes empty.
-            edit({ query: text });
-          }}
+          autoFocus={fromChip}
+          onChange={(text) => edit({ query: text })}
           onRunQuery={onRunQuery}
           moveToFilters={move}
         />

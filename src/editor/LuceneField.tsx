@@ -1,6 +1,6 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
-import { Button, CodeEditor, useStyles2, type Monaco, type MonacoEditor } from '@grafana/ui';
+import { CodeEditor, useStyles2, type Monaco, type MonacoEditor } from '@grafana/ui';
 import { useContext, useEffect, useId, useRef, useState } from 'react';
 import { EditorField } from '../components/EditorField';
 import { useDraft } from '../components/useDraft';
@@ -9,7 +9,7 @@ import { isListField } from '../query/fields';
 import { prefixOf } from '../query/valueOptions';
 import { queryStrings } from '../strings/query';
 import { LUCENE_LANGUAGE, registerLucene, setLuceneMarkers, setValueReader } from './luceneLanguage';
-import { applyFixes, findLuceneWarnings, type LuceneWarning } from './luceneWarnings';
+import { LuceneNotes } from './LuceneNotes';
 import { Suggest } from './suggest';
 
 const LINE_HEIGHT = 32;
@@ -24,7 +24,7 @@ interface Props {
   autoFocus?: boolean;
   onChange: (value: string) => void;
   onRunQuery: () => void;
-  /** Returns what moves the conditions on derived fields to the filters, where that is possible. */
+  /** Returns what moves conditions to the filters, where that is possible. */
   moveToFilters: (text: string) => (() => void) | undefined;
 }
 
@@ -33,7 +33,6 @@ export function LuceneField({ value, error, autoFocus, onChange, onRunQuery, mov
   const styles = useStyles2(getStyles);
   const [height, setHeight] = useState(LINE_HEIGHT);
   const { text, type } = useDraft(value, () => undefined);
-  const warnings = findLuceneWarnings(text);
 
   const commit = (next: string, run: boolean) => {
     if (next !== value) {
@@ -107,37 +106,8 @@ export function LuceneField({ value, error, autoFocus, onChange, onRunQuery, mov
           </div>
         )}
       </div>
-      {warnings.length > 0 && (
-        <Warnings warnings={warnings} onFix={() => commit(applyFixes(text, warnings), true)} onMove={moveToFilters(text)} />
-      )}
+      <LuceneNotes text={text} onFix={(fixed) => commit(fixed, true)} onMove={moveToFilters(text)} />
     </EditorField>
-  );
-}
-
-interface WarningsProps {
-  warnings: LuceneWarning[];
-  onFix: () => void;
-  onMove?: () => void;
-}
-
-/** Names each kind of mark once, with one button per kind of fix. */
-function Warnings({ warnings, onFix, onMove }: WarningsProps) {
-  const styles = useStyles2(getStyles);
-  const messages = [...new Set(warnings.map(({ message }) => message))];
-  return (
-    <div role="status" className={styles.warnings} data-testid={texts.warnings}>
-      <span>{messages.join(' ')}</span>
-      {warnings.some(({ replacement }) => replacement !== undefined) && (
-        <Button size="sm" variant="secondary" fill="text" onClick={onFix}>
-          {texts.fix}
-        </Button>
-      )}
-      {onMove && (
-        <Button size="sm" variant="secondary" fill="text" onClick={onMove}>
-          {texts.move}
-        </Button>
-      )}
-    </div>
   );
 }
 
@@ -161,14 +131,6 @@ const getStyles = (theme: GrafanaTheme2) => ({
   wrapper: css({
     position: 'relative',
     '&:focus-within > :first-child': { borderColor: theme.colors.primary.border },
-  }),
-  warnings: css({
-    display: 'flex',
-    flexWrap: 'wrap',
-    alignItems: 'center',
-    gap: theme.spacing(0, 1),
-    color: theme.colors.warning.text,
-    fontSize: theme.typography.bodySmall.fontSize,
   }),
   placeholder: css({
     position: 'absolute',

@@ -47,8 +47,10 @@ type User = ReturnType<typeof userEvent.setup>;
 const openOptions = (user: User) => user.click(screen.getByTestId(texts.options.testId));
 const openFilter = (user: User, number: number) => user.click(screen.getByRole('button', { name: new RegExp(`^Edit filter ${number}:`) }));
 
+const chooseMode = (user: User, name: string) => user.click(within(screen.getByTestId(texts.mode.testId)).getByRole('radio', { name }));
+
 async function openLucene(user: User) {
-  await user.click(screen.getByRole('button', { name: texts.lucene.open }));
+  await chooseMode(user, 'Code');
   return screen.findByRole('textbox', { name: texts.lucene.label });
 }
 
@@ -60,6 +62,8 @@ async function pick(user: User, control: string, option: string, text = '') {
   await (text ? user.type(box, text) : user.click(box));
   await user.click(await screen.findByText(option, { selector: '[role=option] *' }));
 }
+
+beforeEach(() => window.localStorage.clear());
 
 describe('query type', () => {
   it('is written and run', async () => {
@@ -78,7 +82,7 @@ describe('query type', () => {
     const { user } = await setup({ queryType: type });
     await openOptions(user);
     const groups = screen.getAllByRole('radiogroup').map((group) => group.getAttribute('aria-label'));
-    expect(groups).toEqual([texts.queryType.label, ...radios]);
+    expect(groups).toEqual([texts.queryType.label, texts.mode.label, ...radios]);
     expect(screen.queryAllByRole('combobox').map((box) => (box as HTMLInputElement).labels?.[0].textContent)).toEqual(comboboxes);
     expect(screen.getByLabelText(texts.limit.label)).toBeInTheDocument();
     expect(screen.queryByLabelText(texts.baseline.label)).not.toBeInTheDocument();
@@ -277,7 +281,7 @@ describe('source', () => {
   it('queue has no Lucene field, and search brings it back', async () => {
     const { user, run } = await setup({ source: 'queue', criteria: { actor: ['a'] } }, { queueEnabled: true });
     expect(lucene()).not.toBeInTheDocument();
-    expect(screen.queryByRole('button', { name: texts.lucene.open })).not.toBeInTheDocument();
+    expect(screen.queryByTestId(texts.mode.testId)).not.toBeInTheDocument();
     expect(screen.getByRole('button', { name: texts.filters.edit(1, 'Actor: a') })).toBeInTheDocument();
     await user.click(screen.getByRole('radio', { name: 'Search' }));
     expect(await openLucene(user)).toHaveValue('');
@@ -308,7 +312,7 @@ describe('Lucene query', () => {
 
   it('is written when the field is left, and does not run', async () => {
     const { user, written, run } = await setup();
-    expect(await openLucene(user)).toHaveFocus();
+    await openLucene(user);
     expect(screen.getByText(texts.lucene.placeholder)).toBeInTheDocument();
     await user.type(field(), 'login');
     expect(screen.queryByText(texts.lucene.placeholder)).not.toBeInTheDocument();

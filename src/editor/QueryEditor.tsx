@@ -8,9 +8,10 @@ import { findProblems, unknownKeys, type ProblemKey } from '../query/problems';
 import { queryStrings } from '../strings/query';
 import type { AuditLogQuery } from '../types';
 import { DAY_MS, type MillisecondRange } from '../variables/values';
-import { queryTypesFor, sourcesFor } from './choices';
+import { MODES, queryTypesFor, sourcesFor } from './choices';
 import { Conditions } from './Conditions';
 import { Choice, StoredAfter } from './controls';
+import { useEditorMode } from './editorMode';
 import { EditorTools } from './EditorTools';
 import { Line } from './Line';
 import { Options } from './Options';
@@ -30,6 +31,7 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
   const styles = useStyles2(getStyles);
   const complete = withDefaults(query, datasource.maxEvents);
   const { queryType, source } = complete;
+  const [mode, setMode] = useEditorMode(complete);
   const forAlert = isAlertApp(app);
   const sources = sourcesFor(datasource.queueEnabled, source);
   const problems = findProblems(query, datasource);
@@ -89,8 +91,11 @@ export function QueryEditor({ app, datasource, query, onChange, onRunQuery, data
             <div className={styles.presets}>
               <PresetMenu presets={presetsFor(forAlert)} onPick={editAndRun} />
             </div>
+            {(source !== 'queue' || complete.query !== '') && (
+              <Choice texts={texts.mode} options={MODES} value={mode} onChange={setMode} />
+            )}
             <Suggest.Provider value={readValues}>
-              <Conditions {...props} />
+              <Conditions {...props} mode={mode} onMode={setMode} />
             </Suggest.Provider>
           </>
         )}

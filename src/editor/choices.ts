@@ -1,5 +1,6 @@
 import { queryStrings } from '../strings/query';
 import type { EventFormat, QuerySource, QueryType, SortOrder } from '../types';
+import type { EditorMode } from './editorMode';
 
 export interface Choice<T> {
   value: T;
@@ -13,6 +14,7 @@ function choicesOf<T extends string>(choices: Record<T, { label: string; descrip
 
 const QUERY_TYPES: Choice<QueryType>[] = choicesOf(queryStrings.queryType.choices);
 const SOURCES: Choice<QuerySource>[] = choicesOf(queryStrings.source.choices);
+export const MODES: Choice<EditorMode>[] = choicesOf(queryStrings.mode.choices);
 export const FORMATS: Choice<EventFormat>[] = choicesOf(queryStrings.format.choices);
 export const LINES: Choice<'full' | 'description'>[] = choicesOf(queryStrings.line.choices);
 export const ORDERS: Choice<SortOrder>[] = choicesOf(queryStrings.sort.choices);

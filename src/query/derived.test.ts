@@ -13,6 +13,9 @@ test.each<[string, Partial<AuditLogQuery>]>([
   ['address:fe80\\:\\:1', { query: '', criteria: { address: ['fe80::1'] } }],
   ['target:"said \\"no\\""', { query: '', criteria: { target: ['said "no"'] } }],
   ['NOT category:policy', { query: '', exclusions: { category: ['policy'] } }],
+  ['flagged:true', { query: '', criteria: { flagged: true } }],
+  ['x AND NOT verbose:true AND flagged:true', { query: 'x', criteria: { verbose: false, flagged: true } }],
+  ['flagged:true AND -verbose:true', { query: '', criteria: { flagged: true, verbose: false } }],
   ['NOT category:policy AND NOT flagged:true', { query: 'NOT flagged:true', exclusions: { category: ['policy'] } }],
 ])('%j is moved', (query, expected) => {
   expect(move(query)).toEqual({ refId: 'A', ...expected });
@@ -44,6 +47,12 @@ test.each([
   'category:',
   'category:authentication AND NOT flagged:true',
   'category:a AND (b',
+  'flagged:false',
+  'NOT flagged:true',
+  'flagged:true AND NOT x',
+  'flagged:true OR x',
+  'actor:jane@example.com',
+  'description:login AND request_url:"x"',
 ])('%j is not moved', (query) => {
   expect(move(query)).toBeUndefined();
 });

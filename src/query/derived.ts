@@ -1,23 +1,32 @@
-import type { AuditLogQuery, ListField } from '../types';
+import type { AuditLogQuery, FilterField, ListField } from '../types';
 import { segments } from '../variables/lucene';
 import { conjunction, isNegation, trim } from '../variables/luceneAll';
-import { exclude, narrow } from './filters';
+import { isFlagField } from './fields';
+import { exclude, narrow, narrowFlag } from './filters';
 
 /** The fields that this plugin derives: Carbon Black Cloud cannot search them. */
 export const DERIVED_FIELDS: ListField[] = ['account', 'address', 'category', 'action', 'outcome', 'severity', 'code', 'target', 'target_type'];
 
+// The fields whose conditions filters can take over without a change of meaning. How Carbon Black Cloud compares the values of the
+// others is not documented.
+const MOVABLE_FIELDS: FilterField[] = [...DERIVED_FIELDS, 'flagged', 'verbose'];
+
 /**
- * Moves the conditions on derived fields from the Lucene query to the filters. It returns nothing where that could change the
- * meaning: outside a plain conjunction, with wildcards or variables, or where only negations would be left.
+ * Moves the conditions on derived fields, and `flagged:true` and `verbose:true`, from the Lucene query to the filters. It returns
+ * nothing where that could change the meaning: outside a plain conjunction, with wildcards or variables, or where only negations
+ * would be left.
  */
 export function moveToFilters(query: AuditLogQuery): AuditLogQuery | undefined {
-  const parts = conjunction(segments(query.query ?? ''));
-  const derived = parts?.filter((part) => fieldOf(part) !== undefined) ?? [];
-  const kept = parts?.filter((part) => fieldOf(part) === undefined) ?? [];
-  if (derived.length === 0 || (kept.length > 0 && kept.every(isNegation) && !derived.every(isNegation))) {
+  const parts = conjunction(segments(query.query ?? '')) ?? [];
+  // A query of negations alone may find nothing, so a flag that is negated moves only from beside a condition.
+  const hasCondition = parts.some((part) => !isDerived(part) && !isNegation(part));
+  const moves = (part: string[]) => isDerived(part) || (isFlag(part) && (hasCondition || !isNegation(part)));
+  const moving = parts.filter(moves);
+  const kept = parts.filter((part) => !moves(part));
+  if (moving.length === 0 || (kept.length > 0 && kept.every(isNegation) && !parts.every(isNegation))) {
     return undefined;
   }
-  const moved = derived.reduce<AuditLogQuery | undefined>((result, part) => result && addPart(result, part), query);
+  const moved = moving.reduce<AuditLogQuery | undefined>((result, part) => result && addPart(result, part), query);
   return moved && { ...moved, query: kept.map((part) => part.join('')).join(' AND ') };
 }
 
@@ -27,6 +36,9 @@ function addPart(query: AuditLogQuery, part: string[]): AuditLogQuery | undefine
   if (!field || !values) {
     return undefined;
   }
+  if (isFlagField(field)) {
+    return narrowFlag(query, field, !isNegation(part));
+  }
   return isNegation(part) ? exclude(query, field, values) : narrow(query, field, values);
 }
 
@@ -34,9 +46,18 @@ function conditionOf(part: string[]): string[] {
   return isNegation(part) ? trim(part.slice(1)) : part;
 }
 
-function fieldOf(part: string[]): ListField | undefined {
+function fieldOf(part: string[]): FilterField | undefined {
   const [field, colon] = conditionOf(part);
-  return colon === ':' ? DERIVED_FIELDS.find((name) => name === field) : undefined;
+  return colon === ':' ? MOVABLE_FIELDS.find((name) => name === field) : undefined;
+}
+
+function isDerived(part: string[]): boolean {
+  return DERIVED_FIELDS.some((field) => field === fieldOf(part));
+}
+
+/** Reports whether a part is `flagged:true` or `verbose:true`. Whether Carbon Black Cloud stores a flag that is false is not known. */
+function isFlag(part: string[]): boolean {
+  return isFlagField(fieldOf(part) ?? '') && conditionOf(part).slice(2).join('') === 'true';
 }
 
 /** Returns the values of `value` or `(one OR "another one")`; nothing for anything else. */

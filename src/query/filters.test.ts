@@ -58,6 +58,13 @@ test.each<[string, AuditLogQuery, AuditLogQuery]>([
   expect(narrow(before, 'actor', ['a', 'b'])).toEqual(after);
 });
 
+test('an address is narrowed within its network, and a mail address in any case', () => {
+  const own = { refId: 'A', criteria: { address: ['203.0.113.0/24'], account: ['Jane@Example.com', 'API1'] } };
+  expect(narrow(own, 'address', ['203.0.113.7'])).toEqual({ ...own, criteria: { ...own.criteria, address: ['203.0.113.7'] } });
+  expect(narrow(own, 'account', ['jane@example.com'])).toEqual({ ...own, criteria: { ...own.criteria, account: ['jane@example.com'] } });
+  expect(narrow(own, 'account', ['api1'])).toEqual({ ...own, criteria: { ...own.criteria, account: ['api1'] }, exclusions: { account: ['api1'] } });
+});
+
 test('a flag is narrowed, and a contradiction matches nothing', () => {
   expect(narrowFlag(query(), 'flagged', true)).toEqual(query({ flagged: true }));
   expect(narrowFlag(query({ flagged: true }), 'flagged', true)).toEqual(query({ flagged: true }));

@@ -1,5 +1,6 @@
 import type { AuditLogQuery, FilterField, Filters, FlagField, ListField } from '../types';
 import { isFlagField, isListField } from './fields';
+import { commonAddresses } from './prefixes';
 
 // Changes to the criteria and exclusions of a query. A query whose criteria and exclusions share a value matches nothing: that
 // is how a change says "no event" where leaving a field out would say "every event".
@@ -49,12 +50,27 @@ export function toggleFilterOut(query: AuditLogQuery, field: string, value: stri
 export function narrow(query: AuditLogQuery, field: ListField, values: string[]): AuditLogQuery {
   const { criteria = {}, exclusions = {} } = query;
   const own = criteria[field] ?? [];
-  const common = own.length > 0 ? values.filter((value) => own.includes(value)) : values;
+  const common = own.length > 0 ? commonValues(field, own, values) : values;
   if (common.length > 0) {
     return withFilters(query, { ...criteria, [field]: common }, exclusions);
   }
   const impossible = { ...exclusions, [field]: [...new Set([...(exclusions[field] ?? []), ...values])] };
   return withFilters(query, { ...criteria, [field]: values }, impossible);
+}
+
+/** Returns the values that select what both lists select. Addresses may lie in networks, and the case of mail addresses does not matter. */
+function commonValues(field: ListField, own: string[], values: string[]): string[] {
+  if (field === 'address') {
+    return commonAddresses(own, values);
+  }
+  const canonical = field === 'account' ? accountOf : (value: string) => value;
+  const wanted = own.map(canonical);
+  return values.filter((value) => wanted.includes(canonical(value)));
+}
+
+function accountOf(actor: string): string {
+  const account = actor.trim();
+  return /^\S+@\S+$/.test(account) ? account.toLowerCase() : account;
 }
 
 /** Narrows a query to one state of a flag, on top of its own criteria. */

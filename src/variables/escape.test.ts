@@ -1,22 +1,12 @@
+import { random } from '../testing/random';
 import { fakeTemplates } from '../testing/templates';
 import { interpolateLucene } from './lucene';
 
 const ALPHABET = ['a', 'B', '7', 'é', '😀', ' ', '\t', '\n', ...'+-&|!(){}[]^"~*?:\\/$.,@_<>=#\'', 'AND', 'OR', 'NOT', 'TO', '\uE000', '\uE0010'];
 
-/** Repeatable numbers from 0 to 1. */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 function values(seed: number, count: number): string[] {
-  const next = numbers(seed);
-  return Array.from({ length: count }, () =>
-    Array.from({ length: Math.floor(next() * 8) }, () => ALPHABET[Math.floor(next() * ALPHABET.length)]).join('')
-  );
+  const { listOf, oneOf } = random(seed);
+  return Array.from({ length: count }, () => listOf(7, () => oneOf(ALPHABET)).join(''));
 }
 
 const unescaped = (text: string) => text.replace(/\\([^])/g, '$1');

@@ -7,6 +7,7 @@ import { createRoot } from 'react-dom/client';
 
 import { ConfigPage } from './ConfigPage';
 import { DashboardPage } from './DashboardPage';
+import { EditorsPage } from './EditorsPage';
 import { ExplorePage } from './ExplorePage';
 import { type Host, startHost } from './host';
 import { type Dashboard, type FrontendSettings } from './types';
@@ -29,6 +30,7 @@ function App({ host, boards }: { host: Host; boards: Dashboard[] }) {
   const links = [
     { href: '#/config', text: 'Data sources' },
     { href: '#/explore', text: 'Explore' },
+    { href: '#/editors', text: 'Editors' },
     ...boards.map(({ uid, title }) => ({ href: `#/dashboard/${uid}`, text: title })),
   ];
   return (
@@ -65,6 +67,8 @@ function Page({ host, hash, firstBoard }: { host: Host; hash: string; firstBoard
       return <ConfigPage host={host} uid={uid} />;
     case 'explore':
       return <ExplorePage uid={uid} />;
+    case 'editors':
+      return <EditorsPage key={uid} uid={uid} />;
     case 'dashboard':
       return <DashboardPage key={uid} uid={uid} />;
     default:
