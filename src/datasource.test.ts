@@ -1,4 +1,4 @@
-import { AbstractLabelOperator, CoreApp, type DataFrame, type DataQueryRequest, type DataSourceInstanceSettings, dateTime, type EventBus, type Field, LoadingState, SupplementaryQueryType } from '@grafana/data';
+import { AbstractLabelOperator, CoreApp, type DataFrame, type DataQueryRequest, type DataSourceApi, type DataSourceInstanceSettings, dateTime, type EventBus, type Field, LoadingState, SupplementaryQueryType } from '@grafana/data';
 import { DataSourceWithBackend, setAppEvents } from '@grafana/runtime';
 import { lastValueFrom, of } from 'rxjs';
 import { AuditLogDataSource } from './datasource';
@@ -86,6 +86,19 @@ describe('what is sent', () => {
   });
 });
 
+afterEach(() => jest.restoreAllMocks());
+
+/** Returns what a data source sends of a request, and its answer. */
+async function askQueries(targets: AuditLogQuery[], variables: Variables = {}) {
+  const sent: AuditLogQuery[][] = [];
+  jest.spyOn(DataSourceWithBackend.prototype, 'query').mockImplementation((request) => {
+    sent.push(request.targets as AuditLogQuery[]);
+    return of({ data: request.targets, errors: [{ refId: 'Z', message: 'from the backend' }] });
+  });
+  const request = { targets, scopedVars: {} } as DataQueryRequest<AuditLogQuery>;
+  return { sent, answer: await lastValueFrom(dataSource(variables).query(request)) };
+}
+
 describe('more combinations of variables than can be sent', () => {
   const value = Array.from({ length: 11 }, (_, index) => `v${index}`);
   const variables = { a: { value }, b: { value }, c: { value } };
@@ -93,17 +106,7 @@ describe('more combinations of variables than can be sent', () => {
   const targets: AuditLogQuery[] = [small, large, { ...listed, exclusions: { actor: ['$a.$b.$c'] } }];
   const message = expect.stringContaining('1,331 combinations');
 
-  afterEach(() => jest.restoreAllMocks());
-
-  const ask = async (asked: AuditLogQuery[], known: Variables = variables) => {
-    const sent: AuditLogQuery[][] = [];
-    jest.spyOn(DataSourceWithBackend.prototype, 'query').mockImplementation((request) => {
-      sent.push(request.targets as AuditLogQuery[]);
-      return of({ data: request.targets, errors: [{ refId: 'Z', message: 'from the backend' }] });
-    });
-    const request = { targets: asked, scopedVars: {} } as DataQueryRequest<AuditLogQuery>;
-    return { sent, answer: await lastValueFrom(dataSource(known).query(request)) };
-  };
+  const ask = (asked: AuditLogQuery[], known: Variables = variables) => askQueries(asked, known);
 
   it('fail the query that has them and leave the others alone', async () => {
     const { sent, answer } = await ask(targets);
@@ -149,9 +152,12 @@ test('queries that leave the dashboard carry values and their data source', () =
   });
 });
 
-test('only a hidden query is left out', () => {
-  expect(dataSource().filterQuery({ refId: 'A', query: '' })).toBe(true);
-  expect(dataSource().filterQuery({ refId: 'A', hide: true })).toBe(false);
+test('a hidden query is not asked, but the preview of an alert rule does not leave it out', async () => {
+  const { sent } = await askQueries([{ refId: 'A', hide: true }, { refId: 'B' }]);
+  expect(sent).toEqual([[{ refId: 'B' }]]);
+  expect((await askQueries([{ refId: 'A', hide: true }])).sent).toEqual([]);
+  const api: DataSourceApi<AuditLogQuery> = dataSource();
+  expect(api.filterQuery?.({ refId: 'A', hide: true }) ?? true).toBe(true);
 });
 
 test.each([
@@ -202,7 +208,6 @@ describe('what a query suggests and costs', () => {
     exclusions: { account: ['b'], outcome: ['failure'] },
   };
   const range = { from: 1, to: 2 };
-  afterEach(() => jest.restoreAllMocks());
 
   it('respects the other conditions of the query', async () => {
     const answer = { values: [], complete: true };
@@ -241,7 +246,6 @@ test.each([
 describe('the histogram above a log', () => {
   const ask = (...targets: AuditLogQuery[]) =>
     dataSource().getSupplementaryRequest(SupplementaryQueryType.LogsVolume, { targets } as DataQueryRequest<AuditLogQuery>);
-  afterEach(() => jest.restoreAllMocks());
 
   it('counts what the log lists, over time', () => {
     expect(dataSource().getSupportedSupplementaryQueryTypes()).toEqual([SupplementaryQueryType.LogsVolume, SupplementaryQueryType.LogsSample]);
@@ -297,8 +301,6 @@ describe('some events below numbers', () => {
 });
 
 describe('older rows while somebody scrolls a log', () => {
-  afterEach(() => jest.restoreAllMocks());
-
   const ask = (...targets: object[]) => {
     const query = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data: [] }));
     const range = { from: dateTime(1000), to: dateTime(2000), raw: { from: 'now-1h', to: 'now' } };
@@ -321,8 +323,6 @@ describe('older rows while somebody scrolls a log', () => {
 });
 
 describe('a variable at All in a Lucene query', () => {
-  afterEach(() => jest.restoreAllMocks());
-
   const variables = { actor: { value: '$__all', options: many }, other: { value: '$__all', options: ['a'] } };
   const ask = async (targets: AuditLogQuery[], data: object[] = [{ refId: 'A', fields: [], length: 0, meta: { notices: [{ text: 'b' }] } }]) => {
     jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of({ data }));
@@ -380,7 +380,6 @@ describe('filter for and filter out in Explore', () => {
 });
 
 describe('ad hoc filters of a dashboard', () => {
-  afterEach(() => jest.restoreAllMocks());
   const equals = (key: string, value: string) => ({ key, operator: '=', value });
 
   it('offer the fields and their values in the range of the dashboard', async () => {

@@ -234,11 +234,6 @@ export class AuditLogDataSource
     return defaultQuery(app, this.maxEvents);
   }
 
-  /** An empty Lucene query finds every event in the time range, so only a hidden query is left out. */
-  filterQuery(query: AuditLogQuery): boolean {
-    return !query.hide;
-  }
-
   /** Explore draws a histogram of the whole time range above a log, and shows some of the events below numbers. */
   getSupportedSupplementaryQueryTypes(): SupplementaryQueryType[] {
     return [SupplementaryQueryType.LogsVolume, SupplementaryQueryType.LogsSample];
@@ -262,11 +257,14 @@ export class AuditLogDataSource
   }
 
   /**
+   * A hidden query is not asked. That is decided here instead of by filterQuery, because the preview of an alert rule leaves out what
+   * filterQuery rejects, while the rule evaluates hidden queries, too.
    * A query whose variables cannot be filled in, or that cannot be followed live when that is requested, fails alone; the
    * others of its panel are answered.
    */
   query(dashboardRequest: DataQueryRequest<AuditLogQuery>): Observable<DataQueryResponse> {
-    const request = applyGroupByKeys(dashboardRequest);
+    const visible = dashboardRequest.targets.filter(({ hide }) => !hide);
+    const request = applyGroupByKeys({ ...dashboardRequest, targets: visible });
     const errors = this.findErrors(request);
     const targets = request.targets.filter(({ refId }) => !errors.some((error) => error.refId === refId));
     const notices = this.findNotices(targets, request.scopedVars);
