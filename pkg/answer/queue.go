@@ -95,7 +95,7 @@ func (r *Report) addGaps(s queue.Status, span auditlog.TimeRange) {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("events may be missing from %s: an answer of the queue was lost, or it was not read yet; a search will add them", gap))
 	}
 	if !s.LastForeignRead.IsZero() && !s.LastForeignRead.Add(suspicionTime).Before(span.Start()) {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("another client is reading this API key's queue: at %s a search found %d events that the queue never gave; use a key for this data source alone",
+		r.Warnings = append(r.Warnings, fmt.Sprintf("another client is reading this API key's queue: at %s a search found %d events that the queue never delivered; use a key for this data source alone",
 			s.LastForeignRead.Format(stamp), s.Missing))
 	}
 }

@@ -34,17 +34,17 @@ func TestReducedCheckpoint(t *testing.T) {
 		time.Sleep(time.Minute)
 		_, _ = stop()
 		require.Equal(t, len(shown)+1, len(s.ids()), "only the new event")
-		require.Contains(t, s.notices(), "2500 events came faster")
+		require.Contains(t, s.notices(), "2500 events are not shown here")
 		require.Contains(t, s.notices(), reducedNotice)
 	})
 }
 
 func TestCheckpointThatCannotBeReducedStartsANewTail(t *testing.T) {
-	m := newMargin(0)
+	m := newDedupWindow(0)
 	for i := range 1000 {
-		m.take(&auditlog.Event{CreateTime: time.UnixMilli(1), Actor: fmt.Sprint(i)})
+		m.add(&auditlog.Event{CreateTime: time.UnixMilli(1), Actor: fmt.Sprint(i)})
 	}
-	c := Checkpoint{margin: m, leftOut: 7}.Reduce(1000 * knownBytes / 2)
-	require.Equal(t, Checkpoint{leftOut: 7, reduced: true}, c)
+	c := Checkpoint{dedup: m, skipped: 7}.Reduce(1000 * knownBytes / 2)
+	require.Equal(t, Checkpoint{skipped: 7, reduced: true}, c)
 	require.Equal(t, int64(checkpointBytes), c.Size())
 }

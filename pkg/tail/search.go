@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// pollTime bounds a poll: the viewer is told of one that could not start in this time.
+	// pollTime bounds a poll. A poll that cannot start in this time fails, and a notice says so.
 	pollTime = 30 * time.Second
-	// maxWait bounds the wait after failures in a row.
+	// maxWait bounds the wait after consecutive failures.
 	maxWait = time.Minute
 )
 
@@ -27,36 +27,36 @@ type History interface {
 	Read(ctx context.Context, q history.Question, coverage *history.Coverage, cost *history.Cost) iter.Seq2[history.Batch, error]
 }
 
-// Search is a tail by searches. Tails of the same history and filter, and panels, share what is asked.
+// Search is a tail by searches. Tails and panels with the same history and filter share requests.
 type Search struct {
 	History    History
 	Classifier Classifier
 	Filter     auditlog.Filter
 	Settle     time.Duration // how late an event may become visible: it is delivered when it does
-	Poll       time.Duration // between two polls where the history does not say when it asks again
-	Max        int           // the most events that one poll reads
-	// Pace returns how long to wait at least between two polls, because others share the rate limit; nil: no longer than Poll.
+	Poll       time.Duration // between two polls if the history does not say how long its answer is fresh
+	Max        int           // maximum events that one poll reads
+	// Pace returns how long to wait at least between two polls, because others share the rate limit; nil means no longer than Poll.
 	Pace func() time.Duration
 }
 
-// Run delivers events until the context ends or deliver fails. They are in the order of their times within a poll; one that
-// becomes visible late, or that a failure held back, comes late.
+// Run delivers events until the context ends or deliver fails: in the order of their times within a poll. An event that becomes visible
+// late, or after a failure, comes late.
 func (s Search) Run(ctx context.Context, from Checkpoint, deliver Deliver) (Checkpoint, error) {
-	p := &poller{Search: s, viewer: newViewer(deliver, from), margin: from.margin}
-	if p.margin == nil {
-		p.margin = newMargin(time.Now().Add(-Lead).UnixMilli())
+	p := &poller{Search: s, viewer: newViewer(deliver, from), dedup: from.dedup}
+	if p.dedup == nil {
+		p.dedup = newDedupWindow(time.Now().Add(-Lead).UnixMilli())
 	}
-	err := together(ratelimit.WithLane(ctx, ratelimit.LaneBackground), p.run, p.viewer.run)
-	return p.viewer.save(Checkpoint{margin: p.margin}, p.rows), err
+	err := runAll(ratelimit.WithLane(ctx, ratelimit.LaneBackground), p.run, p.viewer.run)
+	return p.viewer.save(Checkpoint{dedup: p.dedup}, p.rows), err
 }
 
-// poller is a search tail that is running.
+// poller is a running tail by searches.
 type poller struct {
 	Search
 	viewer  *viewer
-	margin  *margin
-	rows    []frame.Row // that are to be delivered
-	strikes int         // polls in a row that failed
+	dedup   *dedupWindow
+	rows    []frame.Row // to be delivered
+	strikes int         // consecutive polls that failed
 }
 
 func (p *poller) run(ctx context.Context) error {
@@ -71,9 +71,9 @@ func (p *poller) run(ctx context.Context) error {
 	}
 }
 
-// poll lists the margin, delivers what is new of it, and returns how long to wait. The error is one of delivery, or the context's.
+// poll lists the dedup window, delivers the new events, and returns how long to wait. The error is that of delivery or the context's.
 func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
-	window := p.window()
+	window := p.nextRange()
 	if window.Validate() != nil {
 		return p.Poll, nil
 	}
@@ -81,7 +81,7 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 	defer cancel()
 	var cost history.Cost
 	var undelivered error
-	p.margin.begin()
+	p.dedup.nextRound()
 	matcher := p.Filter.Local()
 	question := history.Question{Filter: p.Filter.Cloud(), Range: window, Order: cbc.OldestFirst, MaxEvents: p.Max}
 	var coverage history.Coverage
@@ -92,11 +92,11 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 			break
 		}
 		p.collect(batch, matcher)
-		if len(p.rows) >= maxRows { // what is left goes out with a word on how the poll went
+		if len(p.rows) >= maxRows { // the others are delivered with the notices of the poll
 			undelivered = p.flush()
 		}
-		if p.margin.bound(window.To) {
-			p.viewer.say("busy", true, fmt.Sprintf("More than %d events within %v: those that become visible late may be missing here", maxKnown, p.Settle))
+		if p.dedup.shrink(window.To) {
+			p.viewer.setNotice("busy", true, fmt.Sprintf("More than %d events within %v: events that become visible late may be missing here", maxKnown, p.Settle))
 		}
 		if undelivered != nil {
 			break
@@ -105,9 +105,9 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 	if undelivered != nil || ctx.Err() != nil {
 		return 0, errors.Join(undelivered, ctx.Err())
 	}
-	moved := p.margin.settle(min(coverage.AsOf.Add(-p.Settle).UnixMilli(), coverage.Covered.To))
+	moved := p.dedup.advance(min(coverage.AsOf.Add(-p.Settle).UnixMilli(), coverage.Covered.To))
 	if failed == nil && coverage.Bad != nil { // all others were listed
-		p.viewer.say("bad", true, coverage.Bad.Error())
+		p.viewer.setNotice("bad", true, coverage.Bad.Error())
 	}
 	if failed == nil {
 		failed = coverage.Failure
@@ -116,57 +116,58 @@ func (p *poller) poll(ctx context.Context) (wait time.Duration, err error) {
 	return wait, p.flush()
 }
 
-// flush delivers what was collected.
+// flush delivers the collected rows.
 func (p *poller) flush() error {
 	rows := p.rows
 	p.rows = nil
 	return p.viewer.show(rows)
 }
 
-// window is what the next poll lists. It is in the future when the clock was ahead and was set back: then it begins anew.
-func (p *poller) window() auditlog.TimeRange {
+// nextRange returns the time range of the next poll. If the clock was set back and the range would be in the future, the tail starts
+// again.
+func (p *poller) nextRange() auditlog.TimeRange {
 	now := time.Now()
-	if p.margin.from > now.UnixMilli() {
-		p.margin.restart(now.Add(-Lead).UnixMilli())
-		p.viewer.say("clock", true, "The clock of the Grafana server was set back: some events may be missing here or shown twice, a query of their time has them")
+	if p.dedup.from > now.UnixMilli() {
+		p.dedup.reset(now.Add(-Lead).UnixMilli())
+		p.viewer.setNotice("clock", true, "Some events may be missing here or shown twice, because the clock of the Grafana server was set back. Query their time range.")
 	}
-	return auditlog.TimeRange{From: p.margin.from, To: now.UnixMilli()}
+	return auditlog.TimeRange{From: p.dedup.from, To: now.UnixMilli()}
 }
 
-// collect takes the events of a batch that were not delivered.
+// collect adds the new events of a batch to the rows.
 func (p *poller) collect(batch history.Batch, matcher auditlog.Matcher) {
 	for e := range batch {
 		class := p.Classifier.ClassifyEvent(e)
 		if !matcher.Match(e, class) {
 			continue
 		}
-		if id, ordinal, fresh := p.margin.take(e); fresh {
+		if id, ordinal, fresh := p.dedup.add(e); fresh {
 			p.rows = append(p.rows, frame.Row{Event: e, Class: class, ID: id.Row(ordinal)})
 		}
 	}
 }
 
-// report tells the viewer how the poll went, and how long it is until the next one.
+// report sets the viewer's notices after a poll, and returns how long to wait for the next one.
 func (p *poller) report(c history.Coverage, failed error, moved bool) time.Duration {
 	cut, behind := "", ""
 	if c.TruncatedAt != 0 {
-		cut = fmt.Sprintf("One millisecond, %s, holds more events than a search of Carbon Black Cloud gives: some are missing here", stamp(time.UnixMilli(c.TruncatedAt)))
+		cut = fmt.Sprintf("Some events of %s are missing: this millisecond holds more events than a search returns", stamp(time.UnixMilli(c.TruncatedAt)))
 	}
 	if c.TruncatedAt != 0 || failed == nil {
-		p.viewer.say("cut", true, cut)
+		p.viewer.setNotice("cut", true, cut)
 	}
 	if failed != nil {
 		p.strikes++
-		p.viewer.say("failure", true, fmt.Sprintf("No new events since %s: Carbon Black Cloud cannot be asked now, the tail goes on when it can: %v", stamp(p.seen(c)), failed))
+		p.viewer.setNotice("failure", true, fmt.Sprintf("No new events since %s, until Carbon Black Cloud can be reached again: %v", stamp(p.shownUntil(c)), failed))
 		return p.backOff(failed)
 	}
 	p.strikes = 0
-	p.viewer.say("failure", true, "")
+	p.viewer.setNotice("failure", true, "")
 	unread := !c.Complete && c.TruncatedAt == 0
 	if unread {
-		behind = fmt.Sprintf("More events at a time than a poll may read (maxEvents %d): the tail is behind and has come to %s", p.Max, stamp(c.Covered.End()))
+		behind = fmt.Sprintf("Events after %[2]s are late: there are more than one poll may read (maxEvents %[1]d)", p.Max, stamp(c.Covered.End()))
 	}
-	p.viewer.say("behind", true, behind)
+	p.viewer.setNotice("behind", true, behind)
 	if unread && moved {
 		return 0
 	}
@@ -177,28 +178,28 @@ func (p *poller) report(c history.Coverage, failed error, moved bool) time.Durat
 	return max(wait, p.pace())
 }
 
-// pace returns how long to wait at least, and tells the viewer when that is longer than usual.
+// pace returns how long to wait at least. If that is longer than usual, a notice says so.
 func (p *poller) pace() (wait time.Duration) {
 	slow := ""
 	if p.Pace != nil {
 		wait = p.Pace().Round(time.Second)
 	}
 	if wait > p.Poll {
-		slow = fmt.Sprintf("New events are asked for every %v, because many live tails share the rate limit", wait)
+		slow = fmt.Sprintf("New events are requested every %v, because many live tails share the rate limit", wait)
 	}
-	p.viewer.say("pace", false, slow)
+	p.viewer.setNotice("pace", false, slow)
 	return wait
 }
 
-// seen is the time up to which events were delivered.
-func (p *poller) seen(c history.Coverage) time.Time {
+// shownUntil returns the time up to which events were delivered.
+func (p *poller) shownUntil(c history.Coverage) time.Time {
 	if !c.StaleSince.IsZero() {
 		return c.StaleSince
 	}
 	return c.Covered.End()
 }
 
-// backOff is how long to wait after a failure: until requests may start again, or longer with each failure in a row.
+// backOff returns how long to wait after a failure: until requests may start again, or longer with each consecutive failure.
 func (p *poller) backOff(failed error) time.Duration {
 	var refused *cbc.Error
 	if errors.As(failed, &refused) && refused.Kind == cbc.KindThrottled && !refused.ResumesAt.IsZero() {

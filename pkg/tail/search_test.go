@@ -102,7 +102,7 @@ func TestEveryEventIsDeliveredOnce(t *testing.T) {
 			if !w.hasFailed() { // after a failure an older answer may be all there is
 				require.NoError(r, inOrder(w, one.all()))
 			}
-			require.NotContains(r, one.notices(), "cannot be asked")
+			require.NotContains(r, one.notices(), "No new events since")
 		})
 	})
 }
@@ -243,7 +243,7 @@ func TestNoticeDoesNotOutliveItsTail(t *testing.T) {
 		var s screen
 		stop := startAt(w.tail(w.history(0, fresh), 0, auditlog.Filter{}), Checkpoint{}, s.deliver)
 		time.Sleep(time.Second)
-		require.Contains(t, s.notices(), "cannot be asked")
+		require.Contains(t, s.notices(), "No new events since")
 		place, err := stop()
 		require.ErrorIs(t, err, context.Canceled)
 		resumed := startAt(w.tail(w.history(0, fresh), 0, auditlog.Filter{}), place, s.deliver)
@@ -274,18 +274,18 @@ func TestMoreThanAPollMayRead(t *testing.T) {
 
 // The margin forgets what has settled, so that its memory does not grow.
 func TestMarginForgets(t *testing.T) {
-	m := newMargin(0)
+	m := newDedupWindow(0)
 	base := time.UnixMilli(0)
 	for i := range 10_000 {
 		e := auditlog.Event{CreateTime: base.Add(time.Duration(i) * time.Second)}
-		m.begin()
-		_, ordinal, fresh := m.take(&e)
+		m.nextRound()
+		_, ordinal, fresh := m.add(&e)
 		require.True(t, fresh)
 		require.Zero(t, ordinal)
-		m.settle(e.CreateTime.UnixMilli() - 10_000)
+		m.advance(e.CreateTime.UnixMilli() - 10_000)
 		require.LessOrEqual(t, len(m.known), 11)
 	}
-	require.False(t, m.settle(0), "it never goes back")
+	require.False(t, m.advance(0), "it never goes back")
 }
 
 // What the viewer cannot be sent ends the tail.

@@ -132,7 +132,7 @@ func TestStoreShowsThePresent(t *testing.T) {
 		add(t, backing, store.FromSearch, login(now.Add(time.Minute), "repaired"), login(now.Add(-time.Hour), "history"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now"}, actors(s.rows()))
-		require.Contains(t, s.notices(), "1 events came too late to be shown here")
+		require.Contains(t, s.notices(), "1 events arrived too late to be shown here")
 		add(t, backing, store.FromQueue, login(time.Now(), "new"))
 		synctest.Wait()
 		require.Equal(t, []string{"just now", "new"}, actors(s.rows()))
@@ -152,7 +152,7 @@ func TestStoreFailuresAreTold(t *testing.T) {
 		r.tell(queue.Status{Last: queue.Poll{Err: errors.New("wait 5m0s")}, LastForeignRead: time.Now(), Missing: 3}, nil)
 		time.Sleep(2 * checkEvery)
 		require.Contains(t, s.notices(), "wait 5m0s")
-		require.Contains(t, s.notices(), "3 events that the queue never gave")
+		require.Contains(t, s.notices(), "3 events that the queue never delivered")
 		r.tell(queue.Status{}, nil)
 		time.Sleep(2 * checkEvery)
 		require.Equal(t, "[]", s.notices())
@@ -165,12 +165,12 @@ func TestStoreFailuresAreTold(t *testing.T) {
 // Events that were not kept for the cursor are counted, but not those before the tail was opened.
 func TestSkippedEventsAreCounted(t *testing.T) {
 	var s screen
-	f := &follower{Store: (&replica{}).tail(auditlog.Filter{}), viewer: &viewer{deliver: s.deliver}, begins: time.Now().Add(-Lead)}
+	f := &follower{Store: (&replica{}).tail(auditlog.Filter{}), viewer: &viewer{deliver: s.deliver}, since: time.Now().Add(-Lead)}
 	e := login(time.Now(), "ann")
-	require.NoError(t, f.take(store.Changes{Skipped: 5, Entries: []store.Entry{{Event: &e}}}))
+	require.NoError(t, f.show(store.Changes{Skipped: 5, Entries: []store.Entry{{Event: &e}}}))
 	require.Equal(t, "[]", s.notices())
-	require.NoError(t, f.take(store.Changes{Skipped: 7, Entries: []store.Entry{{Event: &e, Ordinal: 1}}}))
-	require.Contains(t, s.notices(), "7 events came faster")
+	require.NoError(t, f.show(store.Changes{Skipped: 7, Entries: []store.Entry{{Event: &e, Ordinal: 1}}}))
+	require.Contains(t, s.notices(), "7 events are not shown here")
 	require.Equal(t, []string{e.ID().Row(0), e.ID().Row(1)}, s.sequence())
 }
 

@@ -12,33 +12,33 @@ import (
 	"carbonblack-auditlog-datasource/pkg/frame"
 )
 
-// A push is what a viewer is sent at a time. Grafana disconnects viewers who do not keep up, and Explore shows the newest thousand
-// rows: so there is one push a second, and of more events than that the newest are shown and the others counted.
+// A push is one message to the viewers. Grafana disconnects viewers that do not keep up, and Explore shows the newest thousand rows. So
+// there is one push a second. If there are more events, the newest are shown and the others are counted.
 const (
 	maxRows    = 500
 	maxBytes   = 512 << 10 // of JSON, estimated
 	pushEvery  = time.Second
-	maxPushes  = 4 // how many pushes wait for their turn
+	maxPushes  = 4 // pushes that may wait
 	maxWaiting = maxPushes * maxRows
 )
 
-// viewer is who watches a tail. It is safe for concurrent use.
+// viewer receives the rows of a tail. It is safe for concurrent use.
 type viewer struct {
 	deliver Deliver
 
-	mu      sync.Mutex
-	notices []frame.Notice // in the order in which they were first said
-	topics  []string       // what each of them is about
-	unsaid  bool           // they have changed since they were last delivered
+	mu             sync.Mutex
+	notices        []frame.Notice // in the order in which their topics came up
+	topics         []string       // of the notices
+	noticesChanged bool           // since they were last delivered
 
-	waiting []sizedRow
-	leftOut int64     // events that are not shown, because they came too fast or are too large
-	second  time.Time // when what follows began to count
-	rows    int       // pushed since then
-	bytes   int
+	waiting      []sizedRow
+	skipped      int64     // events that are not shown, because there were too many or they are too large
+	countedSince time.Time // since when the numbers below count
+	rows         int       // pushed since then
+	bytes        int
 }
 
-// sizedRow is a row, and about what it takes as JSON: its fields, and those that are derived from them.
+// sizedRow is a row with its approximate size as JSON: its fields, and those that are derived from them.
 type sizedRow struct {
 	frame.Row
 	bytes int
@@ -50,27 +50,28 @@ func sizeOf(r frame.Row) sizedRow {
 	return sizedRow{r, 500 + 2*(len(text)+len(`\u003c`)*escaped)}
 }
 
-// newViewer is a viewer who is told at first how things are, even if there is nothing to say: it may have watched a tail before
-// this one, and have been told otherwise. It is shown first what that one did not show.
+// newViewer returns a viewer that first receives the notices, even if there are none, because an earlier tail may have shown others. Then
+// it receives the rows that the earlier tail did not deliver.
 func newViewer(deliver Deliver, from Checkpoint) *viewer {
-	v := &viewer{deliver: deliver, unsaid: true, waiting: from.waiting}
-	v.countLeftOut(from.leftOut)
+	v := &viewer{deliver: deliver, noticesChanged: true, waiting: from.waiting}
+	v.skipLocked(from.skipped)
 	if from.reduced {
-		v.note("reduced", true, reducedNotice)
+		v.setNoticeLocked("reduced", true, reducedNotice)
 	}
 	return v
 }
 
-const reducedNotice = "The live tail was restarted and could not keep its state: events of this time may be missing here or shown twice, a query of their time has them"
+const reducedNotice = "Events of this time may be missing here or shown twice, because the live tail was restarted without its state. Query their time range."
 
-// say replaces the notice about a topic; "" takes it back.
-func (v *viewer) say(topic string, warning bool, text string) {
+// setNotice replaces the notice about a topic; an empty text removes it.
+func (v *viewer) setNotice(topic string, warning bool, text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.note(topic, warning, text)
+	v.setNoticeLocked(topic, warning, text)
 }
 
-func (v *viewer) note(topic string, warning bool, text string) {
+// setNoticeLocked is setNotice for callers that hold the lock.
+func (v *viewer) setNoticeLocked(topic string, warning bool, text string) {
 	i := slices.Index(v.topics, topic)
 	notice := frame.Notice{Warning: warning, Text: text}
 	switch {
@@ -81,26 +82,27 @@ func (v *viewer) note(topic string, warning bool, text string) {
 	case text == "":
 		v.topics, v.notices = slices.Delete(v.topics, i, i+1), slices.Delete(slices.Clone(v.notices), i, i+1)
 	default:
-		v.notices = slices.Clone(v.notices) // what was delivered is not changed
+		v.notices = slices.Clone(v.notices) // delivered notices do not change
 		v.notices[i] = notice
 	}
-	v.unsaid = true
+	v.noticesChanged = true
 }
 
-// leaveOut counts events that are not shown.
-func (v *viewer) leaveOut(n int64) {
+// skip counts events that are not shown.
+func (v *viewer) skip(n int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.countLeftOut(n)
+	v.skipLocked(n)
 }
 
-func (v *viewer) countLeftOut(n int64) {
-	if v.leftOut += n; n > 0 {
-		v.note("left out", true, fmt.Sprintf("%d events came faster than a live tail shows them, or are too large: they are not shown here, a query of their time has them", v.leftOut))
+// skipLocked is skip for callers that hold the lock.
+func (v *viewer) skipLocked(n int64) {
+	if v.skipped += n; n > 0 {
+		v.setNoticeLocked("left out", true, fmt.Sprintf("%d events are not shown here, because a live tail cannot show so many or they are too large. Query their time range.", v.skipped))
 	}
 }
 
-// show delivers rows, and the notices if they have changed. Rows that have to wait are pushed by run.
+// show delivers rows, and the notices if they have changed. Rows beyond the limit of a push wait, and run pushes them.
 func (v *viewer) show(rows []frame.Row) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -108,18 +110,18 @@ func (v *viewer) show(rows []frame.Row) error {
 	return v.push()
 }
 
-// add lets rows wait for their push. One that is too large for any push is left out.
+// add appends rows to those that wait. A row that is too large for any push is skipped.
 func (v *viewer) add(rows []frame.Row) {
 	for _, r := range rows {
 		if row := sizeOf(r); row.bytes <= maxBytes {
 			v.waiting = append(v.waiting, row)
 		} else {
-			v.countLeftOut(1)
+			v.skipLocked(1)
 		}
 	}
 }
 
-// run pushes the rows that wait, until the context ends.
+// run pushes the waiting rows until the context ends.
 func (v *viewer) run(ctx context.Context) error {
 	for {
 		if err := clock.Sleep(ctx, pushEvery); err != nil {
@@ -131,10 +133,10 @@ func (v *viewer) run(ctx context.Context) error {
 	}
 }
 
-// push sends the rows that may be sent in this second.
+// push delivers the rows that may be sent in this second.
 func (v *viewer) push() error {
 	now := time.Now()
-	if now.Sub(v.second) >= pushEvery {
+	if now.Sub(v.countedSince) >= pushEvery {
 		v.rows, v.bytes = 0, 0
 	}
 	var rows []frame.Row
@@ -145,19 +147,19 @@ func (v *viewer) push() error {
 		rows, v.rows, v.bytes = append(rows, row.Row), v.rows+1, v.bytes+row.bytes
 	}
 	v.waiting = v.waiting[len(rows):]
-	v.bound()
-	if len(rows) == 0 && !v.unsaid {
+	v.dropOldest()
+	if len(rows) == 0 && !v.noticesChanged {
 		return nil
 	}
 	if v.rows == len(rows) { // the first of this second
-		v.second = now
+		v.countedSince = now
 	}
 	return v.send(rows)
 }
 
-// bound leaves out the oldest of the rows that wait when they are too many or too large together. The others are copied, so that
-// they do not keep the page alive that they came with.
-func (v *viewer) bound() {
+// dropOldest skips the oldest waiting rows if they are too many or too large together. The others are copied, so that they do not keep
+// their whole page in memory.
+func (v *viewer) dropOldest() {
 	from, size := len(v.waiting), 0
 	for from > 0 && len(v.waiting)-from < maxWaiting {
 		if size += v.waiting[from-1].bytes; size > maxPushes*maxBytes {
@@ -165,7 +167,7 @@ func (v *viewer) bound() {
 		}
 		from--
 	}
-	v.countLeftOut(int64(from))
+	v.skipLocked(int64(from))
 	v.waiting = slices.Clone(v.waiting[from:])
 	for i := range v.waiting {
 		event := *v.waiting[i].Event
@@ -174,16 +176,16 @@ func (v *viewer) bound() {
 }
 
 func (v *viewer) send(rows []frame.Row) error {
-	v.unsaid = false
+	v.noticesChanged = false
 	return v.deliver(rows, slices.Clip(v.notices))
 }
 
-// save adds to a checkpoint what the viewer was not shown: the rows that were not pushed, more rows, and how many were left out.
+// save adds to a checkpoint what the viewer has not received: the waiting rows, more rows, and how many were skipped.
 func (v *viewer) save(c Checkpoint, more []frame.Row) Checkpoint {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.add(more)
-	v.bound()
-	c.waiting, c.leftOut = v.waiting, v.leftOut
+	v.dropOldest()
+	c.waiting, c.skipped = v.waiting, v.skipped
 	return c
 }

@@ -43,7 +43,7 @@ func watching(t *testing.T, test func(v *viewer, s *screen)) {
 // Rows come in pushes of a bounded size, one a second.
 func TestRowsArePaced(t *testing.T) {
 	watching(t, func(v *viewer, s *screen) {
-		v.say("a", true, "one")
+		v.setNotice("a", true, "one")
 		begun := time.Now()
 		require.NoError(t, v.show(manyRows(2*maxRows+1, 10)))
 		time.Sleep(time.Minute)
@@ -55,7 +55,7 @@ func TestRowsArePaced(t *testing.T) {
 			require.GreaterOrEqual(t, d.at.Sub(begun), time.Duration(i)*pushEvery)
 		}
 		require.Equal(t, []int{maxRows, maxRows, 1}, sizes)
-		v.say("a", true, "")
+		v.setNotice("a", true, "")
 		require.NoError(t, v.show(nil))
 		require.Equal(t, "[]", s.notices())
 	})
@@ -87,7 +87,7 @@ func TestBurstsAreBoundedAndCounted(t *testing.T) {
 				shown := s.rows()
 				requirePaced(t, s)
 				require.LessOrEqual(t, len(shown), (maxPushes+1)*maxRows)
-				require.Contains(t, s.notices(), fmt.Sprintf("{true %d events came faster", c.events-len(shown)))
+				require.Contains(t, s.notices(), fmt.Sprintf("{true %d events are not shown here", c.events-len(shown)))
 				if sizeOf(rows[0]).bytes <= maxBytes {
 					require.Equal(t, rows[len(rows)-1].ID, shown[len(shown)-1].ID, "the newest is shown")
 				}
@@ -139,7 +139,7 @@ func TestEveryRowIsShownOrCounted(t *testing.T) {
 			requirePaced(r, &s)
 			ids := s.sequence()
 			require.IsIncreasing(r, append([]string{""}, ids...))
-			require.Equal(r, int64(next-len(ids)), v.leftOut)
+			require.Equal(r, int64(next-len(ids)), v.skipped)
 		})
 	})
 }
@@ -172,7 +172,7 @@ func TestBurstsOfBothSources(t *testing.T) {
 		requirePaced(t, s)
 		shown := len(s.rows())
 		require.GreaterOrEqual(t, shown, 50)
-		require.Contains(t, s.notices(), fmt.Sprintf("%d events came faster", events-shown))
+		require.Contains(t, s.notices(), fmt.Sprintf("%d events are not shown here", events-shown))
 	}
 	t.Run("search", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestMarginIsBounded(t *testing.T) {
 		w := &world{reach: 10_000}
 		var s screen
 		search := w.tail(w.history(0, 0), time.Minute, auditlog.Filter{})
-		p := &poller{Search: search, viewer: &viewer{deliver: s.deliver}, margin: newMargin(time.Now().Add(-Lead).UnixMilli())}
+		p := &poller{Search: search, viewer: &viewer{deliver: s.deliver}, dedup: newDedupWindow(time.Now().Add(-Lead).UnixMilli())}
 		for i := range 3 * maxKnown {
 			w.happen(time.Now().Add(-time.Duration(i+1)*time.Millisecond), time.Now(), fmt.Sprint(i))
 		}
@@ -218,9 +218,9 @@ func TestMarginIsBounded(t *testing.T) {
 		for range 5 {
 			_, err := p.poll(context.Background())
 			require.NoError(t, err)
-			require.LessOrEqual(t, len(p.margin.known), maxKnown)
+			require.LessOrEqual(t, len(p.dedup.known), maxKnown)
 			require.NoError(t, p.viewer.show(nil))
-			fresh = len(s.rows()) + len(p.viewer.save(Checkpoint{}, nil).waiting) + int(p.viewer.leftOut)
+			fresh = len(s.rows()) + len(p.viewer.save(Checkpoint{}, nil).waiting) + int(p.viewer.skipped)
 			require.Equal(t, 3*maxKnown, fresh)
 		}
 		require.Contains(t, fmt.Sprint(p.viewer.notices), "may be missing here")
@@ -232,7 +232,7 @@ func TestTailsFollowTheClockBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{reach: 1000}
 		var s screen
-		ahead := Checkpoint{margin: newMargin(time.Now().Add(720 * time.Hour).UnixMilli())}
+		ahead := Checkpoint{dedup: newDedupWindow(time.Now().Add(720 * time.Hour).UnixMilli())}
 		stop := startAt(w.tail(w.history(0, fresh), 0, auditlog.Filter{}), ahead, s.deliver)
 		time.Sleep(fresh)
 		w.happen(time.Now(), time.Now(), "ann")
@@ -243,7 +243,7 @@ func TestTailsFollowTheClockBack(t *testing.T) {
 
 		r := &replica{Store: store.NewMemory(store.MemoryConfig{})}
 		var l screen
-		stop = startAt(r.tail(auditlog.Filter{}), Checkpoint{begins: time.Now().Add(math.MaxInt64 / 2)}, l.deliver)
+		stop = startAt(r.tail(auditlog.Filter{}), Checkpoint{since: time.Now().Add(math.MaxInt64 / 2)}, l.deliver)
 		synctest.Wait()
 		add(t, r.Store, store.FromQueue, login(time.Now(), "ann"))
 		synctest.Wait()
