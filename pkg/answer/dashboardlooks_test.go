@@ -132,6 +132,15 @@ func contrast(t *testing.T, a, b string) float64 {
 	return max(light(a), light(b)) / min(light(a), light(b))
 }
 
+// A panel whose query failed has no value, and must not look as if nothing had happened. Where nothing has happened, the answer is 0.
+func TestDashboardsShowNoZeroForAFailure(t *testing.T) {
+	for _, b := range readBoards(t) {
+		for _, p := range b.Panels {
+			require.NotEqual(t, "0", p.FieldConfig.Defaults.NoValue, "%q", p.Title)
+		}
+	}
+}
+
 // An empty account or address is shown as the data source shows one in a legend, and so in every table.
 func TestDashboardsShowAnEmptyValueAlike(t *testing.T) {
 	shown := 0

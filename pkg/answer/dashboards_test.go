@@ -42,7 +42,10 @@ type boardPanel struct {
 	GridPos                  struct{ X, Y, W, H int }
 	Targets                  []json.RawMessage
 	FieldConfig              struct {
-		Defaults  struct{ Links []boardLink }
+		Defaults struct {
+			Links   []boardLink
+			NoValue string
+		}
 		Overrides []boardOverride
 	}
 	Transformations []struct {
