@@ -78,6 +78,14 @@ func TestProcessChaosPostgres(t *testing.T) {
 	})
 }
 
+// Replicas share an archive and a budget. Answers are from the archive and from searches, and exact while either fails.
+func TestProcessChaosArchive(t *testing.T) {
+	onEachSeed(t, func(r *run) {
+		r.store, r.processes, r.archive = "postgres", 2+r.chance.IntN(2), true
+		r.database = pgtest.NewServer(r.t)
+	})
+}
+
 // onEachSeed runs a kind of chaos with several seeds at once, because each mostly waits, and logs how to repeat a seed.
 func onEachSeed(t *testing.T, kind func(*run)) {
 	t.Parallel()
@@ -111,6 +119,7 @@ type run struct {
 	store     string
 	processes int
 	database  *pgtest.Database // nil without one
+	archive   bool             // answers come from searches and an archive, and the queue is not read
 	// thief is another client of the key, whose permission is also renewed. Then the run is short and the store is new: the
 	// search that fills it finds what was taken. Otherwise only known gaps are searched.
 	thief    bool
@@ -131,12 +140,15 @@ func newRun(t *testing.T, seed uint64, kind func(*run)) *run {
 	server := httptest.NewServer(r.sim)
 	t.Cleanup(server.Close)
 	r.url = server.URL
-	if r.database != nil && !r.thief {
+	if r.database != nil && !r.thief && !r.archive {
 		r.live()
 	} else {
 		for range 50 {
 			r.happen(5, time.Duration(r.chance.Int64N(int64(48*time.Hour))))
 		}
+	}
+	if r.archive {
+		r.manyEvents()
 	}
 	for range r.processes {
 		r.replicas = append(r.replicas, r.start())
@@ -165,8 +177,10 @@ func (r *run) play() {
 		steps, most = 16, 40*time.Second
 	case *whole:
 		steps, most = 30, 100*time.Second
+	case r.archive:
+		steps, most = 3, 15*time.Second
 	}
-	if r.database != nil && !r.thief {
+	if r.database != nil && !r.thief && !r.archive {
 		r.known()
 	}
 	for started := time.Now(); steps > 0 && time.Since(started) < most; steps-- {
@@ -183,6 +197,15 @@ func (r *run) known() {
 		last, _ := r.replicas[0].last()
 		return last.vouched
 	}, 20*time.Second, 50*time.Millisecond)
+}
+
+// manyEvents are more than a search returns.
+func (r *run) manyEvents() {
+	events, now := make([]simulator.Event, 10_500), time.Now().UTC().Truncate(time.Millisecond)
+	for i := range events {
+		events[i] = simulator.Event{CreateTime: now.Add(-time.Minute - time.Duration(i)*16*time.Second), Actor: fmt.Sprint("user", i%7), ActorIP: "192.0.2.8", Description: fmt.Sprint("old ", i)}
+	}
+	r.sim.Add(events...)
 }
 
 // happen adds n events of some time ago, some of them twice.
@@ -207,7 +230,7 @@ func (r *run) settle() {
 		for {
 			last, invented := p.last()
 			require.Empty(r.t, invented, "process %d has answered with what never happened, or with more of it", i)
-			if last.asked.After(quiet) && len(last.missing) == 0 && (!*whole || last.vouched) {
+			if last.asked.After(quiet) && len(last.missing) == 0 && (!*whole || last.vouched) && (!r.archive || p.archived()) {
 				break
 			}
 			require.NoError(r.t, ctx.Err(), "process %d: of %d events %d are missing, such as %s; it says %q",

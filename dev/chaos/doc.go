@@ -6,6 +6,8 @@
 // database and reads the queue from elsewhere, while viewers query each process all the time. No answer may contain an event more
 // often than it happened. In the end, every process must answer with exactly what happened.
 //
+// Some runs read no queue: their processes share an archive and a budget, and answer from the archive and by searches.
+//
 // A process cannot have another clock than the machine. The chaos tests of package queue cover different clocks:
 // they run in one process, hundreds of times.
 package chaos

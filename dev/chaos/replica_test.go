@@ -27,6 +27,7 @@ type replica struct {
 	settings map[string]any
 	secrets  map[string]string
 	viewing  sync.WaitGroup
+	archive  bool // whether it answers by searches and from an archive
 
 	mu       sync.Mutex
 	latest   answer
@@ -43,6 +44,9 @@ func (r *run) start() *replica {
 			"orgKey": r.sim.OrgKey(), "apiId": key.APIID, "queueEnabled": true, "queuePollSeconds": 10, "store": r.store, "timeout": 3,
 			"requestsPerFiveMinutes": 100_000,
 		},
+	}
+	if r.archive {
+		p.settings["queueEnabled"], p.settings["archiveDays"], p.archive = false, 3, true
 	}
 	if r.database != nil {
 		p.secrets["storeDsn"] = r.database.DSN
@@ -78,6 +82,10 @@ func (p *replica) view(ctx context.Context, truth func() map[string]int) {
 	for ctx.Err() == nil {
 		got := p.ask(ctx)
 		got.missing, got.surplus = compare(truth(), got.counts)
+		if p.archive {
+			missing, surplus := compare(byActor(truth()), got.groups)
+			got.missing, got.surplus = append(got.missing, missing...), append(got.surplus, surplus...)
+		}
 		p.mu.Lock()
 		p.latest = got
 		p.invented = append(p.invented, got.surplus...)
@@ -100,23 +108,83 @@ func (p *replica) last() (latest answer, invented []string) {
 type answer struct {
 	asked            time.Time
 	counts           map[string]int
-	missing, surplus []string // compared with the truth at that time
-	said             []string // notices, or the error
-	vouched          bool     // no notice of missing events
+	groups           map[string]int // of the same events, by actor
+	missing, surplus []string       // compared with the truth at that time
+	said             []string       // notices, or the error
+	vouched          bool           // no notice of missing events
 }
 
 func (p *replica) ask(ctx context.Context) answer {
 	a := answer{asked: time.Now()}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	body := fmt.Sprintf(`{"from":"now-50h","to":"now+5m","queries":[{"refId":"A","schemaVersion":1,"queryType":"events","source":"queue","format":"table","limit":%d}]}`, 50_000)
+	source := "queue"
+	if p.archive {
+		source = "search"
+	}
+	query := func(refID, kind string) string {
+		return fmt.Sprintf(`{"refId":%q,"schemaVersion":1,"queryType":%q,"source":%q,"format":"table","limit":50000,"groupBy":[%s]}`,
+			refID, kind, source, map[string]string{"top": `"actor"`}[kind])
+	}
+	body := fmt.Sprintf(`{"from":"now-50h","to":"now+5m","queries":[%s]}`, query("A", "events"))
+	if p.archive {
+		body = fmt.Sprintf(`{"from":"now-50h","to":"now+5m","queries":[%s,%s]}`, query("A", "events"), query("B", "top"))
+	}
 	response, err := p.host.Query(ctx, uid, []byte(body))
 	if err != nil {
 		a.said = []string{err.Error()}
 		return a
 	}
 	a.read(response.Responses["A"])
+	if p.archive && a.counts != nil {
+		a.groups = actors(response.Responses["B"])
+	}
 	return a
+}
+
+// actors returns the events of each actor, nil for an error.
+func actors(r backend.DataResponse) map[string]int {
+	if r.Error != nil || len(r.Frames) == 0 {
+		return nil
+	}
+	groups := map[string]int{}
+	for row := range r.Frames[0].Rows() {
+		name, _ := field(r.Frames[0], "actor", row).(string)
+		n, _ := field(r.Frames[0], "count", row).(int64)
+		groups["group "+name] += int(n)
+	}
+	return groups
+}
+
+// byActor is the truth of actors.
+func byActor(truth map[string]int) map[string]int {
+	groups := map[string]int{}
+	for id, n := range truth {
+		groups["group "+strings.Split(id, `"`)[1]] += n
+	}
+	return groups
+}
+
+// archived reports whether the process says that the archive is complete.
+func (p *replica) archived() bool {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.host.URL()+"/api/datasources/uid/"+uid+"/resources/status", nil)
+	if err != nil {
+		return false
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = response.Body.Close() }()
+	var status struct {
+		Archive struct {
+			Complete bool
+			Events   int
+			Error    *string
+		}
+	}
+	return json.NewDecoder(response.Body).Decode(&status) == nil && status.Archive.Complete && status.Archive.Events >= 10_500 && status.Archive.Error == nil
 }
 
 func (a *answer) read(r backend.DataResponse) {

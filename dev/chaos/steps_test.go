@@ -43,12 +43,16 @@ func (r *run) fail() { r.sim.SetFaults(simulator.Faults{Rules: r.faults()}) }
 func (r *run) any() *replica { return r.replicas[r.chance.IntN(len(r.replicas))] }
 
 func (r *run) faults() []simulator.Fault {
+	endpoints := []string{"queue", "queue", "search", "any"}
+	if r.archive {
+		endpoints = []string{"search", "any"}
+	}
 	kinds := []string{"status", "reset", "truncate", "slow", "delay", "text", "html", "errorMessage"}
 	rules := make([]simulator.Fault, 1+r.chance.IntN(3))
 	for i := range rules {
 		kind, status := kinds[r.chance.IntN(len(kinds))], []int{429, 500, 502, 503}[r.chance.IntN(4)]
 		rules[i] = simulator.Fault{
-			Kind: kind, Endpoint: []string{"queue", "queue", "search", "any"}[r.chance.IntN(4)], Next: 1 + r.chance.IntN(3),
+			Kind: kind, Endpoint: endpoints[r.chance.IntN(len(endpoints))], Next: 1 + r.chance.IntN(3),
 			Status: status, RetryAfterS: 1, DelayMS: 20 + r.chance.IntN(4000), Bytes: 100 + r.chance.IntN(3000),
 		}
 		switch kind {
@@ -71,7 +75,7 @@ func (r *run) signal(p *replica, s syscall.Signal) {
 // killWhileReading kills the process that is receiving a batch of the queue: Carbon Black Cloud has removed it, and no store
 // has it. Which process that is cannot be seen here, so all are killed, as when a machine fails.
 func (r *run) killWhileReading() {
-	r.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "slow", Endpoint: "queue", Next: 1, DelayMS: 200, Bytes: 40}}})
+	r.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: "slow", Endpoint: r.reads(), Next: 1, DelayMS: 200, Bytes: 40}}})
 	before := r.slowReads()
 	for range 120 { // a poll happens within ten seconds unless something else interferes
 		if r.slowReads() > before {
@@ -85,9 +89,17 @@ func (r *run) killWhileReading() {
 	}
 }
 
+// reads is the endpoint that the store is filled from.
+func (r *run) reads() string {
+	if r.archive {
+		return "search"
+	}
+	return "queue"
+}
+
 func (r *run) slowReads() (n int) {
 	for _, request := range r.sim.Requests() {
-		if request.Endpoint == "queue" && request.Fault == "slow" {
+		if request.Endpoint == r.reads() && request.Fault == "slow" {
 			n++
 		}
 	}

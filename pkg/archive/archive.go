@@ -137,11 +137,15 @@ func (a *Archive) State(ctx context.Context) (state store.ArchiveState, err erro
 		state, err = a.config.Store.State(asking)
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnproved) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.failedAt, a.failure = time.Now(), err
+		a.noteFailure(err)
 	}
 	return state, err
+}
+
+func (a *Archive) noteFailure(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.failedAt, a.failure = time.Now(), err
 }
 
 func (a *Archive) lastFailure() error {
@@ -153,19 +157,45 @@ func (a *Archive) lastFailure() error {
 	return nil
 }
 
-// Read is [store.Archive.Read].
-func (a *Archive) Read(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, order cbc.Order, visit func([]*auditlog.Event) (more bool)) error {
-	if err := a.proved(ctx, false); err != nil {
+// answerTime bounds how long the database may take for an answer that has no deadline.
+const answerTime = time.Minute
+
+// errSlow is returned for a database that takes too long.
+var errSlow = errors.New("PostgreSQL did not answer in time")
+
+// inTime asks the database for at most half of the time that is left to answer: if it hangs, searches need the rest.
+func (a *Archive) inTime(ctx context.Context, ask func(context.Context) error) error {
+	if err := a.lastFailure(); err != nil {
 		return err
 	}
-	return a.config.Store.Read(ctx, f, w, order, visit)
+	limit := answerTime
+	if deadline, bounded := ctx.Deadline(); bounded {
+		limit = min(limit, time.Until(deadline)/2)
+	}
+	asking, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := a.proved(asking, false)
+	if err == nil {
+		err = ask(asking)
+	}
+	if err != nil && asking.Err() != nil && ctx.Err() == nil {
+		err = errSlow
+		a.noteFailure(err)
+	}
+	return err
+}
+
+// Read is [store.Archive.Read].
+func (a *Archive) Read(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, order cbc.Order, visit func([]*auditlog.Event) (more bool)) error {
+	return a.inTime(ctx, func(ctx context.Context) error { return a.config.Store.Read(ctx, f, w, order, visit) })
 }
 
 // Group is [store.Archive.Group] with the classes of this archive's catalog.
-func (a *Archive) Group(ctx context.Context, g store.Grouping, take func(store.Grouped), single func(*auditlog.Event)) ([]auditlog.TimeRange, error) {
-	if err := a.proved(ctx, false); err != nil {
-		return nil, err
-	}
+func (a *Archive) Group(ctx context.Context, g store.Grouping, take func(store.Grouped), single func(*auditlog.Event)) (held []auditlog.TimeRange, err error) {
 	g.Catalog = a.config.Catalog
-	return a.config.Store.Group(ctx, g, take, single)
+	err = a.inTime(ctx, func(ctx context.Context) error {
+		held, err = a.config.Store.Group(ctx, g, take, single)
+		return err
+	})
+	return held, err
 }

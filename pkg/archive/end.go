@@ -15,6 +15,8 @@ const (
 	endWait = 2 * time.Second
 	// endPoll is how often it looks.
 	endPoll = 100 * time.Millisecond
+	// putTime is how long an answer waits until the others have what it has read.
+	putTime = time.Second
 	// maxEnd bounds the events of an end that is shared.
 	maxEnd = 5_000
 )
@@ -50,14 +52,19 @@ func (l *lastEnd) set(e *store.End) *store.End {
 // returns nil where the caller has to read for itself.
 func (a *Archive) End(ctx context.Context, r auditlog.TimeRange, fresh time.Duration, read func(context.Context, auditlog.TimeRange) ([]auditlog.Event, bool)) *store.End {
 	now := a.config.Now()
-	if a.lastFailure() != nil || a.proved(ctx, false) != nil || fresh <= 0 || r.To > now.Add(fresh).UnixMilli() {
+	if a.lastFailure() != nil || fresh <= 0 || r.To > now.Add(fresh).UnixMilli() {
 		return nil
 	}
 	for waited := time.Duration(0); waited < endWait; waited += endPoll {
 		if e := a.last.get(r.From, fresh); e != nil {
 			return covering(e, r, fresh)
 		}
-		e, claim, err := a.config.Store.End(ctx, r.From, fresh)
+		var e *store.End
+		var claim *store.Claim
+		err := a.inTime(ctx, func(ctx context.Context) (err error) {
+			e, claim, err = a.config.Store.End(ctx, r.From, fresh)
+			return err
+		})
 		switch {
 		case err != nil:
 			return nil
@@ -77,11 +84,13 @@ func (a *Archive) End(ctx context.Context, r auditlog.TimeRange, fresh time.Dura
 func (a *Archive) readEnd(ctx context.Context, claim *store.Claim, r auditlog.TimeRange, read func(context.Context, auditlog.TimeRange) ([]auditlog.Event, bool)) *store.End {
 	began := time.Now()
 	events, whole := read(ctx, r)
+	putting, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
+	defer cancel()
 	if !whole || len(events) > maxEnd {
-		_ = a.config.Store.DropClaim(context.WithoutCancel(ctx), claim)
+		_ = a.config.Store.DropClaim(putting, claim)
 		return nil
 	}
-	_ = a.config.Store.PutEnd(context.WithoutCancel(ctx), claim, r, events)
+	_ = a.config.Store.PutEnd(putting, claim, r, events)
 	return a.last.set(&store.End{Range: r, Events: events, Age: time.Since(began)})
 }
 
