@@ -1,4 +1,4 @@
-// Package plugin is what Grafana talks to: one file a capability.
+// Package plugin implements the plugin: one file per capability that Grafana calls.
 package plugin
 
 import (
@@ -32,17 +32,17 @@ var (
 	_ instancemgmt.InstanceDisposer = (*Instance)(nil)
 )
 
-// freshFor is how long the end of the log that has not settled is taken as read, by everybody together.
+// freshFor is how long an answer about the end of the log, which has not settled, is reused for everybody.
 const freshFor = 5 * time.Second
 
-// Instance is one configured data source. Grafana makes a new one whenever the settings change and disposes the old one a
-// little later, so two can work side by side.
+// Instance is one configured data source. Grafana makes a new instance when the settings change and disposes the old one a little later,
+// so two can run side by side.
 type Instance struct {
 	backend.CallResourceHandler
 
 	settings settings
 	identity cbc.Identity
-	owner    string // the data source, whatever its settings
+	owner    string // names the data source, independent of its settings
 	http     *http.Client
 	idle     func() // closes idle connections
 	client   *cbc.Client
@@ -59,7 +59,7 @@ type Instance struct {
 	links    []frame.Link
 }
 
-// NewInstance makes an instance of its settings. It sends nothing.
+// NewInstance makes an instance from settings. It sends nothing.
 func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	parsed, err := parseSettings(s)
 	if err != nil {
@@ -78,7 +78,7 @@ func NewInstance(ctx context.Context, s backend.DataSourceInstanceSettings) (ins
 	return d, nil
 }
 
-// ownerOf names a data source of Grafana: by its organization, in which its UID is unique.
+// ownerOf names a data source by its organization and its UID, which is unique only there.
 func ownerOf(ctx context.Context, s backend.DataSourceInstanceSettings) string {
 	return fmt.Sprintf("%d/%s", backend.PluginConfigFromContext(ctx).OrgID, s.UID)
 }
@@ -93,93 +93,104 @@ func assemble(parsed settings, owner string, httpClient, storage *http.Client) (
 	if err != nil {
 		return nil, err
 	}
-	identity = identity.Via(parsed.route)
 	classifier, err := catalogWith(rulesKey, parsed.rules)
 	if err != nil {
 		return nil, err
 	}
-	limiter, host, leaveHost := cbc.LimiterFor(parsed.url, parsed.route)
-	pool, leavePool, err := sharedPool(limiter, host, parsed)
-	if err != nil {
-		leaveHost()
-		return nil, err
-	}
-	leave := func() {
-		leavePool()
-		leaveHost()
-	}
-	client, err := cbc.New(cbc.Config{
-		URL:                    parsed.url,
-		OrgKey:                 parsed.orgKey,
-		APIID:                  parsed.apiID,
-		APISecret:              parsed.apiSecret,
-		OAuth:                  parsed.oauth,
-		Redact:                 parsed.secrets,
-		UserAgent:              userAgent(),
-		Limiter:                limiter,
-		Pool:                   pool,
-		Identity:               identity,
-		RequestsPerFiveMinutes: parsed.requestsPerFiveMinutes,
-		Observe:                observe,
-		Storage:                storage,
-	}, httpClient)
-	if err != nil {
-		leave()
-		return nil, err
-	}
-	lookups := answer.NewMemory(0)
-	past := history.New(history.Config{Searcher: client, Settle: parsed.settle, Fresh: freshFor, OnSetBack: lookups.Forget})
 	d := &Instance{
-		settings: parsed,
-		identity: identity,
-		owner:    owner,
-		http:     httpClient,
-		idle:     httpClient.CloseIdleConnections,
-		client:   client,
-		limiter:  limiter,
-		pool:     pool,
-		detach:   leave,
-		catalog:  classifier,
-		history:  past,
-		streams:  newLifetime(),
-		answerer: &answer.Answerer{
-			History:    past,
-			Classifier: classifier,
-			SearchPath: client.SearchPath(),
-			MaxEvents:  parsed.maxEvents,
-			MaxStale:   parsed.settle,
-			Settle:     parsed.settle,
-			Fresh:      freshFor,
-			Memory:     lookups,
-		},
+		settings: parsed, identity: identity.Via(parsed.route), owner: owner, catalog: classifier, streams: newLifetime(),
+		http: httpClient, idle: httpClient.CloseIdleConnections,
 	}
-	if parsed.queueEnabled {
-		opened, err := openQueue(parsed, identity, owner, secret, client)
-		if err != nil {
-			d.Dispose()
-			return nil, err
-		}
-		d.queue, d.answerer.Queue = opened, opened
+	if err := d.newClient(storage); err != nil {
+		return nil, err
 	}
-	if parsed.archiveDays > 0 {
-		opened, err := openArchive(parsed, identity, secret, client, classifier)
-		if err != nil {
-			d.Dispose()
-			return nil, err
-		}
-		d.archive, d.answerer.Archive = opened, opened
+	d.newAnswerer()
+	if err := d.openStores(secret); err != nil {
+		d.Dispose()
+		return nil, err
 	}
-	d.answerer.Observe, d.answerer.BudgetLeft = countEventsRead, d.budgetLeft
 	if d.links, err = parsed.frameLinks(); err != nil {
 		d.Dispose()
 		return nil, err
 	}
-	d.exports = newExports(parsed, identity, secret, client, past, classifier)
+	d.exports = newExports(parsed, d.identity, secret, d.client, d.history, classifier)
 	d.CallResourceHandler = d.routes()
 	return d, nil
 }
 
-// Dispose closes what the instance holds open. Calling it again does nothing.
+// newClient makes the client of Carbon Black Cloud, with the limiter of its host.
+func (d *Instance) newClient(storage *http.Client) error {
+	s := d.settings
+	limiter, host, leaveHost := cbc.LimiterFor(s.url, s.route)
+	pool, leavePool, err := sharedPool(limiter, host, s)
+	if err != nil {
+		leaveHost()
+		return err
+	}
+	d.limiter, d.pool = limiter, pool
+	d.detach = func() {
+		leavePool()
+		leaveHost()
+	}
+	d.client, err = cbc.New(cbc.Config{
+		URL:                    s.url,
+		OrgKey:                 s.orgKey,
+		APIID:                  s.apiID,
+		APISecret:              s.apiSecret,
+		OAuth:                  s.oauth,
+		Redact:                 s.secrets,
+		UserAgent:              userAgent(),
+		Limiter:                limiter,
+		Pool:                   pool,
+		Identity:               d.identity,
+		RequestsPerFiveMinutes: s.requestsPerFiveMinutes,
+		Observe:                observe,
+		Storage:                storage,
+	}, d.http)
+	if err != nil {
+		d.detach()
+	}
+	return err
+}
+
+// newAnswerer makes the history of searches, and what answers queries from it.
+func (d *Instance) newAnswerer() {
+	lookups := answer.NewMemory(0)
+	d.history = history.New(history.Config{Searcher: d.client, Settle: d.settings.settle, Fresh: freshFor, OnSetBack: lookups.Forget})
+	d.answerer = &answer.Answerer{
+		History:    d.history,
+		Classifier: d.catalog,
+		SearchPath: d.client.SearchPath(),
+		MaxEvents:  d.settings.maxEvents,
+		MaxStale:   d.settings.settle,
+		Settle:     d.settings.settle,
+		Fresh:      freshFor,
+		Memory:     lookups,
+		Observe:    countEventsRead,
+		BudgetLeft: d.budgetLeft,
+	}
+}
+
+// openStores opens the queue and the archive, if the settings enable them.
+func (d *Instance) openStores(secret string) error {
+	if d.settings.queueEnabled {
+		opened, err := openQueue(d.settings, d.identity, d.owner, secret, d.client)
+		if err != nil {
+			return err
+		}
+		d.queue, d.answerer.Queue = opened, opened
+	}
+	if d.settings.archiveDays > 0 {
+		opened, err := openArchive(d.settings, d.identity, secret, d.client, d.catalog)
+		if err != nil {
+			return err
+		}
+		d.archive, d.answerer.Archive = opened, opened
+	}
+	return nil
+}
+
+// Dispose closes everything that the instance has open. Calling it again does nothing.
 func (d *Instance) Dispose() {
 	d.streams.end()
 	d.client.Close()
@@ -193,14 +204,14 @@ func (d *Instance) Dispose() {
 	d.idle()
 }
 
-// leave ends a call: one that outlives the instance takes along the connections that it has opened since.
+// leave ends a call. If the instance was disposed during the call, it closes the connections that were opened since.
 func (d *Instance) leave() {
 	if d.streams.ctx.Err() != nil {
 		d.idle()
 	}
 }
 
-// userAgent tells Carbon Black Cloud who asks.
+// userAgent returns the User-Agent header of all requests.
 func userAgent() string {
 	version := "dev"
 	if info, err := buildinfo.GetBuildInfo.GetInfo(); err == nil && info.Version != "" {
