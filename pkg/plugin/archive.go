@@ -16,10 +16,10 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// archiveShare is the part of the budget that filling the archive may take.
+// archiveShare is the part of the budget that filling the archive may use.
 const archiveShare = 5
 
-// maxArchiveDays is the longest time for which an archive keeps events, as the settings permit.
+// maxArchiveDays is the longest time for which the settings let an archive keep events.
 const maxArchiveDays = 3660
 
 // openArchive opens the archive of the data source's credential. It sends nothing: the archive is filled once Carbon Black Cloud has
@@ -95,7 +95,7 @@ func describeArchive(s store.ArchiveState, days int) *archiveStatus {
 	return out
 }
 
-// checkArchive says what the archive holds.
+// checkArchive reports what the archive holds.
 func (d *Instance) checkArchive(ctx context.Context, accepted bool) step {
 	switch {
 	case d.archive == nil:
@@ -117,7 +117,7 @@ func (d *Instance) checkArchive(ctx context.Context, accepted bool) step {
 	return passed("archive", fmt.Sprintf("Holds %d events since %s. Filling goes on.", s.Events, time.UnixMilli(*s.From).UTC().Format(time.RFC3339)))
 }
 
-// archiveEstimate is what an archive would take.
+// archiveEstimate is the estimated size and cost of an archive.
 type archiveEstimate struct {
 	Events  int64 `json:"events"`
 	Calls   int64 `json:"calls"`
@@ -128,7 +128,7 @@ type archiveEstimate struct {
 // bytesPerEvent is what an archived event takes on the disk, indexes included.
 const bytesPerEvent = 250
 
-// postArchiveEstimate estimates an archive of some days by the events of the last one, which takes a request or two. It changes nothing.
+// postArchiveEstimate estimates an archive from the number of events of the last day, which takes a request or two. It changes nothing.
 func (d *Instance) postArchiveEstimate(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Days int64 `json:"days"`

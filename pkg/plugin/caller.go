@@ -11,10 +11,10 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// maxUID bounds what a header says: Grafana's own uids have up to 40 characters.
+// maxUID bounds a UID in a header: Grafana's own UIDs have up to 40 characters.
 const maxUID = 64
 
-// withCaller marks the requests of a query with who asks, and how urgently.
+// withCaller marks the requests of a query with their origin and their priority.
 func (d *Instance) withCaller(ctx context.Context, req *backend.QueryDataRequest) context.Context {
 	lane := ratelimit.LanePanel
 	if fromAlert(req) {
@@ -30,17 +30,17 @@ func (d *Instance) withCaller(ctx context.Context, req *backend.QueryDataRequest
 	return ratelimit.WithLane(ratelimit.WithOrigin(ctx, origin), lane)
 }
 
-// tenant is whose requests those of a Grafana organization are.
+// tenant returns the tenant of a Grafana organization's requests.
 func (d *Instance) tenant(orgID int64) ratelimit.Tenant {
 	return ratelimit.Tenant{Identity: d.identity, OrgID: orgID}
 }
 
-// withTenant marks requests that belong to a Grafana organization and to none of its dashboards or rules.
+// withTenant marks requests that belong to a Grafana organization, but not to a dashboard or a rule.
 func (d *Instance) withTenant(ctx context.Context, orgID int64) context.Context {
 	return ratelimit.WithOrigin(ctx, ratelimit.Origin{Tenant: d.tenant(orgID)})
 }
 
-// limits is the state of the host's rate limit, as far as the caller that ctx is marked with may see it.
+// limits returns the state of the host's rate limit, as far as the caller in ctx may see it.
 func (d *Instance) limits(ctx context.Context) ratelimit.Status {
 	viewer := ratelimit.Viewer{Tenant: ratelimit.OriginOf(ctx).Tenant, Accepted: d.client.Accepted(), Limit: d.settings.requestsPerFiveMinutes}
 	if viewer.Tenant.Identity != d.identity {
@@ -49,10 +49,10 @@ func (d *Instance) limits(ctx context.Context) ratelimit.Status {
 	return d.limiter.Status(viewer)
 }
 
-// fromAlert reports whether an alert rule asks. Alerting sends its mark as a plain key, not as a header.
+// fromAlert reports whether the request comes from an alert rule. Alerting sends its mark as a plain key, not as a header.
 func fromAlert(req *backend.QueryDataRequest) bool { return req.Headers["FromAlert"] == "true" }
 
-// uid reads a header that names who asks; alerting escapes it.
+// uid reads a header with a UID; alerting escapes it.
 func uid(req *backend.QueryDataRequest, header string) string {
 	value := req.GetHTTPHeader(header)
 	if plain, err := url.PathUnescape(value); err == nil {
@@ -61,7 +61,7 @@ func uid(req *backend.QueryDataRequest, header string) string {
 	return value[:min(len(value), maxUID)]
 }
 
-// getStatus tells how many requests are left, who waits, who has spent what, what is kept of the past, and how the queue is.
+// getStatus returns the requests that are left, waiting and spent, what is cached and archived, and the state of the queue.
 func (d *Instance) getStatus(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusOK, struct {
 		ratelimit.Status

@@ -16,8 +16,8 @@ const (
 	maxCheckpointBytes = 32 << 20
 )
 
-// checkpoints are the positions of the streams of disposed instances. They belong to the process: Grafana runs a stream again on the
-// instance that replaced its own, and its viewers must neither miss nor see twice what happened meanwhile.
+// checkpoints holds the positions of the streams of disposed instances. It belongs to the process: Grafana runs a stream again on the new
+// instance, and its viewers must neither miss an event nor see one twice.
 var checkpoints checkpointStore
 
 type checkpointStore struct {

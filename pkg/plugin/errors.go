@@ -14,8 +14,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// queryError is where our errors become Grafana's: its status, and whose fault it is. What the user wrote, the settings and
-// Carbon Black Cloud are downstream; what is left is the plugin's own.
+// queryError converts an error to Grafana's form, with a status and a source. Errors of the query, the settings and Carbon Black Cloud are
+// downstream; all others are the plugin's.
 func queryError(err error) backend.DataResponse {
 	status, source := classify(err)
 	words := err.Error()
@@ -45,7 +45,7 @@ func classify(err error) (backend.Status, backend.ErrorSource) {
 	return backend.StatusInternal, backend.ErrorSourcePlugin
 }
 
-// statusOf is the status of a failed request. The vendor's own status is kept where it says the same to Grafana.
+// statusOf returns Grafana's status for a failed request. The vendor's status is kept if it means the same to Grafana.
 func statusOf(e *cbc.Error) backend.Status {
 	switch e.Kind {
 	case cbc.KindKey, cbc.KindOrgKey:

@@ -20,7 +20,7 @@ type estimateBody struct {
 	To    json.Number     `json:"to"`
 }
 
-// estimate is what a query would cost.
+// estimate describes how a query would be answered, and its cost.
 type estimate struct {
 	Calls int    `json:"calls"`
 	Plan  string `json:"plan"`

@@ -17,11 +17,11 @@ import (
 	"carbonblack-auditlog-datasource/pkg/query"
 )
 
-// ownCacheBytes bounds the cache of a reader that reads a time range once.
+// ownCacheBytes bounds the cache of a reader that reads a time range only once.
 const ownCacheBytes = 1 << 20
 
-// newExports makes the exports of an instance. What is remembered of them belongs to the data source and its API key, so that a
-// change of other settings forgets none.
+// newExports makes the exports of an instance. What is remembered of them belongs to the data source and its API key, so that changing
+// other settings loses none.
 func newExports(s settings, identity cbc.Identity, secret string, client *cbc.Client, past *history.History, classifier *catalog.Catalog) *export.Service {
 	return export.New(export.Config{
 		Cloud: client,
@@ -43,7 +43,7 @@ func (d *Instance) exportsOf(r *http.Request) *export.Service {
 	return d.exports.ForOrg(backend.PluginConfigFromContext(r.Context()).OrgID)
 }
 
-// loginOf returns the login of whoever asks, "" for somebody who is not logged in.
+// loginOf returns the login of the user, "" if nobody is logged in.
 func loginOf(r *http.Request) string {
 	if user := backend.UserFromContext(r.Context()); user != nil {
 		return user.Login
@@ -83,7 +83,7 @@ type exportRequest struct {
 	Format string          `json:"format"`
 }
 
-// maxRequest bounds a body. It is far more than fits into an id.
+// maxRequest bounds a body. It is far more than fits into an export's ID.
 const maxRequest = 1 << 20
 
 func (d *Instance) postExport(w http.ResponseWriter, r *http.Request) {
@@ -178,7 +178,7 @@ func (d *Instance) getManifest(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusOK, manifest)
 }
 
-// choiceOf reads the options of a file. Other parameters, such as the orgId that links carry for Grafana, are not for the plugin.
+// choiceOf reads the options of a file. Other parameters, such as Grafana's orgId in links, are ignored.
 func choiceOf(r *http.Request) (choice export.Choice, err error) {
 	if choice.Safe, err = flagOf(r, "safe"); err != nil {
 		return choice, err
@@ -187,7 +187,7 @@ func choiceOf(r *http.Request) (choice export.Choice, err error) {
 	return choice, err
 }
 
-// flagOf reads a parameter that is true or false, nil if it is not there.
+// flagOf reads a parameter that is true or false, nil if it is absent.
 func flagOf(r *http.Request, name string) (*bool, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {

@@ -14,8 +14,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/export"
 )
 
-// resourceStream is the answer to one resource call. A route writes an HTTP answer, or takes the stream over to send a file in chunks:
-// then each chunk is one message to Grafana, which forwards it at once.
+// resourceStream is the answer to one resource call. A route writes an HTTP answer, or takes the stream over to send a file in chunks.
+// Then each chunk is one message to Grafana, which forwards it at once.
 type resourceStream struct {
 	sender backend.CallResourceResponseSender
 	taken  atomic.Bool // by a file, whose first message is on its way
@@ -87,5 +87,5 @@ func (s *resourceStream) abort(ctx context.Context, err error) {
 	}
 }
 
-// markTimeout bounds how long the mark of an incomplete file may take. What blocks then ends with the call.
+// markTimeout bounds how long the mark of an incomplete file may take. A write that blocks ends with the call.
 const markTimeout = 10 * time.Second

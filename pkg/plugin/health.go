@@ -20,7 +20,7 @@ const (
 	healthTimeout = 25 * time.Second
 )
 
-// healthDetails are the JSONDetails of a check. Grafana shows the verbose message, and the config page the steps.
+// healthDetails are the JSONDetails of a check. Grafana shows the verbose message, and the settings page the steps.
 type healthDetails struct {
 	VerboseMessage string   `json:"verboseMessage"`
 	Steps          []step   `json:"steps"`
@@ -28,8 +28,8 @@ type healthDetails struct {
 	Status         *int     `json:"status,omitempty"`
 }
 
-// CheckHealth checks, in order, everything that a data source needs. It searches for one event the way every query does, so a green
-// light means that queries work. It never reads the queue, because reading consumes it.
+// CheckHealth checks, in order, everything that a data source needs. It searches for one event as every query does, so success means that
+// queries work. It never reads the queue, because reading consumes it.
 func (d *Instance) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
 	ctx, cancel := healthDeadline(d.withTenant(ctx, backend.PluginConfigFromContext(ctx).OrgID))
 	defer cancel()
@@ -43,7 +43,7 @@ func (d *Instance) CheckHealth(ctx context.Context, _ *backend.CheckHealthReques
 	return healthResult(steps, found, err), nil
 }
 
-// healthDeadline leaves time for the answer before the caller's deadline.
+// healthDeadline leaves time to return the answer before the caller's deadline.
 func healthDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, bounded := ctx.Deadline(); !bounded {
 		return context.WithTimeout(ctx, healthTimeout)
@@ -71,7 +71,7 @@ func (d *Instance) checkCloud(ctx context.Context) (message string, steps []step
 	return message, append(steps, jobsStep(jobsErr)), nil
 }
 
-// healthResult turns the steps into an answer: the first step that failed is its message.
+// healthResult makes an answer of the steps: its message is that of the first step that failed.
 func healthResult(steps []step, message string, err error) *backend.CheckHealthResult {
 	details := healthDetails{VerboseMessage: describeSteps(steps), Steps: steps}
 	if failed, ok := errors.AsType[*cbc.Error](err); ok {

@@ -66,7 +66,7 @@ func failed(name, message, remedy string) step {
 	return step{Name: name, Title: stepTitles[name], Status: stepFailed, Message: message, Remedy: remedy}
 }
 
-// sentence is the step in words.
+// sentence describes the step in a sentence.
 func (s step) sentence() string {
 	text := s.Title + ": " + s.Message
 	if s.Remedy != "" {
@@ -83,7 +83,7 @@ func describeSteps(steps []step) string {
 	return strings.Join(lines, "\n")
 }
 
-// remedies say what to do about the step that failed.
+// remedies say what to do about a step that failed.
 var remedies = map[string]string{
 	"name":       "Check the spelling of the URL, and the name servers of the Grafana server.",
 	"tls":        "Check the URL, and the proxy, firewall and certificates in between. A proxy with a certificate of its own needs its CA certificate under HTTP and TLS.",
@@ -106,7 +106,7 @@ func remedyOf(name string, oauth bool) string {
 	return remedies[name]
 }
 
-// cloudSteps says how far a search came.
+// cloudSteps returns the steps of a search, up to the one that failed.
 func cloudSteps(err error, p *probe, oauth bool) []step {
 	names := []string{"name", "tls", "api", "orgKey", "apiKey", "org.audits"}
 	broken := ""
@@ -131,7 +131,7 @@ func cloudSteps(err error, p *probe, oauth bool) []step {
 	return steps
 }
 
-// brokenStep names the step that an error belongs to.
+// brokenStep returns the step that an error belongs to.
 func brokenStep(err error) string {
 	var request *cbc.Error
 	if !errors.As(err, &request) {
@@ -153,7 +153,7 @@ func brokenStep(err error) string {
 	return "api"
 }
 
-// brokenConnection tells a name that is not found from a connection that is not made.
+// brokenConnection distinguishes a host name that is not found from a connection that cannot be made.
 func brokenConnection(err error) string {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "name"
@@ -188,7 +188,7 @@ func tlsMessage(connection *tls.ConnectionState) string {
 	return message + "."
 }
 
-// expiry is when the first certificate of a chain ends.
+// expiry returns when the first certificate of a chain expires.
 func expiry(chain []*x509.Certificate) string {
 	first := slices.MinFunc(chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	return first.NotAfter.UTC().Format(time.DateOnly)
@@ -218,7 +218,7 @@ func clockStep(p *probe) step {
 		"Synchronize the clock of the Grafana server, for example with NTP.")
 }
 
-// jobsStep says whether export jobs can be used. Queries work without them.
+// jobsStep reports whether export jobs can be used. Queries work without them.
 func jobsStep(err error) step {
 	var request *cbc.Error
 	if err == nil {
@@ -231,7 +231,7 @@ func jobsStep(err error) step {
 	return warned("jobs.status", "Not known: "+err.Error()+".", "Try again later.")
 }
 
-// checkBudget says what is left of the request budget.
+// checkBudget reports what is left of the request budget.
 func (d *Instance) checkBudget(ctx context.Context) step {
 	limits := d.limits(ctx)
 	left := fmt.Sprintf("%d of %d requests of these five minutes are left.", limits.Budget.Left, limits.Budget.Limit)

@@ -11,7 +11,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// checkStore tests the store: whether the database can be reached, its schema, and the permissions of its user.
+// checkStore checks the store: whether the database can be reached, its schema, and the permissions of its user.
 func (d *Instance) checkStore(ctx context.Context) step {
 	const remedy = "Check the PostgreSQL connection URL, and the network between Grafana and the database."
 	switch {
@@ -48,7 +48,7 @@ func (d *Instance) redact(text string) string {
 	return text
 }
 
-// checkLease says who reads the queue. It does not read it, and does not ask to.
+// checkLease reports who reads the queue. It does not read the queue.
 func (d *Instance) checkLease(ctx context.Context, accepted bool) step {
 	if d.queue == nil {
 		return skip("lease", "Not needed, because the queue is off.")

@@ -28,7 +28,7 @@ var (
 
 const maxSeconds = 24 * 60 * 60
 
-// httpClients are the clients by which all requests go: proxy, TLS, timeouts, secure socks proxy and metrics are the SDK's.
+// httpClients are the clients that send all requests. Proxy, TLS, timeouts, secure socks proxy and metrics are the SDK's.
 type httpClients struct {
 	api     *http.Client
 	storage *http.Client // follows redirects to other hosts: headers, users and certificates of the settings are not for those
@@ -39,7 +39,7 @@ type httpClients struct {
 	route string
 }
 
-// newHTTPClients makes the clients of the settings.
+// newHTTPClients makes the clients from the settings.
 func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (*httpClients, error) {
 	cleaned, err := httpSettings(s.JSONData)
 	if err != nil {
@@ -74,7 +74,7 @@ func newHTTPClients(ctx context.Context, s backend.DataSourceInstanceSettings) (
 	return c, nil
 }
 
-// routeOf describes the route of the settings. The proxy's default user is the data source itself, and chooses no network.
+// routeOf describes the route to the URL's host. The proxy's default user is the data source itself, and selects no network.
 func routeOf(options httpclient.Options, jsonData json.RawMessage) string {
 	var route []string
 	if options.TLS != nil && options.TLS.ServerName != "" {
@@ -90,11 +90,11 @@ func routeOf(options httpclient.Options, jsonData json.RawMessage) string {
 	return strings.Join(route, ", ")
 }
 
-// ownHeaders decide whose request it is and who receives it. If settings or a viewer could replace them, a wrong secret could seem to be
+// ownHeaders hold the credential and the host of a request. If settings or a viewer could replace them, a wrong secret might seem to be
 // accepted.
 var ownHeaders = []string{"X-Auth-Token", "Host"}
 
-// sentAs is the host and the credential of a request as the client made it.
+// sentAs is the host and the credential of a request as the client set them.
 type sentAs struct {
 	host          string
 	token         []string // X-Auth-Token
@@ -103,7 +103,7 @@ type sentAs struct {
 
 type sentAsKey struct{}
 
-// restore undoes what custom or forwarded headers changed. Basic authentication stays: a gateway may need it, the API does not read it.
+// restore undoes changes by custom or forwarded headers. Basic authentication stays: a gateway may need it, and the API does not read it.
 func (s sentAs) restore(r *http.Request) {
 	r.Host = s.host
 	r.Header.Del("X-Auth-Token")
@@ -117,7 +117,7 @@ func (s sentAs) restore(r *http.Request) {
 	}
 }
 
-// guarded puts middlewares between two that keep the host and the credential as the client made them.
+// guarded wraps middlewares so that the host and the credential stay as the client set them.
 func guarded(middlewares []httpclient.Middleware) []httpclient.Middleware {
 	outer := httpclient.NamedMiddlewareFunc("keep-token", func(_ httpclient.Options, next http.RoundTripper) http.RoundTripper {
 		return httpclient.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {

@@ -21,7 +21,7 @@ const (
 	defaultTitle    = "Open"
 )
 
-// dataLink is a link as the settings have it.
+// dataLink is a link in the settings.
 type dataLink struct {
 	Field   string `json:"field"`
 	Title   string `json:"title"`
@@ -88,7 +88,7 @@ func (s settings) frameLink(l dataLink) (frame.Link, error) {
 	return link, s.checkLink(link.URL)
 }
 
-// linkVariable is a variable that Grafana fills in.
+// linkVariable matches a variable that Grafana fills in.
 var linkVariable = regexp.MustCompile(`\$\{[^}]*\}|\$\w+`)
 
 // checkLink accepts links that a browser can follow without harm: http or https, to a host that no value of an event chooses, and without

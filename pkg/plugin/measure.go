@@ -36,7 +36,7 @@ func (d *Instance) measure(ctx context.Context, shape query.Type) frame.Frames {
 	return frame.Status(append(numbers, archiveNumbers(d.archiveStatus(ctx), now)...))
 }
 
-// queueNumbers are nothing while the queue is off.
+// queueNumbers are nil while the queue is off.
 func queueNumbers(s *queueStatus, now time.Time) []frame.Number {
 	var age, events, gaps, missing *float64
 	if s != nil {
@@ -59,7 +59,7 @@ func queueNumbers(s *queueStatus, now time.Time) []frame.Number {
 	}
 }
 
-// archiveNumbers are nothing while the archive is off.
+// archiveNumbers are nil while the archive is off.
 func archiveNumbers(s *archiveStatus, now time.Time) []frame.Number {
 	var events, age, remaining *float64
 	if s != nil && s.To != nil {
@@ -77,7 +77,7 @@ func archiveNumbers(s *archiveStatus, now time.Time) []frame.Number {
 
 func number[N int | int64](n N) *float64 { return new(float64(n)) }
 
-// callers lists who has used the requests.
+// callers lists the origins that have spent requests.
 func (d *Instance) callers(ctx context.Context) frame.Frames {
 	origins := d.limits(ctx).Origins
 	callers := make([]frame.Caller, len(origins))

@@ -39,7 +39,7 @@ func countEventsRead(s frame.Stats) {
 	eventsRead.WithLabelValues("cloud").Add(float64(s.Read) - cached)
 }
 
-// budgetLeft returns how many requests the data source may still send in the present five minutes.
+// budgetLeft returns how many requests the data source may still send in the current five minutes.
 func (d *Instance) budgetLeft() int {
 	return min(d.limiter.Budget().Left, d.settings.requestsPerFiveMinutes)
 }
@@ -56,7 +56,8 @@ func observe(c cbc.Call) {
 
 func init() { prometheus.MustRegister(budgets{}) }
 
-// budgets reports what is left at each host. It asks when the metrics are read, since a budget also grows while nobody calls.
+// budgets reports what is left at each host. It reads the limiters when the metrics are read, since a budget also grows while nothing is
+// sent.
 type budgets struct{}
 
 var budgetLeft = prometheus.NewDesc("cbc_audit_api_budget_left",

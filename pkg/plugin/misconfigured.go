@@ -9,8 +9,8 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
 )
 
-// Open makes the instance that Grafana holds. With settings that cannot work it is one that says so to every query: of an error
-// returned here the SDK tells the first query only, as an internal error, and the others would look as if they had no data.
+// Open makes the instance that Grafana holds. If the settings cannot work, it is an instance that reports that to every query. The SDK
+// would report an error returned here to the first query only, as an internal error, and the others would look as if they had no data.
 func Open(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	d, err := NewInstance(ctx, s)
 	if err != nil {
@@ -19,7 +19,7 @@ func Open(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemg
 	return d, nil
 }
 
-// misconfigured answers everything with what is wrong with the settings.
+// misconfigured answers every call with the error of the settings.
 type misconfigured struct {
 	backend.CallResourceHandler
 	err error

@@ -21,7 +21,7 @@ var querySeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{
 	Buckets: []float64{0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60},
 }, []string{"caller", "outcome"})
 
-// observeQuery notes a query that was answered. The log line is at the level debug, and names who asked.
+// observeQuery logs an answered query at debug level, with its origin, and counts it.
 func observeQuery(ctx context.Context, q backend.DataQuery, resp backend.DataResponse, err error, took time.Duration) {
 	caller := "panel"
 	if ratelimit.LaneOf(ctx) == ratelimit.LaneAlert {
@@ -36,7 +36,7 @@ func observeQuery(ctx context.Context, q backend.DataQuery, resp backend.DataRes
 	backend.Logger.FromContext(ctx).Debug("query answered", args...)
 }
 
-// outcomeOf sorts an error into a few kinds.
+// outcomeOf sorts errors into a few kinds.
 func outcomeOf(err error) string {
 	var refused *query.Error
 	var failed *cbc.Error
@@ -51,7 +51,7 @@ func outcomeOf(err error) string {
 	return "failed"
 }
 
-// callsOf returns how many requests an answer took, as its statistics state it.
+// callsOf returns how many requests an answer took, from its statistics.
 func callsOf(resp backend.DataResponse) (calls int) {
 	for _, f := range resp.Frames {
 		if f.Meta == nil {

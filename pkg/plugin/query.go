@@ -23,12 +23,12 @@ import (
 // concurrentQueries bounds how many queries of one request are answered at a time.
 const concurrentQueries = 4
 
-// QueryData answers the queries of a panel, an alert rule or Explore, each on its own: one that fails leaves the others alone.
+// QueryData answers the queries of a panel, an alert rule or Explore. A query that fails does not affect the others.
 func (d *Instance) QueryData(request context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	ctx, cancel := inTime(d.withCaller(request, req))
 	defer cancel()
-	if most := query.MaxQueriesPerRequest(); len(req.Queries) > most {
-		return tooManyQueries(req, most), nil
+	if len(req.Queries) > query.MaxQueriesPerRequest() {
+		return tooManyQueries(req), nil
 	}
 	taken := newRoom(ratelimit.LaneOf(ctx))
 	defer taken.releaseWhenSent(request)
@@ -51,18 +51,18 @@ func (d *Instance) QueryData(request context.Context, req *backend.QueryDataRequ
 	return resp, nil
 }
 
-func tooManyQueries(req *backend.QueryDataRequest, most int) *backend.QueryDataResponse {
+func tooManyQueries(req *backend.QueryDataRequest) *backend.QueryDataResponse {
 	resp := backend.NewQueryDataResponse()
 	for _, q := range req.Queries {
-		resp.Responses[q.RefID] = queryError(query.Errorf("the request has %d queries, more than the %d that are answered at a time: split the panel or the rule", len(req.Queries), most))
+		resp.Responses[q.RefID] = queryError(query.Errorf("the request has %d queries, more than the %d that are answered at a time: split the panel or the rule", len(req.Queries), query.MaxQueriesPerRequest()))
 	}
 	return resp
 }
 
-// alertTime is how long an alert rule waits for all its queries: an answer is given within 10 seconds, be it an error.
+// alertTime bounds how long an alert rule waits for all its queries, so that it gets an answer or an error within 10 seconds.
 const alertTime = 9 * time.Second
 
-// inTime bounds how long an alert rule waits. Whoever else asks is answered before the deadline, too, be it with an error.
+// inTime bounds how long a caller waits, so that it gets an answer or an error before its deadline.
 func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ratelimit.LaneOf(ctx) != ratelimit.LaneAlert {
 		return cbc.WithMargin(ctx)
@@ -73,14 +73,14 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, alertTime)
 }
 
-// callerKind says who asks, as far as the answer depends on it.
+// callerKind is the kind of caller, as far as the answer depends on it.
 type callerKind struct{ alert, expression bool }
 
 func callerKindOf(req *backend.QueryDataRequest) callerKind {
 	return callerKind{alert: fromAlert(req), expression: req.GetHTTPHeader("X-Grafana-From-Expr") != ""}
 }
 
-// respond answers one query. Whatever goes wrong, the process and the other queries live on.
+// respond answers one query. A panic affects neither the process nor the other queries.
 func (d *Instance) respond(ctx context.Context, q backend.DataQuery, from callerKind) (resp backend.DataResponse) {
 	defer func() {
 		if failure := recover(); failure != nil {

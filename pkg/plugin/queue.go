@@ -49,11 +49,11 @@ func queueStore(s settings) (queue.StoreSettings, error) {
 	}}, nil
 }
 
-// verifierIterations make a guess at a secret cost some ten milliseconds for whoever has read the database. An API secret is long and
-// random, so that guesses are hopeless anyway.
+// verifierIterations make each guess at a secret cost some ten milliseconds for somebody who has read the database. An API secret is long
+// and random, so guessing is hopeless anyway.
 const verifierIterations = 100_000
 
-// verifierOf derives what a database may keep of an API secret.
+// verifierOf derives what a database may store of an API secret.
 func verifierOf(secret string) func(salt []byte) []byte {
 	return func(salt []byte) []byte {
 		derived, err := pbkdf2.Key(sha256.New, secret, salt, verifierIterations, sha256.Size)
@@ -64,23 +64,23 @@ func verifierOf(secret string) func(salt []byte) []byte {
 	}
 }
 
-// background asks Carbon Black Cloud for the store's sake. What it spends is shown to everybody with the same API key.
+// background sends the requests of the queue's store and of the archive. Their cost is shown to everybody with the same API key.
 type background struct {
 	client *cbc.Client
 	origin ratelimit.Origin
 }
 
-// Queue takes one batch. The reader says how urgent it is.
+// Queue reads one batch, with the reader's priority.
 func (b background) Queue(ctx context.Context) (cbc.Batch, error) {
 	return b.client.Queue(ratelimit.WithOrigin(ctx, b.origin))
 }
 
-// Search sends one search of the archive's, behind everybody else.
+// Search sends one search of the archive, after all other requests.
 func (b background) Search(ctx context.Context, r cbc.SearchRequest) (cbc.Page, error) {
 	return b.client.Search(ratelimit.WithLane(ratelimit.WithOrigin(ctx, b.origin), ratelimit.LaneBackground), r)
 }
 
-// SearchAll visits every event of a window, asked for anew. The reader says how urgent it is.
+// SearchAll searches every event of a time range anew, with the reader's priority.
 func (b background) SearchAll(ctx context.Context, w auditlog.TimeRange, visit func([]auditlog.Event) error) error {
 	var coverage history.Coverage
 	var cost history.Cost

@@ -35,7 +35,7 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, http.StatusNotFound, map[string]string{"error": "there is no " + r.Method + " " + r.URL.Path})
 }
 
-// getCatalog lists the rows that classify descriptions, and the words they use.
+// getCatalog lists the rows that classify descriptions, and the values that they use.
 func (d *Instance) getCatalog(w http.ResponseWriter, _ *http.Request) {
 	sendJSON(w, http.StatusOK, map[string]any{
 		"rows":       d.catalog.Rows(),

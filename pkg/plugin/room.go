@@ -20,7 +20,7 @@ const (
 
 var panelAnswers, ruleAnswers = semaphore.NewWeighted(panelRoom), semaphore.NewWeighted(ruleRoom)
 
-// room is what the answers of one request take.
+// room is the memory of the answers to one request.
 type room struct {
 	all   *semaphore.Weighted
 	total int64
@@ -36,8 +36,8 @@ func newRoom(lane ratelimit.Lane) *room {
 	return &room{all: panelAnswers, total: panelRoom}
 }
 
-// take takes room for so many points. A request that holds none waits for its turn; one that holds some does not, as others may wait for
-// what it holds.
+// take reserves room for points. A request that holds none waits until there is room. One that holds some does not wait, as others may be
+// waiting for what it holds.
 func (r *room) take(ctx context.Context, points int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,7 +53,7 @@ func (r *room) take(ctx context.Context, points int64) error {
 	return nil
 }
 
-// releaseWhenSent gives the room back once the request is over: gRPC ends its context when the response is encoded and on its way.
+// releaseWhenSent releases the room once the request is over: gRPC ends its context when the response is encoded and on its way.
 func (r *room) releaseWhenSent(request context.Context) {
 	if request.Done() == nil { // it never ends
 		r.release()

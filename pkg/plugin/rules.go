@@ -11,7 +11,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/catalog"
 )
 
-// rulesKey is where the settings hold the rules of the catalog.
+// rulesKey is the key of the catalog rules in the settings.
 const rulesKey = "catalogRules"
 
 // rules reads the rules of the settings. Provisioning from an environment variable turns the list into a string of JSON.
@@ -36,7 +36,7 @@ func (r *settingsReader) rules() []catalog.Rule {
 	return rules
 }
 
-// catalogWith puts rules on top of the built-in catalog. An error names the list.
+// catalogWith adds rules to the built-in catalog. An error names the list.
 func catalogWith(list string, rules []catalog.Rule) (*catalog.Catalog, error) {
 	classifier, err := catalog.Default().With(rules)
 	if err != nil {
@@ -89,13 +89,13 @@ const (
 	maxTestDescription = 10_000 // bytes
 )
 
-// verdict is what the catalog makes of a description.
+// verdict is how the catalog classifies a description.
 type verdict struct {
 	catalog.Row
 	Description string `json:"description"`
 }
 
-// testCatalog classifies descriptions by rules that are not saved yet. It changes nothing, asks nobody, and needs no settings.
+// testCatalog classifies descriptions by rules that are not saved yet. It changes nothing, sends nothing, and needs no settings.
 func testCatalog(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		Rules        any      `json:"rules"`

@@ -40,8 +40,8 @@ type settings struct {
 	secrets                []string // every secure value: no error may show one
 }
 
-// parseSettings reads the settings. Provisioning from environment variables turns numbers and switches into texts: those are
-// taken for what they say. Everything else that is wrong is an error that names the key.
+// parseSettings reads the settings. Provisioning from environment variables turns numbers and switches into strings, which are accepted.
+// Everything else that is wrong is an error that names the key.
 func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 	r := settingsReader{}
 	if len(s.JSONData) > 0 {
@@ -102,7 +102,7 @@ func (s settings) credential() (id, secret string, err error) {
 	return id, s.oauth.Secret, err
 }
 
-// secureValues lists what must not be shown, and the form in which HTTP sends a password.
+// secureValues lists the values that must not be shown, also in the form in which HTTP sends a password.
 func secureValues(s backend.DataSourceInstanceSettings) []string {
 	values := slices.Collect(maps.Values(s.DecryptedSecureJSONData))
 	if password := s.DecryptedSecureJSONData["basicAuthPassword"]; password != "" {
@@ -220,7 +220,7 @@ func (r *settingsReader) text(name, fallback string) string {
 	}
 }
 
-// id reads a string that must not be a number: one such as 72044e11 would be another value, and what was meant is not known any more.
+// id reads a string that must not be a number: an ID such as 72044e11 would have become another value, which cannot be restored.
 func (r *settingsReader) id(name, fallback string) string {
 	if _, isNumber := r.values[name].(float64); isNumber {
 		if r.err == nil {

@@ -9,7 +9,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/store"
 )
 
-// queueStatus is what GET status says of the queue. Times are milliseconds since 1970; null is never.
+// queueStatus is the queue in the answer to GET status. Times are milliseconds since 1970; null means never.
 type queueStatus struct {
 	Store string `json:"store"`
 	// Leader is "here" or "elsewhere", as far as this process knows, and null where nobody asks for the queue's events.
@@ -59,7 +59,7 @@ type badRecord struct {
 	Reason    string `json:"reason"`
 }
 
-// statusTime is how long a status waits for the store.
+// statusTime bounds how long a status waits for the store.
 const statusTime = 5 * time.Second
 
 // queueStatus describes the queue without reading it; nil when it is off.

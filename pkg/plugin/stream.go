@@ -19,14 +19,14 @@ import (
 
 var _ backend.StreamHandler = (*Instance)(nil)
 
-// tailPath is the channel of a live tail: it ends with the SHA-256 of the query's text, which the subscription brings along.
-// Grafana runs a channel once, with what its first subscriber brought, so the path must be a function of the query alone.
+// tailPath is the channel of a live tail: it ends with the SHA-256 of the query in the subscription. Grafana runs a channel once, with the
+// query of its first subscriber, so the path must depend on the query alone.
 var tailPath = regexp.MustCompile(`^tail/([0-9a-f]{64})$`)
 
-// errReplaced ends the streams of an instance that was disposed. Grafana runs them again, on the instance in its place.
+// errReplaced ends the streams of a disposed instance. Grafana runs them again on the new instance.
 var errReplaced = errors.New("the data source's settings have changed")
 
-// lifetime is how long an instance's streams may run.
+// lifetime bounds the streams of an instance.
 type lifetime struct {
 	ctx context.Context
 	end context.CancelFunc
@@ -37,14 +37,14 @@ func newLifetime() lifetime {
 	return lifetime{ctx, end}
 }
 
-// live is a live tail that was asked for.
+// live is a live tail that a viewer has requested.
 type live struct {
 	query query.Query
 	refID string
 }
 
-// SubscribeStream lets a viewer join a live tail. A path that is no tail, or without the query, is not found; one that is not
-// the query's own is denied, because others would see another query's events. A query that cannot be tailed is an error.
+// SubscribeStream lets a viewer join a live tail. A path that is not a tail's, or a missing query, is not found. A path of another query
+// is denied, because viewers would see that query's events. A query without a live tail is an error.
 func (d *Instance) SubscribeStream(_ context.Context, req *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
 	text, status := queryText(req.Path, req.Data)
 	if status != backend.SubscribeStreamStatusOK {
@@ -65,7 +65,7 @@ func (d *Instance) SubscribeStream(_ context.Context, req *backend.SubscribeStre
 	return &backend.SubscribeStreamResponse{Status: status, InitialData: empty}, nil
 }
 
-// PublishStream is denied to everybody: events come from Carbon Black Cloud alone.
+// PublishStream is denied to everybody: events come from Carbon Black Cloud only.
 func (*Instance) PublishStream(context.Context, *backend.PublishStreamRequest) (*backend.PublishStreamResponse, error) {
 	return &backend.PublishStreamResponse{Status: backend.PublishStreamStatusPermissionDenied}, nil
 }
@@ -100,7 +100,7 @@ func (d *Instance) RunStream(ctx context.Context, req *backend.RunStreamRequest,
 	return err
 }
 
-// run tails the source that the query names.
+// run runs the tail for the query's source.
 func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, deliver tail.Deliver) (tail.Checkpoint, error) {
 	if l.query.Source == query.SourceQueue {
 		return d.storeTail(l).Run(ctx, from, deliver)
@@ -115,12 +115,12 @@ func (d *Instance) run(ctx context.Context, l live, from tail.Checkpoint, delive
 	return search.Run(ctx, from, deliver)
 }
 
-// storeTail follows the store. What the queue gives is as old as the poll interval is long, and news all the same.
+// storeTail returns a tail of the store. Events of the queue may be as old as the poll interval and still be shown.
 func (d *Instance) storeTail(l live) tail.Store {
 	return tail.Store{Queue: d.queue, Classifier: d.catalog, Filter: l.query.Filter, Settle: d.settings.settle + d.settings.queuePoll}
 }
 
-// queryText is the text of the query that a subscription brings along, if it is what the path says.
+// queryText returns the query of a subscription, if it belongs to the path.
 func queryText(path string, data json.RawMessage) (string, backend.SubscribeStreamStatus) {
 	match := tailPath.FindStringSubmatch(path)
 	var brought struct {
@@ -136,7 +136,7 @@ func queryText(path string, data json.RawMessage) (string, backend.SubscribeStre
 	return *brought.Query, backend.SubscribeStreamStatusOK
 }
 
-// parseLive reads a query that is to be tailed.
+// parseLive parses the query of a live tail.
 func (d *Instance) parseLive(text string) (live, error) {
 	named := struct {
 		RefID string `json:"refId"`
@@ -158,7 +158,7 @@ func (d *Instance) parseLive(text string) (live, error) {
 	return l, nil
 }
 
-// show sends what is new as the log that a panel of the same query shows.
+// show sends new rows in the form that a panel with the same query shows.
 func (l live) show(sender *backend.StreamSender) tail.Deliver {
 	return func(rows []frame.Row, notices []frame.Notice) error {
 		return sender.SendFrame(frame.Live(l.refID, rows, l.meta(notices)), frame.Whole)

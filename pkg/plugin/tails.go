@@ -17,8 +17,8 @@ const (
 	maxTailsOfDataSource = 50
 )
 
-// tailPlaces are the live tails that run in this process. They belong to the process: while settings change, a data source has two
-// instances.
+// tailPlaces holds the live tails that run in this process. It belongs to the process, because a data source has two instances while its
+// settings change.
 var tailPlaces tailRegistry
 
 type tailRegistry struct {
@@ -26,18 +26,18 @@ type tailRegistry struct {
 	running map[*tailPlace]struct{}
 }
 
-// tailPlace is the place of a live tail: of a channel of a data source, for the viewer who opened it.
+// tailPlace identifies a live tail: the channel of a data source, and the viewer who opened it.
 type tailPlace struct {
 	owner, viewer, path string
 	asks                bool // it has searches of its own: its Lucene text is asked for by no panel
 }
 
-// place is the place of a live tail in a channel.
+// place returns the place of a live tail in a channel.
 func (d *Instance) place(l live, user *backend.User, path string) tailPlace {
 	return tailPlace{owner: d.owner, viewer: viewerOf(user), path: path, asks: l.query.Source != query.SourceQueue && l.query.Filter.Query != ""}
 }
 
-// viewerOf names who opens a tail. Grafana runs a channel for all its viewers with what the first one brought.
+// viewerOf names the viewer who opens a tail. Grafana runs a channel for all its viewers, with the request of the first one.
 func viewerOf(user *backend.User) string {
 	if user == nil {
 		return ""

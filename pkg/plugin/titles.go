@@ -22,7 +22,7 @@ type title struct{ dashboard, panel, rule string }
 // knownTitles outlives instances, as the rate limit does: Grafana may use one instance for panels and another for alert rules.
 var knownTitles = newTitles()
 
-// titles has the titles of those who asked. Grafana sends them with each query; the rate limit counts by UID only.
+// titles holds the titles of origins. Grafana sends them with each query; the rate limit counts by UID only.
 type titles struct {
 	known *lru.Cache[ratelimit.Origin, title]
 }
@@ -47,7 +47,7 @@ func (t titles) record(o ratelimit.Origin, req *backend.QueryDataRequest) {
 	}
 }
 
-// of returns the titles of an origin. A UID stands for a title that is not known.
+// of returns the titles of an origin. If a title is unknown, its UID replaces it.
 func (t titles) of(o ratelimit.Origin) title {
 	named, _ := t.known.Peek(o)
 	if named.dashboard == "" || o.Dashboard == "" {

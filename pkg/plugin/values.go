@@ -25,7 +25,7 @@ const (
 	maxPrefix     = 500 // characters
 )
 
-// getValues lists the values of a field, for variables and for suggestions. It never reads the queue.
+// getValues lists the values of a field, for variables and suggestions. It never reads the queue.
 func (d *Instance) getValues(w http.ResponseWriter, r *http.Request) {
 	request, err := parseValues(r.URL.Query(), time.Now())
 	d.sendValues(w, r, request, err)
