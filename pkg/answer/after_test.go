@@ -75,7 +75,7 @@ func TestAfterThatMakesNoSense(t *testing.T) {
 		`"queryType":"count","groupBy":["actor"],"after":{"criteria":{"outcome":["failure"]},"atLeast":1.5}`: `after.atLeast must be`,
 		`"queryType":"count","groupBy":["actor"],"after":{"criteria":{"outcome":["maybe"]}}`:                 `after.criteria.outcome has an unknown value`,
 		`"queryType":"count","groupBy":["actor"],"after":{"criteria":{"description":["x"]}}`:                 `only Carbon Black Cloud can match`,
-		`"queryType":"count","groupBy":["outcome"],"after":{"criteria":{"outcome":["failure"]}}`:             `name both outcome`,
+		`"queryType":"count","groupBy":["outcome"],"after":{"criteria":{"outcome":["failure"]}}`:             `both name outcome`,
 		`"queryType":"count","after":{"criteria":{"outcome":["failure"]}}`:                                   `needs "groupBy"`,
 		`"queryType":"events","groupBy":["actor"],"after":{"criteria":{"outcome":["failure"]}}`:              `the queryType count, series or top`,
 	} {

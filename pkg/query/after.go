@@ -8,15 +8,15 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// After narrows a query to events that others came before: in the same group, in the same window, at an earlier time, and at
-// least so many of them. "A log-in that succeeded after five that failed" is one.
+// After narrows a query to events that follow at least AtLeast others: in the same group and time range, at an earlier time. An example is
+// a successful login after five failed ones.
 type After struct {
-	Criteria   auditlog.Terms // in place of the query's own criteria and exclusions of the same keys
+	Criteria   auditlog.Terms // of the earlier events: these replace the query's criteria and exclusions of the same keys
 	Exclusions auditlog.Terms
 	AtLeast    int
 }
 
-// maxAfter bounds how many events are wanted before another.
+// maxAfter bounds AtLeast.
 const maxAfter = 10_000
 
 func (p *parser) after(raw json.RawMessage) error {
@@ -47,31 +47,31 @@ func (p *parser) after(raw json.RawMessage) error {
 	return nil
 }
 
-// checkAfter looks at what only the whole query shows.
+// checkAfter checks "after" against the rest of the query.
 func (p *parser) checkAfter() error {
-	after, shape := p.query.After, p.query.Type
+	after, queryType := p.query.After, p.query.Type
 	if after == nil {
 		return nil
 	}
-	if shape != TypeCount && shape != TypeSeries && shape != TypeTop || len(p.query.GroupBy) == 0 {
-		return Errorf(`"after" needs "groupBy", whose groups it looks at one by one, and the queryType count, series or top`)
+	if queryType != TypeCount && queryType != TypeSeries && queryType != TypeTop || len(p.query.GroupBy) == 0 {
+		return Errorf(`"after" needs "groupBy", because it compares events of the same group, and the queryType count, series or top`)
 	}
 	keys := after.keys()
 	if len(keys) == 0 {
-		return Errorf(`"after" needs criteria or exclusions that tell the events that come before`)
+		return Errorf(`"after" needs criteria or exclusions that select the earlier events`)
 	}
 	for _, key := range keys {
 		switch {
 		case key.MatchedByCloud():
-			return Errorf("after cannot tell events apart by %s, which only Carbon Black Cloud can match", key)
+			return Errorf("after cannot use %s, which only Carbon Black Cloud can match: use other criteria", key)
 		case slices.Contains(p.query.GroupBy, key):
-			return Errorf("after and groupBy name both %s: the events before would be in another group", key)
+			return Errorf("after and groupBy both name %s: the earlier events would be in another group", key)
 		}
 	}
 	return nil
 }
 
-// keys are the keys in which the events before differ from those that are wanted.
+// keys returns the keys by which the earlier events differ from the wanted ones.
 func (a *After) keys() []auditlog.Key {
 	keys := slices.Collect(maps.Keys(a.Criteria))
 	keys = slices.AppendSeq(keys, maps.Keys(a.Exclusions))
@@ -79,7 +79,7 @@ func (a *After) keys() []auditlog.Key {
 	return slices.Compact(keys)
 }
 
-// Combined returns the filter that selects the events that are wanted and those before them: neither's own keys take part.
+// Combined returns a filter that selects both the wanted and the earlier events: it leaves out the keys by which they differ.
 func (a *After) Combined(wanted auditlog.Filter) auditlog.Filter {
 	out := auditlog.Filter{Query: wanted.Query, Criteria: maps.Clone(wanted.Criteria), Exclusions: maps.Clone(wanted.Exclusions)}
 	for _, key := range a.keys() {
@@ -89,7 +89,7 @@ func (a *After) Combined(wanted auditlog.Filter) auditlog.Filter {
 	return out
 }
 
-// Before returns the filter of the events Before.
+// Before returns the filter of the earlier events.
 func (a *After) Before(wanted auditlog.Filter) auditlog.Filter {
 	out := a.Combined(wanted)
 	out.Criteria, out.Exclusions = joined(out.Criteria, a.Criteria), joined(out.Exclusions, a.Exclusions)
@@ -103,7 +103,7 @@ func joined(a, b auditlog.Terms) auditlog.Terms {
 	return out
 }
 
-// NeedsCatalog reports whether the catalog decides about events.
+// NeedsCatalog reports whether the query filters by values that the plugin derives.
 func (q Query) NeedsCatalog() bool {
 	return q.Filter.Derived() || q.After != nil && q.After.Before(q.Filter).Derived()
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// model holds the rules of the query model that the browser side checks as well. A test on each side compares them.
+// model holds the rules of the query model that the browser checks, too. A test on each side compares them.
 type model struct {
 	Keys        []string `json:"keys"`        // that a user may write
 	GrafanaKeys []string `json:"grafanaKeys"` // that Grafana adds for itself: its editor of alert rules writes instant and range into every query
@@ -16,7 +16,7 @@ type model struct {
 	Limits      Limits   `json:"limits"`
 }
 
-// Limits bound what one request may send, so that nobody who may look at a panel can fill the memory of the process.
+// Limits bound what one request may send, so that no viewer can fill the memory of the process.
 type Limits struct {
 	LuceneBytes       int `json:"luceneBytes"`       // of one Lucene query
 	ValuesPerField    int `json:"valuesPerField"`    // of one field of criteria or exclusions

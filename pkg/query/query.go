@@ -1,5 +1,5 @@
-// Package query is the query model: what a panel, an alert rule, an export or a live tail asks for. A query is parsed, checked and
-// given its defaults here, and nothing is read. It is pure.
+// Package query is the query model of panels, alert rules, exports and live tails. It parses and checks queries and adds defaults. It is
+// pure: it reads nothing.
 package query
 
 import (
@@ -19,14 +19,14 @@ import (
 // Type is what an answer looks like.
 type Type string
 
-// The shapes of an answer.
+// The query types.
 const (
 	TypeEvents    Type = "events"
 	TypeCount     Type = "count"
 	TypeSeries    Type = "series"
 	TypeTop       Type = "top"
 	TypeFirstSeen Type = "firstSeen"
-	// The last two tell of the plugin itself, and not of events: how it is, and who spends its requests.
+	// The last two are about the plugin itself: its state, and which panels and rules spend its requests.
 	TypeStatus  Type = "status"
 	TypeCallers Type = "callers"
 )
@@ -54,7 +54,7 @@ const SchemaVersion = 1
 
 const defaultLimit = 500
 
-// Query is a panel query in the words of the domain: everything is checked and has its default.
+// Query is a parsed query: every value is checked or a default.
 type Query struct {
 	Type    Type
 	Source  Source
@@ -62,22 +62,23 @@ type Query struct {
 	Filter  auditlog.Filter
 	GroupBy []auditlog.Key
 	Limit   int
-	// AskedLimit is the limit that was asked for, where it is over the most that is allowed.
+	// AskedLimit is the requested limit if it exceeds the maximum, else 0.
 	AskedLimit int
-	Scrolls    bool          // Explore asks for more rows while somebody scrolls
+	Scrolls    bool          // Explore requests more rows while a user scrolls
 	Oldest     bool          // the oldest events instead of the newest
-	Baseline   time.Duration // how far firstSeen looks back, 30 days if nothing is said
-	After      *After        // nil: whatever came before
+	Baseline   time.Duration // how far firstSeen looks back; 30 days by default
+	After      *After        // nil means that earlier events do not matter
 	Fold       bool          // one row for all entries of one policy edit
 	// DescriptionOnly leaves the account and the address out of the lines of a log.
 	DescriptionOnly bool
 }
 
-// Error is a query that cannot be answered as it is. Its text names the key and lists what is allowed.
+// Error is the error of an invalid query. Its text names the key and lists what is allowed.
 type Error struct{ text string }
 
 func (e *Error) Error() string { return e.text }
 
+// Errorf returns an Error with a formatted text.
 func Errorf(format string, args ...any) *Error {
 	return &Error{text: strings.ToValidUTF8(fmt.Sprintf(format, args...), "\ufffd")} // a query may quote bytes that gRPC cannot send
 }
@@ -96,10 +97,10 @@ type parser struct {
 	maxEvents  int
 }
 
-// members are the keys of the query model, each with its reader.
+// members maps the keys of the query model to the functions that parse them.
 var members = map[string]func(*parser, json.RawMessage) error{
 	"schemaVersion": (*parser).schemaVersion,
-	"queryType":     (*parser).shape,
+	"queryType":     (*parser).queryType,
 	"source":        (*parser).source,
 	"format":        (*parser).format,
 	"query":         (*parser).lucene,
@@ -146,10 +147,10 @@ func Parse(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
 	return p.query, p.check()
 }
 
-// check looks at what only the whole query shows.
+// check checks keys against each other.
 func (p *parser) check() error {
 	if p.query.Type == TypeFirstSeen && len(p.query.GroupBy) == 0 {
-		return Errorf(`"queryType":"firstSeen" needs "groupBy": name the keys whose first appearance is wanted, such as ["actor","actor_ip"]`)
+		return Errorf(`"queryType":"firstSeen" needs "groupBy": name the keys whose new values to find, such as ["actor","actor_ip"]`)
 	}
 	if p.query.Source == SourceQueue && strings.TrimSpace(p.query.Filter.Query) != "" {
 		return Errorf(`Lucene text cannot be applied to "source":"queue": use criteria and exclusions, or "source":"search"`)
@@ -168,9 +169,9 @@ func (p *parser) schemaVersion(raw json.RawMessage) error {
 	return nil
 }
 
-func (p *parser) shape(raw json.RawMessage) error {
+func (p *parser) queryType(raw json.RawMessage) error {
 	if string(raw) == `""` {
-		return nil // Grafana writes the empty text into a new query
+		return nil // Grafana writes an empty string into a new query
 	}
 	value, err := oneOf("queryType", raw, rules.QueryTypes)
 	p.query.Type = Type(value)
@@ -248,7 +249,7 @@ func (p *parser) limit(raw json.RawMessage) error {
 	return nil
 }
 
-// supporting reads why Grafana asks. Words that a later version of Grafana brings change nothing.
+// supporting reads the reason for which Grafana sends a query. Unknown reasons of later versions of Grafana are ignored.
 func (p *parser) supporting(raw json.RawMessage) error {
 	p.query.Scrolls = string(raw) == `"infiniteScroll"`
 	return nil
@@ -316,7 +317,7 @@ func wrongType(name, want string, raw json.RawMessage) error {
 
 func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }
 
-// maxQuoted bounds what an error quotes of a query.
+// maxQuoted bounds how much of a query an error quotes, in bytes.
 const maxQuoted = 60
 
 func cut(s string) string {

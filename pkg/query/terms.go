@@ -8,8 +8,8 @@ import (
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
-// terms reads criteria or exclusions: an object of lists of texts, with flagged and verbose as booleans. A null or an empty
-// list says nothing.
+// terms reads criteria or exclusions: an object of lists of strings, with flagged and verbose as booleans. null and empty lists are
+// ignored.
 func (p *parser) terms(name string, raw json.RawMessage) (auditlog.Terms, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {
@@ -32,12 +32,12 @@ func (p *parser) terms(name string, raw json.RawMessage) (auditlog.Terms, error)
 	return terms, nil
 }
 
-// values reads the wanted values of one key, without repetitions.
+// values reads the values of one key and removes duplicates.
 func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]string, error) {
 	if isNull(raw) {
 		return nil, nil
 	}
-	values, isList := texts(raw)
+	values, isList := stringList(raw)
 	switch {
 	case key.Boolean():
 		var flag bool
@@ -72,8 +72,8 @@ func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]s
 	return slices.Compact(values), nil
 }
 
-// texts reads a list of texts.
-func texts(raw json.RawMessage) ([]string, bool) {
+// stringList reads a list of strings.
+func stringList(raw json.RawMessage) ([]string, bool) {
 	var items []*string
 	if json.Unmarshal(raw, &items) != nil || slices.Contains(items, nil) {
 		return nil, false
@@ -85,7 +85,7 @@ func texts(raw json.RawMessage) ([]string, bool) {
 	return values, true
 }
 
-// allowed lists the values of a derived key, nil for a key that can have any.
+// allowed returns the values that a derived key can have, nil if it can have any.
 func (p *parser) allowed(key auditlog.Key) []string {
 	switch key {
 	case auditlog.KeyCategory:

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// word finds quoted phrases and plain words of a Lucene text, each with what stands before it.
+// word matches a quoted phrase or a plain word of a Lucene query.
 var word = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|([\pL\pN_.@]+)(:)?`)
 
-// SearchWords are the words of the query's Lucene text that are worth highlighting.
+// SearchWords returns the words of the Lucene query to highlight.
 func (q Query) SearchWords() []string { return searchWords(q.Filter.Query) }
 
-// searchWords picks the words of a Lucene text that are worth highlighting: phrases and plain words, without field names and
-// operators. What a word means is not looked at: highlighting is a help for the eye.
+// searchWords returns the phrases and words of a Lucene query, without field names and operators. It does not parse the query, because
+// highlighting need not be exact.
 func searchWords(lucene string) []string {
 	var words []string
 	for _, m := range word.FindAllStringSubmatch(lucene, -1) {
