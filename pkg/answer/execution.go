@@ -115,11 +115,7 @@ func (x *execution) visit(ctx context.Context, source Source, q history.Question
 
 // read passes the events of the plan to take, folded if the query says so. It requests at most maxPages pages if that is above 0. What
 // was read before a failure is kept, except where numbers are needed.
-func (x *execution) read(ctx context.Context, maxPages int, take taker) (reading, error) {
-	return x.readFrom(ctx, x.source, maxPages, take)
-}
-
-func (x *execution) readFrom(ctx context.Context, source Source, maxPages int, take taker) (reading, error) {
+func (x *execution) read(ctx context.Context, source Source, maxPages int, take taker) (reading, error) {
 	p := x.plan
 	q := history.Question{Filter: p.Cloud, Range: p.Range, Order: p.Order, MaxEvents: p.MaxEvents, MaxPages: maxPages}
 	if !p.Query.Fold {
@@ -138,7 +134,7 @@ func (x *execution) readFrom(ctx context.Context, source Source, maxPages int, t
 
 // readFirstPage reads what is cached and at most one page. A partial reading is an error.
 func (x *execution) readFirstPage(ctx context.Context) (reading, error) {
-	r, err := x.read(ctx, 1, takeAll)
+	r, err := x.read(ctx, x.source, 1, takeAll)
 	if err == nil {
 		err = r.partial
 	}
@@ -148,7 +144,7 @@ func (x *execution) readFirstPage(ctx context.Context) (reading, error) {
 // readAll reads all events, where counts cannot be trusted. A partial reading is an error.
 func (x *execution) readAll(ctx context.Context) (reading, error) {
 	x.cost.Blurred = false
-	r, err := x.read(ctx, 0, takeAll)
+	r, err := x.read(ctx, x.source, 0, takeAll)
 	if err == nil {
 		err = r.partial
 	}

@@ -189,7 +189,7 @@ func (x *execution) groupBy(ctx context.Context, keys []auditlog.Key, b buckets)
 		s = newSequence(x.plan.Query)
 		add = s.add
 	}
-	r, err := x.readFrom(ctx, source, 0, func(e *auditlog.Event, c auditlog.Class) bool {
+	r, err := x.read(ctx, source, 0, func(e *auditlog.Event, c auditlog.Class) bool {
 		add(e, c)
 		return true
 	})

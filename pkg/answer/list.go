@@ -14,7 +14,7 @@ func (x *execution) list(ctx context.Context) (Result, error) {
 	var listed []*auditlog.Event
 	edge := 0 // events of the millisecond where a user who scrolls goes on
 	points, table := 0, q.Format == query.FormatTable
-	r, err := x.read(ctx, 0, func(e *auditlog.Event, _ auditlog.Class) bool {
+	r, err := x.read(ctx, x.source, 0, func(e *auditlog.Event, _ auditlog.Class) bool {
 		if q.Scrolls && x.plan.atScrollEdge(e) {
 			edge++
 		} else if len(listed)-edge >= q.Limit {

@@ -47,11 +47,11 @@ func (h *History) checkBounds(ctx context.Context, f auditlog.Filter, sample []a
 	if len(want) == 0 {
 		return nil
 	}
-	land, err := h.bounds.flight.board(ctx, 0)
+	release, err := h.bounds.flight.acquire(ctx, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { land(err) }()
+	defer func() { release(err) }()
 	if h.bounds.state.Load() != boundsUnknown {
 		return nil
 	}

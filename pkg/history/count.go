@@ -58,8 +58,8 @@ func (c *counts) get(key countKey, now int64) (int, bool) {
 	return v.n, ok && (v.until == 0 || now < v.until)
 }
 
-// board waits until nobody else of the caller's lane requests the count.
-func (c *counts) board(ctx context.Context, count countKey) (land func(error), err error) {
+// acquire waits until no other caller of the same lane requests the count.
+func (c *counts) acquire(ctx context.Context, count countKey) (release func(error), err error) {
 	key := countFlight{count, ratelimit.LaneOf(ctx)}
 	c.mu.Lock()
 	f := c.flights[key]
@@ -68,7 +68,7 @@ func (c *counts) board(ctx context.Context, count countKey) (land func(error), e
 		c.flights[key] = f
 	}
 	c.mu.Unlock()
-	done, err := f.board(ctx, count.span.From)
+	done, err := f.acquire(ctx, count.span.From)
 	if err != nil {
 		return nil, err
 	}
@@ -87,11 +87,11 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, r auditlog.TimeR
 	if n, ok := h.counts.get(key, requestedAt); ok {
 		return n, nil
 	}
-	land, err := h.counts.board(ctx, key)
+	release, err := h.counts.acquire(ctx, key)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { land(err) }()
+	defer func() { release(err) }()
 	now := h.now()
 	if n, ok := h.counts.get(key, requestedAt); ok { // as good as it was then, however long the wait
 		return n, nil

@@ -8,15 +8,15 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// flight lets one caller at a time send a request that others need too: whoever waited finds the answer in the cache, or gets the same
-// error. It is no singleflight.Group, because a waiting caller may need more than the running request brings, and because a request
+// flight coalesces requests: one caller at a time sends a request, and callers that waited find its answer in the cache or get the same
+// error. It is not a singleflight.Group, because a waiting caller may need more than the running request returns, and because a request
 // must run in its own caller's context and goroutine.
 type flight struct {
 	free    chan struct{}
 	mu      sync.Mutex
-	landed  int   // requests that have ended
+	ended  int   // requests that have ended
 	start   int64 // of the time range of the last request
-	failure error // of the last request, if it holds for those who waited, too
+	failure error // of the last request, if it also holds for the callers that waited
 }
 
 func newFlight() *flight {
@@ -25,14 +25,14 @@ func newFlight() *flight {
 	return f
 }
 
-// sameQuestion is how far apart, in milliseconds, the starts of two time ranges may be to share an error.
+// sameQuestion is how far apart, in milliseconds, the starts of two time ranges may be for an error of one to hold for the other.
 const sameQuestion = 10_000
 
-// board waits until no other request is running. The caller then sends its own request for a time range that begins at start, and calls
-// land with the result.
-func (f *flight) board(ctx context.Context, start int64) (land func(error), err error) {
+// acquire waits until no other request is running. Then the caller sends its own request, for a time range that begins at start, and calls
+// release with its error.
+func (f *flight) acquire(ctx context.Context, start int64) (release func(error), err error) {
 	f.mu.Lock()
-	landed := f.landed
+	ended := f.ended
 	f.mu.Unlock()
 	select {
 	case <-f.free:
@@ -41,16 +41,16 @@ func (f *flight) board(ctx context.Context, start int64) (land func(error), err 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.landed > landed && f.failure != nil && max(f.start-start, start-f.start) <= sameQuestion {
+	if f.ended > ended && f.failure != nil && max(f.start-start, start-f.start) <= sameQuestion {
 		f.free <- struct{}{}
 		return nil, f.failure
 	}
-	return func(err error) { f.land(ctx, start, err) }, nil
+	return func(err error) { f.release(ctx, start, err) }, nil
 }
 
-func (f *flight) land(ctx context.Context, start int64, err error) {
+func (f *flight) release(ctx context.Context, start int64, err error) {
 	f.mu.Lock()
-	f.landed, f.start, f.failure = f.landed+1, start, nil
+	f.ended, f.start, f.failure = f.ended+1, start, nil
 	var failed *cbc.Error
 	// A refusal by the rate limit depends on the caller's deadline, and costs nothing.
 	if ctx.Err() == nil && errors.As(err, &failed) && failed.Kind != cbc.KindThrottled {

@@ -189,11 +189,11 @@ type deliverFunc func(events []auditlog.Event, part auditlog.TimeRange, fromCach
 // fetch reads one page of a gap, caches it, and delivers it. finished reports that nothing of the gap is left. After a wait for another
 // caller's request the gap may be filled; then fetch returns without reading.
 func (r *reader) fetch(ctx context.Context, t *track, gap auditlog.TimeRange, deliver deliverFunc) (finished bool, err error) {
-	land, err := r.history.cache.flight(ctx, t).board(ctx, gap.From)
+	release, err := r.history.cache.flight(ctx, t).acquire(ctx, gap.From)
 	if err != nil {
 		return false, err
 	}
-	defer func() { land(err) }()
+	defer func() { release(err) }()
 	if cached, still := r.history.cache.at(t, gap, r.backwards(), r.requestedAt); cached != nil || still != gap {
 		return true, nil
 	}
