@@ -14,7 +14,7 @@ import (
 type flight struct {
 	free    chan struct{}
 	mu      sync.Mutex
-	ended  int   // requests that have ended
+	ended   int   // requests that have ended
 	start   int64 // of the time range of the last request
 	failure error // of the last request, if it also holds for the callers that waited
 }
