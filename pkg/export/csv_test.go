@@ -220,7 +220,7 @@ func FuzzCSV(f *testing.F) {
 			require.False(t, row.open)
 			for i, cell := range cells {
 				text := string(row.bytes[rows.contentStart(row, i):])
-				require.True(t, strings.HasPrefix(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), `""`, `"`), strings.ReplaceAll(cell, `""`, `"`)), "%q of %q", cell, text)
+				require.True(t, strings.HasPrefix(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), `""`, `"`), cell), "%q of %q", cell, text)
 			}
 			all.Write(row.bytes)
 			rows.accept(row)
