@@ -6,8 +6,8 @@ import (
 	"encoding/csv"
 )
 
-// csvRows cuts a CSV into rows by the standard library's reader, and keeps the bytes of each row. Quotes within a cell that did not
-// begin with one are characters like any other, as spreadsheets have it.
+// csvRows splits a CSV into rows with the standard library's reader, and keeps the bytes of each row. Quotes inside a cell that does not
+// begin with one are ordinary characters, as in spreadsheets.
 type csvRows struct {
 	source   *csvSource
 	buffered *bufio.Reader

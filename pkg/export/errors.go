@@ -15,7 +15,7 @@ const (
 	Bad      Kind = iota // the request is malformed
 	Missing              // there is no such export, or no longer
 	NotReady             // there is no file yet, or the job has failed
-	TooLarge             // the query does not fit into an id
+	TooLarge             // the query does not fit into an ID
 	Broken               // the file is incomplete or malformed
 	Busy                 // too many downloads at once
 )

@@ -55,7 +55,7 @@ type Config struct {
 	Random   io.Reader
 }
 
-// Service starts exports, reports how they are and hands out their files. It is safe for concurrent use and holds nothing open.
+// Service starts exports, reports their state and serves their files. It is safe for concurrent use and keeps nothing open.
 type Service struct {
 	config     Config
 	signingKey []byte

@@ -14,25 +14,25 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 )
 
-// File is how a download is announced.
+// File is the name and the media type of a download.
 type File struct {
 	Name      string
 	MediaType string
 }
 
-// Options say how a CSV is written.
+// Options are the options of a CSV file.
 type Options struct {
-	Safe  bool // cells that a spreadsheet would take for formulas are made texts
-	Excel bool // it begins with a byte order mark, without which Excel garbles what is not ASCII
+	Safe  bool // cells that a spreadsheet would read as formulas are written as text
+	Excel bool // the file begins with a byte order mark, because Excel garbles non-ASCII characters without one
 }
 
-// DefaultOptions are those of somebody who says nothing.
+// DefaultOptions are the options if none are chosen.
 var DefaultOptions = Options{Safe: true}
 
-// Choice is what somebody says about options; nil is nothing.
+// Choice is a user's choice of options; nil means no choice.
 type Choice struct{ Safe, Excel *bool }
 
-// Or returns the options of a choice; what it does not say is taken from others.
+// Or returns the chosen options, and those of o where nothing is chosen.
 func (c Choice) Or(o Options) Options {
 	if c.Safe != nil {
 		o.Safe = *c.Safe
@@ -43,7 +43,7 @@ func (c Choice) Or(o Options) Options {
 	return o
 }
 
-// Sink takes a file. Begin comes once, before the first chunk; a chunk is valid until Write returns.
+// Sink receives a file. Begin is called once, before the first chunk. A chunk is valid until Write returns.
 type Sink interface {
 	Begin(File) error
 	Write(chunk []byte) error
@@ -110,7 +110,7 @@ type facts struct {
 	Received    int      // events of the time range, before this plugin's part of the filter
 	Raw         int      // rows of the job's file, including those that were left out; -1 for a file made by searches
 	Skipped     int      // rows that could not be read
-	SkippedNote string   // says so, and why the first of them could not
+	SkippedNote string   // describes them, with the reason for the first one
 	Missing     []string // columns of an audit log that the job's CSV does not have
 	Unwrapped   bool     // the members around the list of events were left out
 	Marked      bool     // it begins with a byte order mark
@@ -194,7 +194,7 @@ func (s *Service) finish(out *chunkWriter, made *facts, err error) error {
 	return nil
 }
 
-// unusable says why the file of a job cannot replace a search.
+// unusable is the reason why the file of a job cannot be used.
 type unusable struct{ reason string }
 
 func (u *unusable) Error() string { return u.reason }
@@ -227,8 +227,8 @@ func (t *token) contains(ms int64) bool {
 	return ms < t.To && ms+unit > t.From
 }
 
-// torn reports whether an edge of the time range lies within the second that begins at ms. Then nobody knows whether an event whose
-// time is written in whole seconds belongs to the time range.
+// torn reports whether an edge of the time range lies within the second that begins at ms. Then an event whose time is written in whole
+// seconds may belong to the time range or not.
 func (t *token) torn(ms int64) bool {
 	within := func(edge int64) bool { return ms < edge && edge < ms+1000 }
 	return ms%1000 == 0 && t.Expected.Bounds != trusted && (within(t.From) || within(t.To))

@@ -73,7 +73,7 @@ func (s *JobStore) enter(t token) *trackedExport {
 	return e
 }
 
-// removed reports whether an export was taken off the list. It adds nothing.
+// removed reports whether an export was removed from the list. It adds nothing.
 func (s *JobStore) removed(t token) bool {
 	if s == nil {
 		return false

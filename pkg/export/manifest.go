@@ -25,18 +25,18 @@ type Manifest struct {
 	CreatedAt     *time.Time      `json:"createdAt"`     //
 	Job           string          `json:"job,omitempty"` // in Carbon Black Cloud
 	Format        string          `json:"format"`        //
-	Safe          bool            `json:"safe"`          // cells that look like formulas were made texts
+	Safe          bool            `json:"safe"`          // cells that look like formulas were written as text
 	ByteOrderMark bool            `json:"byteOrderMark"` // the file begins with one
 	File          string          `json:"file"`          // its name
 	Rows          int             `json:"rows"`          // events in the file
 	Bytes         int64           `json:"bytes"`         //
 	SHA256        string          `json:"sha256"`        // of the file as it is downloaded with the same switch
-	ReadAt        time.Time       `json:"readAt"`        // when the file was found to be so
+	ReadAt        time.Time       `json:"readAt"`        // when the file was read
 	Received      int             `json:"received"`      // events of the time range, before this plugin's part of the filter
 	Count         *int            `json:"count"`         // events of the time range at the start; null if Carbon Black Cloud does not count them reliably
 	Skipped       int             `json:"skipped"`       // rows that could not be read, and were left out
 	Complete      bool            `json:"complete"`
-	Note          string          `json:"note"` // the verdict in words
+	Note          string          `json:"note"` // describes how complete the file is
 }
 
 // maxReading bounds how long reading a file for its facts may take.
@@ -156,7 +156,7 @@ func (s *Service) verdict(t token, made facts) (count *int, complete bool, note 
 	return &c.Count, complete && len(made.Missing) == 0 && made.Skipped == 0, note + made.remarks()
 }
 
-// remarks are what else there is to say about a file.
+// remarks returns further facts about a file, for the manifest's note.
 func (f facts) remarks() (text string) {
 	if f.Skipped > 0 {
 		text += "; " + f.SkippedNote

@@ -8,22 +8,21 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// DataSource names a data source of Grafana: a UID is unique within its organization only.
+// DataSource identifies a data source of Grafana. A UID is unique within its organization only.
 type DataSource struct {
 	OrgID int64
 	UID   string
 }
 
-// Owner is what exports belong to: a data source with the API key and the secret that it was set up with. Data sources that differ
-// in any part of it share nothing.
+// Owner is what exports belong to: a data source, its API key and its secret. Data sources that differ in any part share nothing.
 type Owner struct {
 	cbc.Identity
 	DataSource
 }
 
-// signingKey returns the key that signs the ids of an owner's exports. It is derived from the secret, so only who has the secret
-// can make ids, and from every other part of the owner, so that an id of one owner is none of another. The length in front of each
-// part keeps two owners from being written alike.
+// signingKey returns the key that signs the IDs of an owner's exports. It is derived from the secret, so only a holder of the secret can
+// make IDs. It is also derived from every other part of the owner, so an ID of one owner is invalid for all others. Each part is written
+// with its length, so different owners always give different keys.
 func signingKey(secret []byte, o Owner) []byte {
 	mac := hmac.New(sha256.New, secret)
 	write := func(part []byte) {

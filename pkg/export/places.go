@@ -9,13 +9,13 @@ const (
 	maxDownloadsPerUser = 2
 )
 
-// user is somebody in an organization of Grafana.
+// user is a user in an organization of Grafana.
 type user struct {
 	orgID int64
 	login string
 }
 
-// places counts the files that are on their way.
+// places counts the files that are being downloaded.
 type places struct {
 	mu      sync.Mutex
 	sources map[DataSource]int

@@ -13,8 +13,8 @@ const (
 	maxStarters = 20_000
 )
 
-// Registry is what a process remembers of exports: for each data source on its own, since Grafana makes a new instance whenever
-// settings change. It only saves asking again: every id works without it.
+// Registry is what a process remembers of exports, separately for each data source, because Grafana makes a new instance when settings
+// change. It saves requests; every ID works without it.
 type Registry struct {
 	stores   *lru.Cache[Owner, *JobStore]
 	starters *lru.Cache[jobKey, Owner]
@@ -49,8 +49,8 @@ func (r *Registry) known(o Owner) *JobStore {
 	return store
 }
 
-// store returns the store of an owner, which it makes if need be. Call it only for an owner whose secret the cloud has accepted: else
-// settings that never worked could push others out. An id signed by it proves nothing, since whoever typed a secret can sign with it.
+// store returns the store of an owner and creates it if necessary. Call it only for an owner whose secret Carbon Black Cloud has accepted:
+// otherwise settings that never worked could displace others. An ID signed with a secret proves nothing, because anybody can type one.
 func (r *Registry) store(o Owner) *JobStore {
 	if store, known := r.stores.Get(o); known {
 		return store
@@ -62,19 +62,19 @@ func (r *Registry) store(o Owner) *JobStore {
 	return fresh
 }
 
-// recordStart notes who started a job. What was noted of a job with the same id was another job: a test system that starts anew
-// counts its jobs anew.
+// recordStart records who started a job. It replaces the record of another job with the same ID: a test system that restarts numbers its
+// jobs from the start.
 func (r *Registry) recordStart(o Owner, jobID string) {
 	r.starters.Add(jobKey{o.APIKey, jobID}, o)
 }
 
-// recordStarter notes who an id says has started a job, unless that is known.
+// recordStarter records who started a job, according to an ID, unless that is already known.
 func (r *Registry) recordStarter(o Owner, jobID string) {
 	r.starters.ContainsOrAdd(jobKey{o.APIKey, jobID}, o)
 }
 
-// startedByAnother reports whether a job is known to have been started by another owner, which may be the same data source before its
-// secret has changed.
+// startedByAnother reports whether a job is known to have been started by another owner. That may be the same data source before its
+// secret was changed.
 func (r *Registry) startedByAnother(o Owner, jobID string) bool {
 	starter, known := r.starters.Get(jobKey{o.APIKey, jobID})
 	return known && starter != o

@@ -111,7 +111,7 @@ func (b *rowBuffer) makeRoom() error {
 
 const byteOrderMark = "\ufeff"
 
-// sniff returns the format of the file, by its first character. An empty file has the format that was asked for.
+// sniff returns the format of the file by its first character. An empty file has the requested format.
 func (b *rowBuffer) sniff(asked cbc.ExportFormat) (cbc.ExportFormat, error) {
 	for {
 		for i, c := range b.unread() {

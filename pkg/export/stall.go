@@ -7,11 +7,11 @@ import (
 	"carbonblack-auditlog-datasource/pkg/history"
 )
 
-// stallTimeout is how long taking a chunk, of 1 MiB at most, may last.
+// stallTimeout bounds how long the sink may take for a chunk of at most 1 MiB.
 const stallTimeout = time.Minute
 
-// stallGuard passes a file on to a sink and gives up when the sink does not take a chunk in time. The goroutine that blocks in the sink
-// then is left behind: it ends with the call that the sink belongs to.
+// stallGuard passes a file on to a sink, and fails if the sink does not take a chunk in time. A goroutine that is blocked in the sink is
+// left behind; it ends with the call that the sink belongs to.
 type stallGuard struct {
 	ctx   context.Context
 	sink  Sink

@@ -31,7 +31,7 @@ func (s *Service) Get(ctx context.Context, id string) (Export, error) {
 	return s.describe(e)
 }
 
-// Forget takes an export off the list. Carbon Black Cloud has no way to delete a job: it keeps the file for 30 days.
+// Forget removes an export from the list. Carbon Black Cloud cannot delete a job: it keeps the file for 30 days.
 func (s *Service) Forget(id string) error {
 	e, err := s.find(id)
 	if err == nil {
@@ -68,7 +68,7 @@ func (s *Service) find(id string) (*trackedExport, error) {
 		}
 	}
 	if e.gone() {
-		return nil, fail(Missing, "the export was taken off the list")
+		return nil, fail(Missing, "the export was removed from the list")
 	}
 	return e, nil
 }

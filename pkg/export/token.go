@@ -14,7 +14,7 @@ import (
 	"carbonblack-auditlog-datasource/pkg/cbc"
 )
 
-// token is all that is needed to continue with an export after a restart. It is the content of the export's id.
+// token holds everything that is needed to continue an export after a restart. It is the content of the export's ID.
 type token struct {
 	Job      string           `json:"j,omitempty"` // "" for an export that is made by searches
 	Query    json.RawMessage  `json:"q,omitempty"` // as it was sent

@@ -160,7 +160,7 @@ func (d *Instance) deleteExport(w http.ResponseWriter, r *http.Request) {
 		sendFailure(w, err)
 		return
 	}
-	sendJSON(w, http.StatusOK, map[string]string{"message": "the export was taken off the list; Carbon Black Cloud keeps its file for 30 days"})
+	sendJSON(w, http.StatusOK, map[string]string{"message": "the export was removed from the list; Carbon Black Cloud keeps its file for 30 days"})
 }
 
 func (d *Instance) getManifest(w http.ResponseWriter, r *http.Request) {
