@@ -117,5 +117,5 @@ func TestForgedIDsClaimNoJobs(t *testing.T) {
 	id, err := wrong.seal(token{Job: "4805500", Filter: &filter, Created: 1})
 	require.NoError(t, err)
 	_, err = wrong.ForOrg(2).Get(context.Background(), id)
-	require.ErrorContains(t, err, "taken off", "its own word holds for itself")
+	require.ErrorContains(t, err, "removed from", "its own word holds for itself")
 }
