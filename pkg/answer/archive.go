@@ -68,6 +68,16 @@ func (s *archiveSource) Count(ctx context.Context, f auditlog.Filter, r auditlog
 		return s.search.Count(ctx, f, r, cost)
 	}
 	for _, rest := range store.Outside(held, r) {
+		if rest.To == r.To && rest.From > r.From {
+			if end := s.end(ctx, rest, cost); end != nil {
+				for i := range end.Events {
+					if matcher.Match(&end.Events[i], auditlog.Class{}) {
+						n++
+					}
+				}
+				continue
+			}
+		}
 		m, err := s.search.Count(ctx, f, rest, cost)
 		if err != nil {
 			return n, err
@@ -221,13 +231,37 @@ func pointers(events []*auditlog.Event) history.Batch {
 // maxEnd bounds the end of the log that is read for all replicas: the archive follows it.
 const maxEnd = 15 * time.Minute
 
+// end returns the end of the log from an instant on as one replica has read it for all, nil if it has to be searched.
+func (s *archiveSource) end(ctx context.Context, r auditlog.TimeRange, cost *history.Cost) *store.End {
+	shared, ok := s.archive.(SharedEnd)
+	if !ok || r.Duration() > maxEnd {
+		return nil
+	}
+	return shared.End(ctx, r, s.fresh, func(ctx context.Context, w auditlog.TimeRange) ([]auditlog.Event, bool) {
+		return s.readEnd(ctx, w, cost)
+	})
+}
+
+// readEnd reads a time range that ends now, by a search without a filter.
+func (s *archiveSource) readEnd(ctx context.Context, w auditlog.TimeRange, cost *history.Cost) (events []auditlog.Event, whole bool) {
+	var report Report
+	for batch, err := range s.search.Read(ctx, history.Question{Range: w, Order: cbc.OldestFirst, MaxEvents: cbc.MaxRows}, &report, cost) {
+		if err != nil {
+			return nil, false
+		}
+		for e := range batch {
+			events = append(events, *e)
+		}
+	}
+	return events, report.Complete && report.Failure == nil && report.Bad == nil && !report.Coarse
+}
+
 // sharedEnd returns a part as one replica has read it for all. It returns false if the part has to be searched.
 func (r *archiveReader) sharedEnd(p auditlog.TimeRange) bool {
-	shared, ok := r.source.archive.(SharedEnd)
-	if !ok || p.To != r.question.Range.To || p.From == r.question.Range.From || p.Duration() > maxEnd || r.question.Mode == history.CacheOnly {
+	if p.To != r.question.Range.To || p.From == r.question.Range.From || r.question.Mode == history.CacheOnly {
 		return false
 	}
-	end := shared.End(r.ctx, p, r.source.fresh, r.readEnd)
+	end := r.source.end(r.ctx, p, r.cost)
 	if end == nil || len(end.Events) > r.question.MaxEvents {
 		return false
 	}
@@ -246,20 +280,6 @@ func (r *archiveReader) sharedEnd(p auditlog.TimeRange) bool {
 	r.reached(p)
 	r.stopped = len(events) > 0 && !r.yield(pointers(events), nil)
 	return true
-}
-
-// readEnd reads a time range that ends now, by a search without a filter.
-func (r *archiveReader) readEnd(ctx context.Context, w auditlog.TimeRange) (events []auditlog.Event, whole bool) {
-	var report Report
-	for batch, err := range r.source.search.Read(ctx, history.Question{Range: w, Order: cbc.OldestFirst, MaxEvents: cbc.MaxRows}, &report, r.cost) {
-		if err != nil {
-			return nil, false
-		}
-		for e := range batch {
-			events = append(events, *e)
-		}
-	}
-	return events, report.Complete && report.Failure == nil && report.Bad == nil && !report.Coarse
 }
 
 // search reads a part by searches.

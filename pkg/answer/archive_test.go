@@ -264,3 +264,42 @@ func TestArchivedEventsThatAreReadAreBounded(t *testing.T) {
 	_, err = p.Answer(context.Background(), answer.Request{Query: q, Range: hour, Numbers: true})
 	require.ErrorContains(t, err, "maxEvents")
 }
+
+// ended is an archive whose end of the log another replica has read.
+type ended struct {
+	classified
+	events []auditlog.Event
+}
+
+func (a ended) End(_ context.Context, r auditlog.TimeRange, _ time.Duration, _ func(context.Context, auditlog.TimeRange) ([]auditlog.Event, bool)) *store.End {
+	end := &store.End{Range: r}
+	for _, e := range a.events {
+		if r.Contains(e.CreateTime) {
+			end.Events = append(end.Events, e)
+		}
+	}
+	return end
+}
+
+// What one replica has read of the end of the log is not requested by another, whatever it asks.
+func TestTheEndOfTheLogIsReadOnce(t *testing.T) {
+	p, a, sim, hour := archivedHour(t)
+	fillArchive(t, a, sim, auditlog.TimeRange{From: hour.From, To: hour.To - 120_000})
+	p.Archive = ended{a, truth(sim, auditlog.Filter{}, hour)}
+	p.Fresh = time.Hour
+	for name, q := range map[string]query.Query{
+		"count":    {Type: query.TypeCount, Limit: 10},
+		"filtered": {Type: query.TypeCount, Limit: 10, Filter: auditlog.Filter{Criteria: auditlog.Terms{auditlog.KeyOutcome: {"failure"}}}},
+		"by actor": {Type: query.TypeCount, GroupBy: []auditlog.Key{auditlog.KeyActor}, Limit: 10},
+		"series":   {Type: query.TypeSeries, Limit: 10},
+		"list":     {Type: query.TypeEvents, Format: query.FormatTable, Limit: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q.Source = query.SourceSearch
+			frames, err := p.Answer(context.Background(), answer.Request{Query: q, Range: hour, Interval: time.Minute, MaxDataPoints: 100})
+			require.NoError(t, err)
+			require.Zero(t, statistic(t, frames[0], "API calls"))
+			require.EqualValues(t, 1200, statistic(t, frames[0], "Events found"))
+		})
+	}
+}

@@ -28,17 +28,18 @@ type lastEnd struct {
 	seen time.Time // when it was that old
 }
 
-func (l *lastEnd) get(from int64, fresh time.Duration) *store.End {
+// get returns the part of it that lies in a time range, nil if it does not cover the range, or is too old.
+func (l *lastEnd) get(r auditlog.TimeRange, fresh time.Duration) *store.End {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.end == nil || l.end.Range.From > from {
+	if l.end == nil {
 		return nil
 	}
 	e := *l.end
 	if e.Age += time.Since(l.seen); e.Age >= fresh {
 		return nil
 	}
-	return &e
+	return covering(&e, r, fresh)
 }
 
 func (l *lastEnd) set(e *store.End) *store.End {
@@ -56,13 +57,13 @@ func (a *Archive) End(ctx context.Context, r auditlog.TimeRange, fresh time.Dura
 		return nil
 	}
 	for waited := time.Duration(0); waited < endWait; waited += endPoll {
-		if e := a.last.get(r.From, fresh); e != nil {
-			return covering(e, r, fresh)
+		if e := a.last.get(r, fresh); e != nil {
+			return e
 		}
 		var e *store.End
 		var claim *store.Claim
 		err := a.inTime(ctx, func(ctx context.Context) (err error) {
-			e, claim, err = a.config.Store.End(ctx, r.From, fresh)
+			e, claim, err = a.config.Store.End(ctx, r, fresh)
 			return err
 		})
 		switch {

@@ -81,3 +81,21 @@ func TestEndThatIsNotWholeIsNotShared(t *testing.T) {
 	require.Equal(t, 1, reads)
 	require.Nil(t, replicas[0].End(context.Background(), auditlog.NewTimeRange(now, now.Add(2*time.Hour)), time.Hour, again), "nobody has read the future")
 }
+
+// An end that is fresh, but ends too early for the caller, is read anew for all. It is not left to each replica.
+func TestEndThatEndsTooEarlyIsReadForAll(t *testing.T) {
+	replicas := sharing(t, pgtest.New(t), 2)
+	now := time.Now().UTC()
+	reads := 0
+	read := func(context.Context, auditlog.TimeRange) ([]auditlog.Event, bool) {
+		reads++
+		return nil, true
+	}
+	require.NotNil(t, replicas[0].End(context.Background(), auditlog.NewTimeRange(now.Add(-time.Minute), now), time.Hour, read))
+	later := now.Add(90 * time.Minute)
+	for _, a := range replicas {
+		a.config.Now = func() time.Time { return later }
+		require.NotNil(t, a.End(context.Background(), auditlog.NewTimeRange(now.Add(-time.Minute), later), time.Hour, read))
+	}
+	require.Equal(t, 2, reads)
+}

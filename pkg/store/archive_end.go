@@ -25,9 +25,9 @@ type Claim struct{ until int64 }
 // claimTime is how long others wait for a replica that reads the end.
 const claimTime = 10 * time.Second
 
-// End returns the end of the log from an instant on, in milliseconds, if a replica has read it less than fresh ago. Else it returns a
-// claim for the caller, or nothing while another replica has one.
-func (a *Archive) End(ctx context.Context, from int64, fresh time.Duration) (*End, *Claim, error) {
+// End returns the end of the log if a replica has read it less than fresh ago, and the time range of the caller lies in it: what happened
+// in the last moments is taken as read. Else it returns a claim for the caller, or nothing while another replica has one.
+func (a *Archive) End(ctx context.Context, r auditlog.TimeRange, fresh time.Duration) (*End, *Claim, error) {
 	keyID, err := a.id(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -36,7 +36,7 @@ func (a *Archive) End(ctx context.Context, from int64, fresh time.Duration) (*En
 	var text []byte
 	var age int64
 	err = a.pool.QueryRow(ctx, `with e as (select *, (extract(epoch from clock_timestamp()) * 1000)::bigint - requested as age from cbc_audit_end where ledger = $1)
-		select starts, ends, age, events from e where starts <= $2 and age >= 0 and age < $3`, keyID, from, fresh.Milliseconds()).
+		select starts, ends, age, events from e where starts <= $2 and age >= 0 and age < $3 and ends + $3 >= $4`, keyID, r.From, fresh.Milliseconds(), r.To).
 		Scan(&e.Range.From, &e.Range.To, &age, &text)
 	if err == nil {
 		e.Age = time.Duration(age) * time.Millisecond
@@ -50,8 +50,8 @@ func (a *Archive) End(ctx context.Context, from int64, fresh time.Duration) (*En
 	err = a.pool.QueryRow(ctx, `insert into cbc_audit_end as e (ledger, claimed_till)
 		values ($1, (extract(epoch from clock_timestamp()) * 1000)::bigint + $2)
 		on conflict (ledger) do update set claimed_till = excluded.claimed_till
-			where e.claimed_till < excluded.claimed_till - $2 and not (e.starts <= $3 and excluded.claimed_till - $2 - e.requested < $4)
-		returning claimed_till`, keyID, claimTime.Milliseconds(), from, fresh.Milliseconds()).Scan(&claim.until)
+			where e.claimed_till < excluded.claimed_till - $2 and not (e.starts <= $3 and excluded.claimed_till - $2 - e.requested < $4 and e.ends + $4 >= $5)
+		returning claimed_till`, keyID, claimTime.Milliseconds(), r.From, fresh.Milliseconds(), r.To).Scan(&claim.until)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil, nil
 	}
