@@ -388,14 +388,6 @@ func (x *execution) groupArchived(ctx context.Context, g *grouping) (reading, So
 	return r, &archiveSource{search: s.search, archive: s.archive, grouped: held, fresh: s.fresh}
 }
 
-// classify classifies an event if the plan needs it.
-func (x *execution) classify(e *auditlog.Event) auditlog.Class {
-	if !x.plan.Classify {
-		return auditlog.Class{}
-	}
-	return x.Classifier.ClassifyEvent(e)
-}
-
 // usesArchive reports whether the plan may be answered from the archive.
 func (s *Answerer) usesArchive(p Plan) bool {
 	return s.Archive != nil && p.Query.Source != query.SourceQueue && p.Cloud.Structured()

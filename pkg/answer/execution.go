@@ -64,6 +64,14 @@ func (x *execution) takeRoom(ctx context.Context, points int) error {
 	return x.reserve(ctx, int64(points))
 }
 
+// classify classifies an event if the plan needs it.
+func (x *execution) classify(e *auditlog.Event) auditlog.Class {
+	if !x.plan.Classify {
+		return auditlog.Class{}
+	}
+	return x.Classifier.ClassifyEvent(e)
+}
+
 // reading is what reading events brought.
 type reading struct {
 	Report

@@ -51,7 +51,7 @@ func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]s
 		return nil, wrongType(name, "a list of strings", raw)
 	}
 	if n := len(values); n > rules.Limits.ValuesPerField {
-		return nil, Errorf("%s has %d values, more than the %d that are allowed: use fewer, a wildcard, or a network such as 203.0.113.0/24", name, n, rules.Limits.ValuesPerField)
+		return nil, Errorf("%s has %d values, more than the %d that are allowed: use fewer, or for addresses a network such as 203.0.113.0/24", name, n, rules.Limits.ValuesPerField)
 	}
 	for _, v := range values {
 		if err := key.CheckValue(v); err != nil {
