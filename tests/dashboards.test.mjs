@@ -20,6 +20,12 @@ after(async () => {
   await simulator?.stop();
 });
 
+/** How each version of React is looked at: what the theme and the width change does not depend on it. */
+const views = {
+  19: [['dark', 1280], ['dark', 1920], ['light', 1280], ['light', 1920]],
+  18: [['dark', 1280], ['light', 1920]],
+};
+
 for (const react of ['19', '18']) {
   describe(`on React ${react}`, () => {
     let workbench;
@@ -30,31 +36,29 @@ for (const react of ['19', '18']) {
 
     after(() => workbench?.stop());
 
-    for (const theme of ['dark', 'light']) {
-      for (const width of [1280, 1920]) {
-        test(`every panel shows something in ${theme} at ${width} px`, { timeout: 1_200_000 }, async () => {
-          const { page, problems } = await openPage(browser, { viewport: { width, height: 1000 } });
-          try {
-            const boards = await (await fetch(`${workbench.url}/api/search`)).json();
-            assert.equal(boards.length, 8);
-            for (const { uid, title } of boards) {
-              const before = await requestsSpent(workbench);
-              await openBoard(page, `${workbench.url}/?theme=${theme}#/dashboard/${uid}`, title);
-              const { dashboard } = await (await fetch(`${workbench.url}/api/dashboards/uid/${uid}`)).json();
-              assert.deepEqual(await emptyPanels(page, dashboard), [], title);
-              assert.deepEqual(await cutTitles(page), [], `titles of "${title}" at ${width} px`);
-              // At most two for a day, or a week of this organization in two pages, and eight for what is new to the 30 days before:
-              // accounts and addresses have several spellings, so the baseline is read (TestDashboardsShareRequests has the same bounds).
-              const spent = (await requestsSpent(workbench)) - before;
-              assert.ok(spent <= 10, `"${title}" took ${spent} requests`);
-              await screenshot(page, `react${react}-${uid}-${theme}-${width}`, { fullPage: true });
-            }
-          } finally {
-            await page.context().close();
+    for (const [theme, width] of views[react]) {
+      test(`every panel shows something in ${theme} at ${width} px`, { timeout: 1_200_000 }, async () => {
+        const { page, problems } = await openPage(browser, { viewport: { width, height: 1000 } });
+        try {
+          const boards = await (await fetch(`${workbench.url}/api/search`)).json();
+          assert.equal(boards.length, 8);
+          for (const { uid, title } of boards) {
+            const before = await requestsSpent(workbench);
+            await openBoard(page, `${workbench.url}/?theme=${theme}#/dashboard/${uid}`, title);
+            const { dashboard } = await (await fetch(`${workbench.url}/api/dashboards/uid/${uid}`)).json();
+            assert.deepEqual(await emptyPanels(page, dashboard), [], title);
+            assert.deepEqual(await cutTitles(page), [], `titles of "${title}" at ${width} px`);
+            // At most two for a day, or a week of this organization in two pages, and eight for what is new to the 30 days before:
+            // accounts and addresses have several spellings, so the baseline is read (TestDashboardsShareRequests has the same bounds).
+            const spent = (await requestsSpent(workbench)) - before;
+            assert.ok(spent <= 10, `"${title}" took ${spent} requests`);
+            await screenshot(page, `react${react}-${uid}-${theme}-${width}`, { fullPage: true });
           }
-          assert.deepEqual(problems, []);
-        });
-      }
+        } finally {
+          await page.context().close();
+        }
+        assert.deepEqual(problems, []);
+      });
     }
   });
 }
