@@ -112,3 +112,30 @@ func TestStatusOfManyBadRecords(t *testing.T) {
 	require.LessOrEqual(t, len(got.Latest[0].Reason), maxBadReason)
 	require.Nil(t, badStatus(queue.Status{}))
 }
+
+// A rule on the queue gets an error for each bad record of its time range, also for those of which only the time is kept.
+func TestARuleKnowsOfEveryBadRecordOfTheQueue(t *testing.T) {
+	now := time.Now()
+	var bad []string
+	for i := range 45 {
+		bad = append(bad, fmt.Sprintf(`{"create_time":%q,"flagged":"perhaps"}`, now.Add(-time.Duration(50-i)*time.Minute).UTC().Format(time.RFC3339)))
+	}
+	d := withBadRecord(t, strings.Join(bad, ","))
+	for _, minutes := range []int{50, 40, 27, 8} {
+		resp, err := d.QueryData(context.Background(), &backend.QueryDataRequest{Headers: map[string]string{"FromAlert": "true"}, Queries: []backend.DataQuery{{
+			RefID: "A", JSON: json.RawMessage(`{"source":"queue","queryType":"count"}`),
+			TimeRange: backend.TimeRange{From: now.Add(-time.Duration(minutes)*time.Minute - 10*time.Second), To: now.Add(-time.Duration(minutes)*time.Minute + 10*time.Second)},
+		}}})
+		require.NoError(t, err)
+		require.ErrorContains(t, resp.Responses["A"].Error, "cannot be read", "%d minutes ago", minutes)
+	}
+}
+
+// A list of values that lacks what a bad record says is not complete.
+func TestValuesWithABadRecordAreNotComplete(t *testing.T) {
+	d := withBadRecord(t, `{"create_time":"","actor":"x"}`)
+	status, got := postValues(t, d, fmt.Sprintf(`{"field":"actor","from":%d,"to":%d}`, time.Now().Add(-time.Hour).UnixMilli(), time.Now().UnixMilli()))
+	require.Equal(t, http.StatusOK, status)
+	require.Len(t, got.Values, 2)
+	require.False(t, *got.Complete)
+}

@@ -11,13 +11,15 @@ import (
 // BadRecord is a record of the queue that cannot be read. It cannot be requested again, so it is kept as received.
 type BadRecord struct {
 	At     int64  `json:"at"`              // its time, or when it was received if that cannot be read
+	Until  int64  `json:"until,omitempty"` // if it stands for several records: the latest of their times, while At is the earliest
 	Timed  bool   `json:"timed,omitempty"` // At is its own time
 	Reason string `json:"reason"`
 	Raw    string `json:"raw"`
 }
 
 const (
-	// maxBadRecords bounds how many bad records are kept, the newest ones: the read state is written with every read.
+	// maxBadRecords bounds how many bad records are kept, the newest ones: the read state is written with every read. One record stands
+	// for all others.
 	maxBadRecords = 20
 	// maxRaw bounds how much of one is kept.
 	maxRaw = 4 << 10
@@ -34,12 +36,26 @@ func (s *ReadState) KeepBad(records []cbc.BadRecord) {
 		}
 		kept = append(kept, bad)
 	}
-	s.Bad = kept[max(len(kept)-maxBadRecords, 0):]
+	s.Bad = joinOldest(kept)
+}
+
+// joinOldest replaces the oldest bad records by one that has only their times, if there are too many.
+func joinOldest(records []BadRecord) []BadRecord {
+	over := len(records) - maxBadRecords
+	if over <= 0 {
+		return records
+	}
+	joined := BadRecord{At: records[0].At, Reason: "several records, which are not kept"}
+	for _, r := range records[:over+1] {
+		joined.At, joined.Until = min(joined.At, r.At), max(joined.Until, r.Until, r.At)
+	}
+	records[over] = joined
+	return records[over:]
 }
 
 // BadWithin returns the bad records that can belong to a time range.
 func BadWithin(records []BadRecord, w auditlog.TimeRange) []BadRecord {
-	return slices.DeleteFunc(slices.Clone(records), func(r BadRecord) bool { return r.At < w.From || r.At >= w.To })
+	return slices.DeleteFunc(slices.Clone(records), func(r BadRecord) bool { return max(r.At, r.Until) < w.From || r.At >= w.To })
 }
 
 // printable truncates a string and replaces what a database does not accept.

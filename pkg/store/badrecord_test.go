@@ -39,3 +39,19 @@ func TestKeepBad(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &again))
 	require.Equal(t, b.Bad, again.Bad)
 }
+
+// What is no longer kept still lies in a time range, of which a rule must not decide as if it were complete.
+func TestBadRecordsThatAreNotKept(t *testing.T) {
+	var s ReadState
+	var batch []cbc.BadRecord
+	for i := range 60 {
+		batch = append(batch, cbc.BadRecord{Time: time.UnixMilli(1000 * int64(i+1)), Raw: "x", Reason: "no"})
+	}
+	s.KeepBad(batch)
+	for i := range 60 {
+		at := 1000 * int64(i+1)
+		require.NotEmpty(t, BadWithin(s.Bad, auditlog.TimeRange{From: at, To: at + 1}), "record %d", i)
+	}
+	require.Empty(t, BadWithin(s.Bad, auditlog.TimeRange{From: 0, To: 1000}))
+	require.Empty(t, BadWithin(s.Bad, auditlog.TimeRange{From: 60_001, To: 70_000}))
+}
