@@ -54,14 +54,30 @@ type Request struct {
 const (
 	pointsPerFrame = 64
 	pointsPerRow   = 20
-	textPerPoint   = 10 // bytes of the texts of a row
+	textPerPoint   = 10 // bytes of the texts of a row or a group
 
 	maxListPoints = 4_000_000 // of one list
 )
 
+// textOf returns the most that the texts of n of the groups can have, in points.
+func textOf(groups []frame.Group, n int) int {
+	total, longest := 0, 0
+	for _, g := range groups {
+		size := 0
+		for _, value := range g.Values {
+			size += len(value)
+		}
+		total, longest = total+size, max(longest, size)
+	}
+	return min(total, n*longest) / textPerPoint
+}
+
 // Answer reads what a query needs and makes frames of it. The error is a *query.Error, or what reading failed with; then the frames only
 // say what was sent.
 func (s *Answerer) Answer(ctx context.Context, r Request) (frame.Frames, error) {
+	if err := ctx.Err(); err != nil { // a plan of many values takes a while
+		return nil, err
+	}
 	plan, err := s.Plan(r)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func (x *execution) count(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := x.takeRoom(ctx, len(shown)*pointsPerFrame); err != nil {
+	if err := x.takeRoom(ctx, len(shown)*pointsPerFrame+textOf(shown, len(shown))); err != nil {
 		return Result{}, err
 	}
 	return x.result(ctx, frame.Content{Shape: frame.ShapeCounts, Keys: x.plan.Query.GroupBy, Groups: shown}, r)

@@ -39,7 +39,7 @@ func (x *execution) firstSeen(ctx context.Context) (Result, error) {
 	if len(shown) < len(groups) {
 		x.inform("showing the %s largest of %s new groups", thousands(len(shown)), thousands(len(groups)))
 	}
-	if err := x.takeRoom(ctx, len(shown)*pointsPerFrame); err != nil {
+	if err := x.takeRoom(ctx, len(shown)*pointsPerFrame+textOf(shown, len(shown))); err != nil {
 		return Result{}, err
 	}
 	content := frame.Content{Shape: frame.ShapeTop, Keys: x.plan.Query.GroupBy, Groups: shown}

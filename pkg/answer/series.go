@@ -27,7 +27,8 @@ func (x *execution) series(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	limit := min(x.plan.Query.Limit, max(maxCells/b.n, 1))
-	if err := x.takeRoom(ctx, min(limit+1, len(g.groups))*(b.n+pointsPerFrame)); err != nil {
+	lines := min(limit+1, len(g.groups))
+	if err := x.takeRoom(ctx, lines*(b.n+pointsPerFrame)+2*textOf(g.groups, lines)); err != nil { // labels and the display name
 		return Result{}, err
 	}
 	shown, rest, left := g.largest(limit)
@@ -71,7 +72,11 @@ func (x *execution) countedSeries(ctx context.Context, filter auditlog.Filter, r
 		b = x.plan.minBuckets
 		x.inform("showing %d wider buckets: there are more events than may be read (maxEvents), so each bucket is counted by a request", b.n)
 	}
-	numbers, err := x.countEach(ctx, b.n, func(i int) (auditlog.Filter, auditlog.TimeRange) { return filter, b.part(i, x.plan.Range) })
+	counted := x.plan.Range
+	if x.plan.Numbers {
+		counted.From = b.start // wider buckets may begin earlier, and no point may be partial
+	}
+	numbers, err := x.countEach(ctx, b.n, func(i int) (auditlog.Filter, auditlog.TimeRange) { return filter, b.part(i, counted) })
 	if err != nil {
 		return Result{}, err
 	}

@@ -17,7 +17,7 @@ func (x *execution) top(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := x.takeRoom(ctx, len(shown)*2*pointsPerRow); err != nil {
+	if err := x.takeRoom(ctx, len(shown)*2*pointsPerRow+textOf(shown, len(shown))); err != nil {
 		return Result{}, err
 	}
 	content := frame.Content{Shape: frame.ShapeTop, Keys: x.plan.Query.GroupBy, Groups: shown}

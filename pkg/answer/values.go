@@ -51,5 +51,5 @@ func (s *Answerer) Values(ctx context.Context, r ValuesRequest) (values []Value,
 	}
 	result := x.complete(frame.Content{Groups: groups}, reading, reading.matched, !reading.Complete)
 	s.record(&result.Meta.Stats)
-	return values, all && reading.Complete && !reading.failed(), nil
+	return values, all && reading.Complete && !reading.failed() && reading.Bad == nil, nil
 }

@@ -183,6 +183,26 @@ func TestNoPartialPoints(t *testing.T) {
 	}
 }
 
+// Points that Carbon Black Cloud counts one by one are whole, too.
+func TestNoPartialPointsWhereEachIsCounted(t *testing.T) {
+	var events []simulator.Event
+	for at := origin.Add(-26 * time.Hour); at.Before(origin); at = at.Add(10 * time.Second) {
+		events = append(events, simulator.Event{CreateTime: at, Actor: "a@example.com", Description: "Login failed"})
+	}
+	for _, alert := range []bool{true, false} {
+		w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 1000, events: events, switches: simulator.Switches{Reach: 500, MaxRows: 500}})
+		frames, err := w.panel.Answer(context.Background(), answer.Request{
+			Query: parsed(t, `{"queryType":"series"}`, 1000), Range: auditlog.NewTimeRange(origin.Add(-24*time.Hour), origin), Numbers: true, Alert: alert, Now: w.now,
+			Interval: time.Minute, MaxDataPoints: 43_200,
+		})
+		require.NoError(t, err)
+		points := counts(t, frames)
+		for i, n := range points {
+			require.Equal(t, points[1], n, "point %d of %d, alert %t", i, len(points), alert)
+		}
+	}
+}
+
 func TestWeeksBeginOnMonday(t *testing.T) {
 	w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 1000, events: failedLogins(3)})
 	for _, interval := range []time.Duration{7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour} {
@@ -278,4 +298,26 @@ func idOf(f *data.Frame, row int) string {
 		}
 	}
 	return ""
+}
+
+// Long texts of groups take room, as those of rows do.
+func TestRoomCountsTexts(t *testing.T) {
+	var events []simulator.Event
+	for i := range 500 {
+		description := fmt.Sprint(i, " ", strings.Repeat("policy settings ", 500))
+		events = append(events, simulator.Event{CreateTime: origin.Add(-time.Duration(i+1) * time.Second), Actor: "a@example.com", Description: description})
+	}
+	for _, text := range []string{
+		`{"queryType":"events","format":"table"}`, `{"queryType":"count","groupBy":["description"]}`, `{"queryType":"top","groupBy":["description"]}`,
+		`{"queryType":"series","groupBy":["description"]}`, `{"queryType":"firstSeen","groupBy":["description"],"baseline":"1h"}`,
+	} {
+		w := newWorld(t, origin, worldConfig{settle: time.Minute, maxEvents: 1000, events: events})
+		taken := int64(0)
+		_, err := w.panel.Answer(context.Background(), answer.Request{
+			Query: parsed(t, text, 1000), Range: auditlog.NewTimeRange(origin.Add(-time.Hour), origin), Now: w.now, Interval: time.Hour, MaxDataPoints: 1,
+			TakeRoom: func(_ context.Context, points int64) error { taken += points; return nil },
+		})
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, taken*24, int64(500*8000), text)
+	}
 }
