@@ -21,6 +21,7 @@ type Limits struct {
 	LuceneBytes       int `json:"luceneBytes"`       // of one Lucene query
 	ValuesPerField    int `json:"valuesPerField"`    // of one field of criteria or exclusions
 	ValueBytes        int `json:"valueBytes"`        // of one such value
+	FilterBytes       int `json:"filterBytes"`       // of all values of one query
 	QueriesPerRequest int `json:"queriesPerRequest"` // of one panel, dashboard variable or alert rule
 }
 

@@ -95,6 +95,7 @@ type parser struct {
 	query      Query
 	vocabulary Vocabulary
 	maxEvents  int
+	bytes      int // of all values
 }
 
 // members maps the keys of the query model to the functions that parse them.
@@ -151,6 +152,9 @@ func Parse(raw []byte, v Vocabulary, maxEvents int) (Query, error) {
 func (p *parser) check() error {
 	if p.query.Type == TypeFirstSeen && len(p.query.GroupBy) == 0 {
 		return Errorf(`"queryType":"firstSeen" needs "groupBy": name the keys whose new values to find, such as ["actor","actor_ip"]`)
+	}
+	if n := p.bytes; n > rules.Limits.FilterBytes {
+		return Errorf("criteria and exclusions have %d bytes of values together, more than the %d that are allowed: use fewer values", n, rules.Limits.FilterBytes)
 	}
 	if p.query.Source == SourceQueue && strings.TrimSpace(p.query.Filter.Query) != "" {
 		return Errorf(`Lucene text cannot be applied to "source":"queue": use criteria and exclusions, or "source":"search"`)

@@ -54,6 +54,7 @@ func (p *parser) values(name string, key auditlog.Key, raw json.RawMessage) ([]s
 		return nil, Errorf("%s has %d values, more than the %d that are allowed: use fewer, or for addresses a network such as 203.0.113.0/24", name, n, rules.Limits.ValuesPerField)
 	}
 	for _, v := range values {
+		p.bytes += len(v)
 		if err := key.CheckValue(v); err != nil {
 			return nil, Errorf("%s: %v", name, err)
 		}

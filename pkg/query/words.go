@@ -9,6 +9,11 @@ import (
 // word matches a quoted phrase or a plain word of a Lucene query.
 var word = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|([\pL\pN_.@]+)(:)?`)
 
+// maxMatches bounds the phrases and words of a query that are looked at: nobody reads a line in which so many are highlighted.
+const maxMatches = 500
+
+var unquote = strings.NewReplacer(`\"`, `"`, `\\`, `\`)
+
 // SearchWords returns the words of the Lucene query to highlight.
 func (q Query) SearchWords() []string { return searchWords(q.Filter.Query) }
 
@@ -16,8 +21,8 @@ func (q Query) SearchWords() []string { return searchWords(q.Filter.Query) }
 // highlighting need not be exact.
 func searchWords(lucene string) []string {
 	var words []string
-	for _, m := range word.FindAllStringSubmatch(lucene, -1) {
-		w := strings.TrimSpace(strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[1]))
+	for _, m := range word.FindAllStringSubmatch(lucene, maxMatches) {
+		w := strings.TrimSpace(unquote.Replace(m[1]))
 		if m[2] != "" && m[3] == "" && !slices.Contains([]string{"AND", "OR", "NOT", "TO"}, m[2]) {
 			w = m[2]
 		}
