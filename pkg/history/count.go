@@ -13,8 +13,15 @@ import (
 	"carbonblack-auditlog-datasource/pkg/ratelimit"
 )
 
-// ErrUncountable means that a millisecond holds more events than Carbon Black Cloud counts.
-var ErrUncountable = errors.New("a single millisecond holds more events than can be counted")
+// ErrUncountable means that a millisecond holds more events than Carbon Black Cloud counts, ErrManyCounts that counting takes too many
+// requests, as no count exceeds the reach of a search.
+var (
+	ErrUncountable = errors.New("a single millisecond holds more events than can be counted")
+	ErrManyCounts  = errors.New("there are more events than can be counted: choose a shorter time range or a narrower filter")
+)
+
+// maxCountRequests bounds the requests that one count takes.
+const maxCountRequests = 1000
 
 // ErrWithheld means that a search counts events but gives none of them.
 var ErrWithheld = errors.New("Carbon Black Cloud counts events but gives none of them")
@@ -111,6 +118,9 @@ func (h *History) Count(ctx context.Context, f auditlog.Filter, r auditlog.TimeR
 }
 
 func (h *History) count(ctx context.Context, f auditlog.Filter, r auditlog.TimeRange, cost *Cost) (int, error) {
+	if cost.counts++; cost.counts > maxCountRequests {
+		return 0, ErrManyCounts
+	}
 	start, end := Narrow(r)
 	page, err := h.search(ctx, cbc.SearchRequest{Filter: f, Start: start, End: end, Order: cbc.NewestFirst, Rows: h.sample()}, cost)
 	if err != nil {

@@ -66,6 +66,7 @@ type Cost struct {
 	Bytes  int64
 	Waited time.Duration       // for the rate limit
 	Sent   []cbc.SearchRequest // in order
+	counts int                 // requests for counts
 	// Blurred means that a count came from a server that rounds the bounds of a search: it may be off at the edges of the time range.
 	// Unchecked means that there were too few events to find out.
 	Blurred, Unchecked bool

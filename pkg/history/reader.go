@@ -22,6 +22,7 @@ type reader struct {
 	coverage    Coverage
 	bad         badRecords
 	pages       int // requested
+	barren      int // since the last event; see scan
 	stopped     bool
 }
 
@@ -213,7 +214,7 @@ func (r *reader) readPage(ctx context.Context, t *track, gap auditlog.TimeRange,
 		m := startRounding(r.question.Range)
 		fetched.From -= (gap.From%m + m) % m // also before 1970
 	}
-	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: r.cost, missing: fetched, requested: gap}
+	s := &scan{history: r.history, filter: t.filter, order: r.question.Order, cost: r.cost, missing: fetched, requested: gap, barren: r.barren}
 	if r.pages == 1 && t.key == keyOf(r.question.Filter) {
 		s.rows = r.question.FirstRows
 	}
@@ -236,7 +237,10 @@ func (r *reader) readPage(ctx context.Context, t *track, gap auditlog.TimeRange,
 		r.coverage.Found = s.found
 	}
 	r.bad.add(s.bad.records)
-	finished = s.missing.From >= s.missing.To
+	if finished = s.missing.From >= s.missing.To; finished {
+		s.barren = 0
+	}
+	r.barren = s.barren
 	if err == nil && !finished {
 		r.history.cache.recordOverflow(t, gap, s.found)
 	}

@@ -25,7 +25,13 @@ type scan struct {
 	// emit takes the events of a part, ascending. whole is false if the server did not return all of them.
 	emit func(events []auditlog.Event, part auditlog.TimeRange, whole bool)
 	bad  badRecords // of all pages
+	// barren counts the requests since the last event that was emitted.
+	barren int
 }
+
+// maxBarren bounds the requests in a row that bring no event, for a server that contradicts itself. An honest one whose pages are not
+// sorted or full of bad records needs a few for each halving of the time range.
+const maxBarren = 200
 
 // records returns how many records a page holds, readable or not.
 func records(p cbc.Page) int { return len(p.Events) + len(p.Bad) }
@@ -130,6 +136,9 @@ func (s *scan) before(ms int64) auditlog.TimeRange {
 func (s *scan) pass(events []auditlog.Event, part auditlog.TimeRange, whole bool) {
 	inside := slices.DeleteFunc(events, func(e auditlog.Event) bool { return !s.contains(part, e.CreateTime) })
 	sortByTime(inside)
+	if len(inside) > 0 {
+		s.barren = 0
+	}
 	if s.order == cbc.OldestFirst {
 		s.missing.From = part.To
 	} else {
@@ -265,6 +274,9 @@ func (s *scan) offsets(ctx context.Context, part auditlog.TimeRange, b bounds) e
 			first = page
 		}
 		read += records(page)
+		if slices.ContainsFunc(page.Events, func(e auditlog.Event) bool { return s.contains(part, e.CreateTime) }) {
+			s.barren = 0
+		}
 		events = append(events, page.Events...)
 	}
 	whole := found <= read && read < s.reach()
@@ -295,6 +307,9 @@ func (s *scan) page(ctx context.Context, w auditlog.TimeRange, rows, offset int,
 
 // pageOf requests one page for a filter.
 func (s *scan) pageOf(ctx context.Context, f auditlog.Filter, w auditlog.TimeRange, rows, offset int, b bounds) (cbc.Page, error) {
+	if s.barren++; s.barren > maxBarren {
+		return cbc.Page{}, ErrStuck
+	}
 	start, end := b(w)
 	r := cbc.SearchRequest{Filter: f, Start: start, End: end, Order: s.order, Rows: rows, Offset: offset}
 	page, err := s.history.search(ctx, r, s.cost)

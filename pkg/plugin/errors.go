@@ -35,7 +35,7 @@ func classify(err error) (backend.Status, backend.ErrorSource) {
 		return backend.StatusBadRequest, backend.ErrorSourceDownstream
 	case errors.As(err, &failed):
 		return statusOf(failed), backend.ErrorSourceDownstream
-	case errors.Is(err, history.ErrWithheld), errors.Is(err, history.ErrUncountable), errors.Is(err, history.ErrStuck):
+	case errors.Is(err, history.ErrWithheld), errors.Is(err, history.ErrUncountable), errors.Is(err, history.ErrManyCounts), errors.Is(err, history.ErrStuck):
 		return backend.StatusBadGateway, backend.ErrorSourceDownstream
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return backend.StatusTimeout, backend.ErrorSourceDownstream
