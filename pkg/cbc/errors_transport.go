@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 )
 
@@ -42,6 +43,9 @@ func (e *Error) explainConnection(err error) {
 		e.Message = "the TLS handshake failed: " + e.Message
 	case errors.As(err, &network) && network.Op == "dial":
 		e.transient = true
+	case refusalOf(err) != 0: // by the proxy that was asked for a tunnel; net/http keeps only the words
+		e.Status, e.Intermediary, e.transient = refusalOf(err), true, refusalOf(err) >= 500
+		e.Message = "the proxy does not connect: " + e.Message
 	case isBroken(err), network != nil:
 		e.Kind, e.Message, e.transient = KindNetwork, "the connection was closed before a response arrived: "+e.Message, true
 	}
@@ -54,6 +58,17 @@ func (e *Error) explainName(dns *net.DNSError) {
 		return
 	}
 	e.Message, e.transient = "the lookup of the host name "+dns.Name+" failed temporarily: "+dns.Err, true
+}
+
+// refusalOf returns the HTTP status whose words an error consists of, 0 if there is none.
+func refusalOf(err error) int {
+	text := innermost(err)
+	for status := 400; status < 600; status++ {
+		if text != "" && text == http.StatusText(status) {
+			return status
+		}
+	}
+	return 0
 }
 
 func isCertificate(err error) bool {
@@ -105,6 +120,7 @@ var brokenConnections = []string{
 	"http2: ", "connection error: ", "stream error: ",
 	"connection reset by peer", "broken pipe", "software caused connection abort", // without the operation
 	"http: server closed idle connection", "net/http: HTTP/1.x transport connection broken", "net/http: connection broken",
+	"malformed MIME header", // a header that was cut off
 }
 
 // innermost returns the text of the cause, without the URL that url.Error adds.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"carbonblack-auditlog-datasource/pkg/auditlog"
 )
 
 // Job is a job of the vendor's Job service. Its type determines which optional fields it has.
@@ -68,8 +70,8 @@ func (b jobBody) job() Job {
 	case len(b.Errors) > 0 && string(b.Errors) != "[]":
 		j.Failure = string(b.Errors)
 	}
-	if t, err := time.Parse(time.RFC3339Nano, string(b.CreateTime)); err == nil {
-		j.CreateTime = t.UTC()
+	if t, err := auditlog.ParseTime(string(b.CreateTime)); err == nil {
+		j.CreateTime = t
 	}
 	return j
 }

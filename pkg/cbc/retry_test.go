@@ -1,13 +1,16 @@
 package cbc
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -117,6 +120,7 @@ func TestRetries(t *testing.T) {
 		"name fails for now":    {[]step{{err: &net.DNSError{Name: "cbc.example", IsTemporary: true}}, fine}, twice, ""},
 		"name takes too long":   {[]step{{err: &net.DNSError{Name: "cbc.example", IsTimeout: true}}, fine}, twice, ""},
 		"GOAWAY":                {[]step{{err: errors.New("http2: server sent GOAWAY and closed the connection")}, fine}, twice, ""},
+		"a header cut off":      {[]step{{err: errors.New("malformed MIME header: missing colon: \"Content-Le\"")}, fine}, twice, ""},
 		"redirect":              {[]step{{status: 302}}, once, KindHost},
 		"no such name":          {[]step{{err: &net.DNSError{Name: "cbc.example", IsNotFound: true}}}, once, KindHost},
 		"not trusted":           {[]step{{err: errors.New("x509: certificate signed by unknown authority")}}, once, KindHost},
@@ -275,4 +279,58 @@ func TestARequestDoesNotHoldItsPlaceForEver(t *testing.T) {
 			require.Zero(t, g.Status(ratelimit.Viewer{Accepted: true}).InFlight)
 		}
 	})
+}
+
+// A wait is understood in the forms in which servers write it, also when one in between has joined two headers.
+func TestRetryAfterForms(t *testing.T) {
+	now := time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
+	for _, header := range []string{
+		"120", " 120 ", "120.0", "120, 120", "120,60", "Fri, 27 Nov 2026 10:02:00 GMT", "Friday, 27-Nov-26 10:02:00 GMT", "Fri Nov 27 10:02:00 2026",
+		"Fri, 27 Nov 2026 10:02:00 UTC", "Fri, 27 Nov 2026 10:02:00 +0000", "Fri, 27 Nov 2026 11:02:00 +0100",
+	} {
+		require.Equal(t, 2*time.Minute, retryAfter(header, now), header)
+	}
+	for _, header := range []string{"", "soon", "-1", "NaN", "Infinity", ",,,", "Fri, 27 Nov 2026 09:00:00 UTC"} {
+		require.Zero(t, retryAfter(header, now), header)
+	}
+}
+
+func TestJobTimes(t *testing.T) {
+	for _, s := range []string{"2026-11-01T10:00:00.000Z", "2026-11-01T10:00:00.000+0000", "2026-11-01 10:00:00Z", "20261101T110000+01"} {
+		require.Equal(t, "2026-11-01T10:00:00Z", jobBody{CreateTime: flexible(s)}.job().CreateTime.Format(time.RFC3339), s)
+	}
+}
+
+// A proxy that refuses a tunnel is named, and asked again if it may change its mind.
+func TestAProxyThatDoesNotConnect(t *testing.T) {
+	for status, c := range map[string]struct {
+		asked int32
+		says  string
+	}{
+		"403 Forbidden": {1, "something in between answered"}, "407 Proxy Authentication Required": {1, "the proxy in between requires a login"},
+		"502 Bad Gateway": {3, "the proxy does not connect: Bad Gateway"}, "503 Service Unavailable": {3, "the proxy does not connect"},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		var asked atomic.Int32
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				asked.Add(1)
+				_, _ = http.ReadRequest(bufio.NewReader(conn))
+				_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n")
+				_ = conn.Close()
+			}
+		}()
+		client, err := New(Config{URL: "https://cbc.example", OrgKey: "ABCD1234", APIID: "P3KEDZJRI8", APISecret: "secret"},
+			&http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: l.Addr().String()})}})
+		require.NoError(t, err)
+		_, err = searchOnce(context.Background(), client)
+		require.ErrorContains(t, err, c.says, status)
+		require.Equal(t, c.asked, asked.Load(), status)
+		_ = l.Close()
+	}
 }

@@ -65,7 +65,7 @@ var valuesParameters = []string{"field", "from", "prefix", "to"}
 func parseValues(q url.Values, now time.Time) (answer.ValuesRequest, error) {
 	for name, values := range q {
 		if !slices.Contains(valuesParameters, name) {
-			return answer.ValuesRequest{}, fmt.Errorf("unknown parameter %q: allowed are %s", name, strings.Join(valuesParameters, ", "))
+			return answer.ValuesRequest{}, fmt.Errorf("unknown parameter %.60q: allowed are %s", name, strings.Join(valuesParameters, ", "))
 		}
 		if len(values) > 1 {
 			return answer.ValuesRequest{}, fmt.Errorf("%s is given twice", name)
@@ -153,5 +153,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, into any) err
 	}
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%.200s", err) // it may quote all of the body
+	}
+	return nil
 }

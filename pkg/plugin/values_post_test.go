@@ -198,3 +198,18 @@ func TestPostValuesEndWithTheCaller(t *testing.T) {
 	}
 	require.Empty(t, ended)
 }
+
+// What a viewer sends is not sent back whole.
+func TestErrorsOfRoutesQuoteLittle(t *testing.T) {
+	sim, url := cloud(t, simulator.Config{})
+	d := newInstance(t, settingsOf(sim, url, 0, nil))
+	long := strings.Repeat("x", 900_000)
+	for _, c := range [][3]string{
+		{http.MethodPost, "values", `{"` + long + `":1}`}, {http.MethodPost, "values", `{"field":"actor","from":"` + long + `"}`}, {http.MethodPost, "estimate", `{"` + long + `":1}`},
+		{http.MethodPost, "catalog/test", `{"` + long + `":1}`}, {http.MethodPost, "exports", `{"` + long + `":1}`}, {http.MethodGet, "values?field=actor&" + long + "=1", ""},
+	} {
+		got := call(t, d, "Editor", c[0], c[1], c[2])
+		require.Equal(t, http.StatusBadRequest, got.status, "%.40s", c[1])
+		require.Less(t, got.body.Len(), 1000, "%.40s", c[1])
+	}
+}
