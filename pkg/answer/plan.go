@@ -24,6 +24,7 @@ type Plan struct {
 	MaxEvents int           // maximum events to read
 	MaxStale  time.Duration // how old the end of the log may be for numbers
 	Numbers   bool          // for an alert rule or an expression: a part is an error
+	Alert     bool          // for an alert rule: points are as wide as it asks
 	Whole     bool          // no group may be left out
 	Classify  bool          // events have to be classified
 	Notices   []frame.Notice
@@ -56,7 +57,7 @@ func NewPlan(r Request, s Settings) (Plan, error) {
 	}
 	p := Plan{
 		Query: r.Query, Requested: r.Range, Range: r.Range, Filter: r.Query.Filter, Order: cbc.NewestFirst,
-		MaxEvents: s.MaxEvents, MaxStale: s.MaxStale, Numbers: r.Numbers,
+		MaxEvents: s.MaxEvents, MaxStale: s.MaxStale, Numbers: r.Numbers, Alert: r.Alert,
 	}
 	if r.Query.Oldest {
 		p.Order = cbc.OldestFirst

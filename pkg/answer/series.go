@@ -5,6 +5,7 @@ import (
 
 	"carbonblack-auditlog-datasource/pkg/auditlog"
 	"carbonblack-auditlog-datasource/pkg/frame"
+	"carbonblack-auditlog-datasource/pkg/query"
 )
 
 // maxCells bounds the points of all lines of a series together.
@@ -68,6 +69,9 @@ func (x *execution) countingIsCheaper(ctx context.Context, filter auditlog.Filte
 // countedSeries requests the count of each bucket.
 func (x *execution) countedSeries(ctx context.Context, filter auditlog.Filter, r reading) (Result, error) {
 	b := x.plan.buckets
+	if b.n > maxCounted && x.plan.Alert {
+		return Result{}, query.Errorf("there are more events than may be read (maxEvents), and of the %s points at most %d can be counted one by one: use a shorter time range, or a longer interval", thousands(b.n), maxCounted)
+	}
 	if b.n > maxCounted {
 		b = x.plan.minBuckets
 		x.inform("showing %d wider buckets: there are more events than may be read (maxEvents), so each bucket is counted by a request", b.n)
